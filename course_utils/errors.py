@@ -1,0 +1,69 @@
+"""The few exceptions of the course. Each says what failed, why, what was left as it was, and what to do next."""
+
+from __future__ import annotations
+
+
+class CourseError(Exception):
+    """An expected failure, told in plain words.
+
+    Parameters
+    ----------
+    what : str
+        What failed, one sentence.
+    why : str, optional
+        The reason, with the value that was met and the value that was expected.
+    left : str, optional
+        What was left as it was (or what was kept).
+    next_step : str, optional
+        The command or action that mends it.
+    """
+
+    def __init__(self, what: str, *, why: str = "", left: str = "", next_step: str = "") -> None:
+        self.what, self.why, self.left, self.next_step = what, why, left, next_step
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        lines += [f"  why:  {self.why}"] if self.why else []
+        lines += [f"  kept: {self.left}"] if self.left else []
+        lines += [f"  next: {self.next_step}"] if self.next_step else []
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.why, self.left, self.next_step)
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython calls this in place of a traceback: the reader needs the sentence, not our frames.
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _rebuild(kind: type[CourseError], what: str, why: str, left: str, next_step: str) -> CourseError:
+    return kind(what, why=why, left=left, next_step=next_step)
+
+
+class DataError(CourseError):
+    """A dataset cannot be found, fetched, decoded or stored."""
+
+
+class DeviceError(CourseError):
+    """The asked-for device does not exist on this machine."""
+
+
+class SettingsError(CourseError):
+    """An environment variable or option has a value that the course does not know."""
+
+
+class TrainingError(CourseError):
+    """Training cannot start or go on."""
+
+
+class ExerciseError(CourseError):
+    """An exercise id is unknown or an exercise cannot be judged."""
+
+
+class FigureError(CourseError):
+    """A figure cannot be drawn from what it was given."""
+
+
+class NotebookError(CourseError):
+    """A notebook cannot be read, built, compared or run."""

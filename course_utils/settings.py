@@ -1,0 +1,113 @@
+"""Environment variables and paths: the one place that reads them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.errors import SettingsError
+
+PROFILES = ("lecture", "fast", "quick")
+"""``lecture``: the lecture's recipe. ``fast``: the same target in less time. ``quick``: embedded data, seconds."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asks for.
+
+    Attributes
+    ----------
+    data_dir : Path
+        The user's cache of datasets (``COURSE_DATA_DIR``).
+    data_shared : Path or None
+        A read-only folder that is looked at first (``COURSE_DATA_SHARED``).
+    data_mirror : str or None
+        Base address tried before the public mirrors (``COURSE_DATA_MIRROR``).
+    offline : bool
+        True when ``COURSE_OFFLINE`` forbids every download.
+    profile : str
+        One of `PROFILES` (``COURSE_PROFILE``).
+    device : str or None
+        The forced device (``COURSE_DEVICE``), for example ``cpu`` or ``cuda:1``.
+    """
+
+    data_dir: Path
+    data_shared: Path | None
+    data_mirror: str | None
+    offline: bool
+    profile: str
+    device: str | None
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Where training keeps its checkpoints."""
+        return self.data_dir / "checkpoints"
+
+    @property
+    def progress_dir(self) -> Path:
+        """Where the state of each exercise is kept."""
+        return self.data_dir / "progress"
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the course's environment variables.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        Defaults to ``os.environ``, read afresh at each call, so that a notebook may set a variable in a cell.
+
+    Raises
+    ------
+    SettingsError
+        If ``COURSE_PROFILE`` or ``COURSE_OFFLINE`` has an unknown value.
+    """
+    env = os.environ if environ is None else environ
+    return Settings(
+        data_dir=_path(env.get("COURSE_DATA_DIR")) or _default_data_dir(),
+        data_shared=_path(env.get("COURSE_DATA_SHARED")),
+        data_mirror=env.get("COURSE_DATA_MIRROR") or None,
+        offline=_flag("COURSE_OFFLINE", env.get("COURSE_OFFLINE", "")),
+        profile=check_profile(env.get("COURSE_PROFILE") or "fast"),
+        device=env.get("COURSE_DEVICE") or None,
+    )
+
+
+def check_profile(profile: str) -> str:
+    """Return `profile` if it is known.
+
+    Raises
+    ------
+    SettingsError
+        Otherwise, with the known ones.
+    """
+    if profile not in PROFILES:
+        raise SettingsError(
+            f"There is no profile {profile!r}.",
+            why=f"The profiles are {', '.join(PROFILES)}.",
+            next_step="Set COURSE_PROFILE, or --profile, to one of them.",
+        )
+    return profile
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser().resolve() if text else None
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() in ("", "0", "false", "no", "off"):
+        return False
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    raise SettingsError(f"{name} is {text!r}.", why="It is a switch.", next_step=f"Set {name}=1 or {name}=0.")
+
+
+def _default_data_dir() -> Path:
+    # Imported here so that a machine with torch, numpy, matplotlib and tqdm alone can train.
+    try:
+        from platformdirs import user_cache_path
+    except ImportError:
+        return Path.home() / ".cache" / "convnet-labs"
+    return user_cache_path("convnet-labs", appauthor=False)
