@@ -1,0 +1,77 @@
+"""The exercises as data, and the engine that judges answers to them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from course_utils.errors import ExerciseError
+from course_utils.exercises import engine
+from course_utils.exercises.engine import judge, observe
+from course_utils.exercises.model import (
+    Counterexample,
+    Exercise,
+    Misconception,
+    Observation,
+    Probe,
+    Verdict,
+)
+
+__all__ = [
+    "Counterexample",
+    "Exercise",
+    "Misconception",
+    "Observation",
+    "Probe",
+    "Verdict",
+    "evaluate",
+    "get",
+    "judge",
+    "names",
+    "observe",
+]
+
+_LABS = ("conv_layer", "pooling_layer", "lenet5", "vgg")
+
+
+@cache
+def _bank() -> dict[str, Exercise]:
+    modules = [f"{__name__}.{lab}" for lab in _LABS if find_spec(f"{__name__}.{lab}")]
+    return {exercise.id: exercise for module in modules for exercise in import_module(module).EXERCISES}
+
+
+def names() -> list[str]:
+    """Return the ids of all exercises, in the course's order."""
+    return list(_bank())
+
+
+def get(exercise_id: str) -> Exercise:
+    """Return one exercise.
+
+    Raises
+    ------
+    ExerciseError
+        If there is no such exercise.
+    """
+    if exercise_id not in _bank():
+        raise ExerciseError(
+            f"There is no exercise {exercise_id!r}.", why=f"The exercises are {', '.join(names())}."
+        )
+    return _bank()[exercise_id]
+
+
+def evaluate(exercise_id: str, candidate: Any, *, seed: int = 0) -> Verdict:
+    """Run `candidate` on an exercise's probes and judge what it did.
+
+    Parameters
+    ----------
+    exercise_id : str
+        One of `names`.
+    candidate
+        The answer: a function or a class.
+    seed : int
+        Which numbers and sizes the probes draw.
+    """
+    return engine.evaluate(get(exercise_id), candidate, seed=seed)

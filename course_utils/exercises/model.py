@@ -1,0 +1,203 @@
+"""What an exercise is, what was observed of an answer, and what was judged: plain, frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ObservationStatus = Literal["returned", "error", "not started", "timeout"]
+VerdictStatus = Literal["correct", "wrong", "error", "not started"]
+Region = tuple[int | slice, ...]
+Window = Mapping[str, Sequence[Region]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One call to make: the arguments, and a few words on why this case is asked.
+
+    Attributes
+    ----------
+    arguments : tuple
+        Positional arguments, never changed: every call gets its own deep copies.
+    keywords : mapping
+        Keyword arguments.
+    note : str
+        What the case is about, for example ``"5×4 image; stride 2 does not divide"``.
+    """
+
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+def call(candidate: Callable[..., Any], probe: Probe) -> Any:
+    """Call `candidate` as `probe` says; what most exercises observe."""
+    return candidate(*probe.arguments, **probe.keywords)
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong idea that answers have had before.
+
+    Attributes
+    ----------
+    id : str
+        A short name in kebab case, for example ``"flipped-kernel"``.
+    wrong : callable
+        The reference as somebody with this idea would write it; same signature.
+    sentence : str
+        Names the idea, not the remedy.
+    section : str
+        Where to read, for example ``"Lab 01, Padding"``.
+    """
+
+    id: str
+    wrong: Callable[..., Any]
+    sentence: str
+    section: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise as data.
+
+    Attributes
+    ----------
+    id, lab, number, title, points, signature
+        How it is named and counted; ``number`` is for example ``"1.4"``.
+    reference : callable
+        A right answer, written to be read.
+    probes : callable
+        ``seed -> probes``, smallest first. The seed changes numbers and sizes; every seed keeps the shapes that
+        tell the misconceptions apart.
+    misconceptions : tuple of Misconception
+    hints : tuple of str
+        From gentle to concrete.
+    also_right : tuple of callable
+        Other conventions that are accepted.
+    observe : callable
+        ``(candidate, probe) -> value``: runs the candidate and returns what is compared (tensors, arrays, numbers,
+        strings, or tuples, lists and dicts of these).
+    window : callable or None
+        ``(probe, index of an output cell) -> {input name: regions}``: the part of the inputs behind that cell.
+    explain : callable or None
+        ``(probe, expected, actual) -> sentence or None``, asked when no misconception agrees. Values are plain.
+    """
+
+    id: str
+    lab: int
+    number: str
+    title: str
+    points: int
+    signature: str
+    reference: Callable[..., Any]
+    probes: Callable[[int], Sequence[Probe]]
+    misconceptions: tuple[Misconception, ...]
+    hints: tuple[str, ...]
+    also_right: tuple[Callable[..., Any], ...] = ()
+    observe: Callable[[Any, Probe], Any] = call
+    window: Callable[[Probe, tuple[int, ...]], Window] | None = None
+    explain: Callable[[Probe, Any, Any], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one call of a candidate did. Everything in it is plain: it may cross to another process.
+
+    Attributes
+    ----------
+    status : str
+        ``"returned"``, ``"error"``, ``"not started"`` or ``"timeout"``.
+    value
+        What came back, as plain arrays, numbers, strings, tuples, lists and dicts.
+    changed_inputs : tuple of str
+        Names of the arguments that the call modified.
+    traceback : str
+        The candidate's own lines of the traceback and the error.
+    call : str
+        The call as text.
+    error : str
+        Name of the exception's type.
+    printed : str
+        The beginning of what the call printed.
+    blocked_by : str
+        For ``"not started"``: the unfinished exercise that the candidate calls, if it is another one.
+    """
+
+    status: ObservationStatus
+    value: Any = None
+    changed_inputs: tuple[str, ...] = ()
+    traceback: str = ""
+    call: str = ""
+    error: str = ""
+    printed: str = ""
+    blocked_by: str = ""
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """The smallest case that an answer gets wrong.
+
+    Attributes
+    ----------
+    call, note : str
+        The call as text and what the case is about.
+    inputs : dict
+        Name of each argument and its plain value.
+    expected, actual
+        Plain values.
+    differing : numpy.ndarray of bool, or None
+        Which cells differ, when both have one shape.
+    window : mapping or None
+        Input name to the regions behind the first differing cell.
+    """
+
+    call: str
+    note: str
+    inputs: dict[str, Any]
+    expected: Any
+    actual: Any
+    differing: Any = None
+    window: Window | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says.
+
+    Attributes
+    ----------
+    exercise, number, title : str
+        Which exercise.
+    status : str
+        ``"correct"``, ``"wrong"``, ``"error"`` or ``"not started"``.
+    misconception : str or None
+        Id of the misconception that agrees with the answer on every probe.
+    message : str
+        The whole verdict as plain text, complete in a terminal.
+    counterexample : Counterexample or None
+    section : str or None
+        Where to read.
+    points, earned : int
+    reason : str
+        What differs and the likely cause, without the counterexample.
+    traceback : str
+        For an error: the candidate's own lines of the traceback.
+    printed : str
+        What the candidate printed in the call that is shown.
+    """
+
+    exercise: str
+    number: str
+    title: str
+    status: VerdictStatus
+    misconception: str | None = None
+    message: str = ""
+    counterexample: Counterexample | None = None
+    section: str | None = None
+    points: int = 1
+    earned: int = 0
+    reason: str = ""
+    traceback: str = ""
+    printed: str = ""
