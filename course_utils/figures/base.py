@@ -1,0 +1,70 @@
+"""What every figure without a picture is made of: HTML for the notebook beside its twin in plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+STYLE = """<style>
+.cl-card,.cl-figure{color:inherit;font-size:13px;line-height:1.45;margin:4px 0}
+.cl-card{border-left:4px solid #808080;padding:2px 12px}
+.cl-card.cl-correct{border-left-color:#009e73}
+.cl-card.cl-wrong{border-left-color:#d55e00;padding:8px 12px}
+.cl-card.cl-error{border-left-color:#cc79a7;padding:8px 12px}
+.cl-card p,.cl-figure p{margin:4px 0}
+.cl-card pre,.cl-figure pre{margin:4px 0;padding:4px 8px;background:rgba(128,128,128,.14);
+white-space:pre-wrap}
+.cl-card code,.cl-figure code{background:none;padding:0}
+.cl-quiet{opacity:.78}
+.cl-row{display:flex;flex-wrap:wrap;align-items:center;gap:6px 18px;margin:6px 0}
+.cl-sign{font-size:22px;line-height:1}
+table.cl-grid,table.cl-table{border-collapse:separate;border-spacing:2px;margin:0;border:0;width:auto;
+table-layout:auto;font-size:12px}
+table.cl-grid caption,table.cl-table caption{caption-side:top;text-align:left;padding:0 0 2px;color:inherit;
+white-space:nowrap;font-size:12px}
+table.cl-grid tr,table.cl-table tr{background:none!important}
+table.cl-grid td,table.cl-grid th{font-variant-numeric:tabular-nums;text-align:right;padding:1px 5px;
+min-width:1.5em;max-width:none;line-height:1.5;color:inherit;border:1px solid transparent;font-weight:normal}
+table.cl-grid td{border-color:rgba(128,128,128,.4)}
+table.cl-grid th{opacity:.72;font-size:10px;border:0;background:none;text-align:center}
+table.cl-grid td.cl-differs{outline:3px solid currentColor;outline-offset:-2px;font-weight:bold;
+background:rgba(213,94,0,.2)}
+table.cl-grid td.cl-window{border:2px dashed currentColor;padding:0 4px;background:rgba(0,114,178,.2)}
+table.cl-table td,table.cl-table th{padding:2px 10px;text-align:right;color:inherit;border:0;
+border-bottom:1px solid rgba(128,128,128,.35);font-variant-numeric:tabular-nums;max-width:none}
+table.cl-table .cl-words{text-align:left}
+table.cl-table th{font-weight:bold}
+</style>"""
+"""Colours are inherited and tints are see-through, so that one style serves light, dark and printed pages."""
+
+
+@dataclass(frozen=True)
+class HtmlFigure:
+    """A figure that notebooks show as HTML and terminals as text.
+
+    Attributes
+    ----------
+    html : str
+        A fragment without the style.
+    text : str
+        The same content in plain text.
+    data : mapping
+        Further MIME types for tools that read notebooks.
+    """
+
+    html: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"text/plain": self.text, "text/html": f"{STYLE}\n{self.html}", **self.data}
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def line(text: str) -> HtmlFigure:
+    """Return one calm line."""
+    return HtmlFigure(f'<div class="cl-card" role="note">{escape(text)}</div>', text)

@@ -1,0 +1,82 @@
+"""A small table: HTML in a notebook, aligned text in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from course_utils.errors import FigureError
+from course_utils.figures.base import HtmlFigure
+from course_utils.figures.numbers import compact
+
+
+def table(rows: Sequence[Sequence[Any]], columns: Sequence[str], caption: str = "") -> HtmlFigure:
+    """Set rows of numbers and words as a table.
+
+    Parameters
+    ----------
+    rows : sequence of sequences
+        Whole numbers get thousands separators, others four significant digits; everything else is written as
+        it is. The first cell of a row is its heading.
+    columns : sequence of str
+    caption : str, optional
+
+    Raises
+    ------
+    FigureError
+        If a row does not have one cell per column.
+    """
+    for row in rows:
+        if len(row) != len(columns):
+            raise FigureError(
+                f"A row of the table has {len(row)} cells where {len(columns)} columns are named.",
+                why=repr(list(row)),
+            )
+    texts = [[_text(cell) for cell in row] for row in rows]
+    words = [any(isinstance(row[j], str) for row in rows) for j in range(len(columns))]
+    return HtmlFigure(_html(texts, columns, words, caption), _plain(texts, columns, words, caption))
+
+
+def _text(cell: Any) -> str:
+    if cell is None:
+        return "–"
+    if isinstance(cell, str):
+        return cell
+    if hasattr(cell, "item"):
+        cell = cell.item()
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return f"{cell:,}"
+    return compact(cell) if isinstance(cell, (float, bool)) else str(cell)
+
+
+def _html(texts: list[list[str]], columns: Sequence[str], words: list[bool], caption: str) -> str:
+    kinds = ['class="cl-words"' if word else "" for word in words]
+    head = "".join(
+        f'<th scope="col" {kind}>{escape(name)}</th>' for name, kind in zip(columns, kinds, strict=True)
+    )
+    body = []
+    for row in texts:
+        first, *rest = (f"{kind}>{escape(text)}" for text, kind in zip(row, kinds, strict=True))
+        body.append(
+            f'<tr><th scope="row" {first}</th>' + "".join(f"<td {cell}</td>" for cell in rest) + "</tr>"
+        )
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="cl-figure"><table class="cl-table">{title}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _plain(texts: list[list[str]], columns: Sequence[str], words: list[bool], caption: str) -> str:
+    everything = [list(columns), *texts]
+    widths = [max(len(row[j]) for row in everything) for j in range(len(columns))]
+    lines = [
+        "  ".join(
+            cell.ljust(wide) if word else cell.rjust(wide)
+            for cell, wide, word in zip(row, widths, words, strict=True)
+        ).rstrip()
+        for row in everything
+    ]
+    rule = "  ".join("─" * wide for wide in widths)
+    return "\n".join([*([caption] if caption else []), lines[0], rule, *lines[1:]])
