@@ -1,0 +1,243 @@
+"""Every number that the labs state about the lecture is computed again, and every erratum stands in its lab."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision.models as zoo
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from course_utils import exercises
+
+IMAGE_6 = torch.tensor(
+    [[3, 2, 3, 3, 3, 1], [0, 1, 3, 3, 1, 2], [2, 2, 0, 0, 2, 0]]
+    + [[3, 0, 1, 3, 3, 0], [2, 3, 2, 0, 0, 1], [2, 2, 2, 3, 1, 0]]
+)
+KERNEL_3 = torch.tensor([[0, 1, 0], [0, 0, 0], [1, 1, 2]])
+KERNEL_5 = torch.tensor(
+    [[1, 2, 1, 1, 2], [0, 0, 1, 0, 1], [0, 1, 0, 0, 1], [1, 1, 1, 2, 1], [1, 2, 1, 1, 2]]
+)
+IMAGE_7 = torch.tensor(
+    [[3, 2, 3, 3, 3, 1, 2], [0, 1, 3, 3, 1, 2, 1], [2, 2, 0, 0, 2, 0, 0], [3, 0, 1, 3, 3, 0, 3]]
+    + [[2, 3, 2, 0, 0, 1, 1], [2, 2, 2, 3, 1, 0, 1], [0, 2, 1, 1, 3, 3, 1]]
+)
+VALID = [[6, 5, 7, 5], [6, 10, 13, 7], [11, 5, 2, 4], [8, 11, 10, 7]]
+PADDED_3 = (
+    [[2, 7, 10, 8, 8, 3], [9, 6, 5, 7, 5, 3], [3, 6, 10, 13, 7, 5]]
+    + [[10, 11, 5, 2, 4, 1], [9, 8, 11, 10, 7, 1], [2, 3, 2, 0, 0, 1]]
+)
+PADDED_5 = (
+    [[12, 22, 26, 19, 16, 13], [20, 25, 27, 23, 18, 13], [27, 40, 50, 40, 24, 21]]
+    + [[28, 41, 35, 32, 30, 16], [18, 22, 30, 19, 11, 8], [11, 21, 18, 11, 13, 11]]
+)
+STRIDE_2 = [[6, 7, 3], [11, 2, 3], [7, 8, 9]]
+STRIDE_2_OF_THE_SLIDE = [[6, 5, 7], [6, 10, 13], [11, 5, 2]]
+POOL_INPUT = torch.tensor(
+    [[3, 3, 0, 1, 1, 1], [7, 2, 1, 1, 5, 2], [7, 9, 1, 0, 5, 6]]
+    + [[5, 6, 1, 0, 3, 2], [9, 7, 0, 0, 0, 0], [4, 7, 0, 0, 0, 1]]
+)
+
+
+def correlate(image: torch.Tensor, kernel: torch.Tensor, padding: int = 0, stride: int = 1) -> list[list[int]]:
+    out = F.conv2d(image[None, None].double(), kernel[None, None].double(), padding=padding, stride=stride)
+    return out[0, 0].long().tolist()
+
+
+def reference(exercise_id: str):
+    return exercises.get(exercise_id).reference
+
+
+def lab(repository: Path, number: int) -> str:
+    (path,) = (repository / "solutions").glob(f"0{number}_*.py")
+    text = path.read_text()
+    return " ".join(line.removeprefix("# ").removeprefix("> ") for line in text.splitlines())
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+# --- worked examples ---------------------------------------------------------------------------------------
+
+
+def test_the_lectures_convolution_of_a_6_by_6_image() -> None:
+    assert correlate(IMAGE_6, KERNEL_3) == VALID
+    assert reference("cross_correlate")(IMAGE_6.float(), KERNEL_3.float()).tolist() == VALID
+
+
+def test_the_padded_result_of_the_slide_belongs_to_the_3_by_3_filter(repository: Path) -> None:
+    assert correlate(IMAGE_6, KERNEL_3, padding=1) == PADDED_3
+    assert correlate(IMAGE_6, KERNEL_5, padding=2) == PADDED_5 != PADDED_3
+    assert "the 3×3 filter with padding 1" in lab(repository, 1)
+
+
+def test_the_slides_stride_2_result_is_the_corner_of_the_stride_1_result(repository: Path) -> None:
+    assert correlate(IMAGE_7, KERNEL_3, stride=2) == STRIDE_2
+    corner = [row[:3] for row in correlate(IMAGE_7, KERNEL_3)[:3]]
+    assert corner == STRIDE_2_OF_THE_SLIDE
+    assert str(STRIDE_2_OF_THE_SLIDE) in lab(repository, 1)
+    assert str(STRIDE_2) in lab(repository, 1)
+
+
+def test_the_lectures_max_pooling() -> None:
+    pooled = [[7, 1, 5], [9, 1, 6], [9, 0, 1]]
+    assert F.max_pool2d(POOL_INPUT[None].double(), 2)[0].long().tolist() == pooled
+    assert reference("max_pool")(POOL_INPUT[None].float())[0].tolist() == pooled
+
+
+@pytest.mark.parametrize(("n", "f", "p", "s"), [(6, 3, 0, 1), (6, 5, 2, 1), (7, 3, 0, 2), (8, 3, 0, 2), (227, 11, 0, 4)])
+def test_the_output_size_is_floored(n: int, f: int, p: int, s: int) -> None:
+    measured = F.conv2d(torch.zeros(1, 1, n, n), torch.zeros(1, 1, f, f), padding=p, stride=s).shape[-1]
+    assert measured == math.floor((n + 2 * p - f) / s + 1) == reference("output_size")(n, f, p, s)
+
+
+def test_an_activation_map_has_two_dimensions_and_one_channel(repository: Path) -> None:
+    out = F.conv2d(torch.zeros(1, 3, 5, 5), torch.zeros(1, 3, 3, 3), padding=1)
+    assert out[0].shape == (1, 5, 5)
+    assert '"1-D activation map"' in lab(repository, 1)
+
+
+def test_the_worked_tensors_of_the_labs_are_the_lectures(repository: Path) -> None:
+    one, two = (lab(repository, n).replace(" ", "") for n in (1, 2))
+    for tensor in (IMAGE_6, IMAGE_7, KERNEL_3, KERNEL_5):
+        assert str(tensor.tolist()).replace(" ", "")[1:-1] in one.replace(",]", "]")
+    assert str(POOL_INPUT.tolist()).replace(" ", "")[1:-1] in two.replace(",]", "]")
+
+
+# --- LeNet5 ------------------------------------------------------------------------------------------------
+
+
+def test_lenet5_has_the_lectures_parameters_layer_by_layer() -> None:
+    layers = [nn.Conv2d(1, 50, 3), nn.Conv2d(50, 100, 3), nn.Linear(4900, 100), nn.Linear(100, 10)]
+    counts = [parameters(layer) for layer in layers]
+    assert counts == [500, 45_100, 490_100, 1_010] == list(reference("lenet5_parameters")())
+    assert sum(counts) == 536_710 == parameters(reference("lenet5")())
+
+
+def test_lenet5s_learning_rate_is_divided_by_one_and_a_half_every_five_epochs(repository: Path) -> None:
+    from course_utils.training import recipe
+
+    expected = [0.25 / 1.5 ** (epoch // 5) for epoch in range(30)]
+    assert [reference("lenet5_learning_rate")(epoch) for epoch in range(30)] == pytest.approx(expected)
+    plan = recipe("lenet5", "lecture")
+    assert (plan.epochs, plan.batch_size, plan.learning_rate, plan.momentum) == (30, 128, 0.25, 0)
+    assert [plan.learning_rate_at(epoch) for epoch in range(30)] == pytest.approx(expected)
+    assert '"divide by 2"' in lab(repository, 3)
+    assert "divide by 1.5" in lab(repository, 3)
+
+
+@pytest.mark.real_data
+def test_mnist_has_60000_training_images_and_the_lectures_statistics(
+    real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from course_utils import load_dataset
+
+    monkeypatch.setenv("COURSE_DATA_SHARED", str(real_data))
+    mnist = load_dataset("mnist")
+    assert (len(mnist.train), len(mnist.test)) == (60_000, 10_000)
+    assert reference("pixel_statistics")(mnist.train.images) == pytest.approx((0.1307, 0.3081), abs=5e-5)
+    assert (mnist.mean, mnist.std) == pytest.approx((0.1307, 0.3081), abs=5e-5)
+
+
+def test_the_slides_50000_mnist_images_are_corrected(repository: Path) -> None:
+    assert "60,000 training images (the slide says 50,000)" in lab(repository, 3)
+
+
+# --- VGG ---------------------------------------------------------------------------------------------------
+
+
+def vgg_layers(last_block: int) -> list[int]:
+    channels = [3, 64, 64, 128, 128, 256, 256, *[512] * last_block]
+    with torch.device("meta"):
+        pairs = zip(channels[:-1], channels[1:], strict=True)
+        convs = [parameters(nn.Conv2d(i, o, 3)) for i, o in pairs]
+        head = sum(parameters(nn.Linear(i, o)) for i, o in [(2048, 4096), (4096, 4096), (4096, 10)])
+    return [*convs, head]
+
+
+def test_vgg_has_27_5_million_parameters_and_the_slide_counts_a_variant(repository: Path) -> None:
+    one, two, three, four, five, six, seven, head = vgg_layers(1)
+    blocks = [one + two, three + four, five + six, seven, head]
+    assert blocks == [38_720, 221_440, 885_248, 1_180_160, 25_214_986] == list(reference("vgg_parameters")())
+    assert sum(blocks) == 27_540_554
+    with torch.device("meta"):
+        assert parameters(reference("vgg")()) == 27_540_554
+    assert sum(vgg_layers(2)) == 29_900_362
+    for number in ("29,900,362", "27,540,554", '"512 × 216"'):
+        assert number in lab(repository, 4)
+
+
+def test_vggs_learning_rate_is_halved_at_epochs_10_14_and_18() -> None:
+    from course_utils.training import recipe
+
+    expected = [0.25] * 9 + [0.125] * 4 + [0.0625] * 4 + [0.03125] * 3
+    assert [reference("vgg_learning_rate")(epoch) for epoch in range(1, 21)] == expected
+    plan = recipe("vgg", "lecture")
+    assert (plan.epochs, plan.batch_size, plan.momentum) == (20, 128, 0)
+    assert [plan.learning_rate_at(epoch) for epoch in range(20)] == expected
+
+
+def test_the_plateau_is_ln_10() -> None:
+    loss = F.cross_entropy(torch.zeros(4, 10), torch.arange(4))
+    assert loss.item() == pytest.approx(math.log(10)) == pytest.approx(2.303, abs=5e-4)
+
+
+def test_the_mlp_baselines_have_the_lectures_sizes() -> None:
+    assert parameters(reference("make_mlp")((3072, 10))) == 30_730  # the lecture: 0.03M
+    assert parameters(reference("make_mlp")((3072, 512, 512, 10))) == pytest.approx(2e6, rel=0.1)
+
+
+# --- case studies ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (zoo.alexnet, 61_100_840),
+        (zoo.vgg16, 138_357_544),
+        (lambda: zoo.googlenet(aux_logits=False, init_weights=False), 6_624_904),
+        (lambda: zoo.googlenet(aux_logits=True, init_weights=False), 13_004_888),
+        (zoo.resnet152, 60_192_808),
+    ],
+    ids=["AlexNet", "VGG-16", "GoogLeNet", "GoogLeNet with its auxiliary heads", "ResNet-152"],
+)
+def test_a_case_study_has_as_many_parameters_as_the_lab_says(build, expected: int) -> None:
+    with torch.device("meta"):
+        assert parameters(build()) == expected
+
+
+def alexnet_of_2012(groups: int) -> int:
+    def conv(i: int, o: int, f: int, g: int) -> int:
+        return i // g * o * f * f + o
+
+    convs = conv(3, 96, 11, 1) + conv(96, 256, 5, groups) + conv(256, 384, 3, 1)
+    convs += conv(384, 384, 3, groups) + conv(384, 256, 3, groups)
+    return convs + (9216 * 4096 + 4096) + (4096 * 4096 + 4096) + (4096 * 1000 + 1000)
+
+
+def test_alexnet_as_published_has_61_million_parameters_62_without_groups() -> None:
+    assert alexnet_of_2012(groups=2) / 1e6 == pytest.approx(61.0, abs=0.05)
+    assert alexnet_of_2012(groups=1) / 1e6 == pytest.approx(62.4, abs=0.05)
+
+
+def test_alexnet_has_5_convolutions_3_poolings_and_3_linear_layers(repository: Path) -> None:
+    with torch.device("meta"):
+        layers = list(zoo.alexnet().modules())
+    count = [sum(isinstance(layer, kind) for layer in layers) for kind in (nn.Conv2d, nn.MaxPool2d, nn.Linear)]
+    assert count == [5, 3, 3]
+    assert "AlexNet has 5 convolutions, 3 poolings and 3 linear layers (the slide: 7, 3 and 2)" in lab(repository, 4)
+
+
+def test_lenet_of_1998_has_about_60000_parameters(repository: Path) -> None:
+    layers = [nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5), nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)]
+    assert sum(parameters(layer) for layer in layers) == 61_706
+    assert "about 60 thousand parameters" in lab(repository, 4)
+
+
+@pytest.mark.parametrize("statement", ["15.3 %", "ResNet-152's 3.57 %", "6.6 million", "13.0 with them (the slide: 5)"])
+def test_lab_04_corrects_the_slides_of_the_case_studies(repository: Path, statement: str) -> None:
+    assert statement in lab(repository, 4)
