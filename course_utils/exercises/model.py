@@ -24,11 +24,17 @@ class Probe:
         Keyword arguments.
     note : str
         What the case is about, for example ``"5×4 image; stride 2 does not divide"``.
+    call : str
+        The call as text, where it is not the candidate called with the arguments.
+    shown : mapping or None
+        The inputs to show by name, where these are not the arguments.
     """
 
     arguments: tuple[Any, ...]
     keywords: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    call: str = ""
+    shown: Mapping[str, Any] | None = None
 
 
 def call(candidate: Callable[..., Any], probe: Probe) -> Any:
@@ -69,20 +75,20 @@ class Exercise:
     reference : callable
         A right answer, written to be read.
     probes : callable
-        ``seed -> probes``, smallest first. The seed changes numbers and sizes; every seed keeps the shapes that
-        tell the misconceptions apart.
+        ``seed -> probes``, smallest first. The seed changes numbers and sizes; every seed keeps the shapes
+        that tell the misconceptions apart.
     misconceptions : tuple of Misconception
     hints : tuple of str
         From gentle to concrete.
     also_right : tuple of callable
         Other conventions that are accepted.
     observe : callable
-        ``(candidate, probe) -> value``: runs the candidate and returns what is compared (tensors, arrays, numbers,
-        strings, or tuples, lists and dicts of these).
+        ``(candidate, probe) -> value``: runs the candidate and returns what is compared (tensors, arrays,
+        numbers, strings, or tuples, lists and dicts of these).
     window : callable or None
-        ``(probe, index of an output cell) -> {input name: regions}``: the part of the inputs behind that cell.
+        ``(probe, index of an output cell) -> {input name: regions}``: the inputs behind that cell.
     explain : callable or None
-        ``(probe, expected, actual) -> sentence or None``, asked when no misconception agrees. Values are plain.
+        ``(probe, expected, actual) -> sentence or None``, asked when no misconception agrees; plain values.
     """
 
     id: str

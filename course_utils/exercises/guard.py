@@ -1,0 +1,139 @@
+"""Run somebody else's code so that nothing of it stays: deadline, captured prints, restored random states."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import random
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+import numpy as np
+import torch
+
+MOST_PRINTED = 2_000
+_AGAIN = 0.5  # an answer may swallow the first interruption with a bare `except:`
+
+
+class RunawayError(BaseException):
+    """Raised inside an answer that takes too long; no `Exception`, so `except Exception` lets it through."""
+
+
+class _Printed(io.TextIOBase):
+    """Keeps the beginning of what is printed; a flood costs no memory."""
+
+    def __init__(self) -> None:
+        self.kept = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if len(self.kept) < MOST_PRINTED:
+            self.kept += str(text)[: MOST_PRINTED - len(self.kept)]
+        return len(text)
+
+
+@contextmanager
+def guarded(seconds: float) -> Iterator[_Printed]:
+    """Run the body with fixed random states, gradients on and float32; afterwards all is as it was before.
+
+    Raises
+    ------
+    RunawayError
+        In the body, after `seconds`.
+    """
+    printed = _Printed()
+    with (
+        _same_random_state(),
+        _same_torch_modes(),
+        warnings.catch_warnings(),
+        redirect_stdout(printed),
+        redirect_stderr(printed),
+        deadline(seconds),
+    ):
+        warnings.simplefilter("ignore")
+        yield printed
+
+
+@contextmanager
+def _same_random_state() -> Iterator[None]:
+    of_random, of_numpy = random.getstate(), np.random.get_state()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=list(devices)):
+        torch.default_generator.manual_seed(0)
+        random.seed(0)
+        np.random.seed(0)
+        try:
+            yield
+        finally:
+            random.setstate(of_random)
+            np.random.set_state(of_numpy)
+
+
+@contextmanager
+def _same_torch_modes() -> Iterator[None]:
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Raise `RunawayError` in the body when it takes longer than `seconds`.
+
+    On Unix, in the main thread, an alarm signal ends it. Elsewhere (Windows, other threads) a watching thread
+    asks the interpreter to raise, which reaches Python code but waits for a long call into C to return.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    limit = _alarm if in_main_thread and hasattr(signal, "setitimer") else _watch
+    with limit(max(seconds, 0.001)):
+        yield
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    def ring(*_: object) -> None:
+        raise RunawayError
+
+    started = time.monotonic()
+    handler = signal.signal(signal.SIGALRM, ring)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - started), 0.001), interval)
+
+
+@contextmanager
+def _watch(seconds: float) -> Iterator[None]:
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    thread = ctypes.c_ulong(threading.get_ident())
+    over = threading.Event()
+
+    def watch() -> None:
+        wait = seconds
+        while not over.wait(wait):
+            raise_in(thread, ctypes.py_object(RunawayError))
+            wait = _AGAIN
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        raise_in(thread, None)

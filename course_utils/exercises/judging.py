@@ -1,0 +1,218 @@
+"""Judge what was observed of an answer. The answer itself is not needed here and never run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from course_utils.errors import ExerciseError
+from course_utils.exercises import calls, explain
+from course_utils.exercises.compare import Difference, difference
+from course_utils.exercises.model import (
+    Counterexample,
+    Exercise,
+    Misconception,
+    Observation,
+    Probe,
+    Verdict,
+    VerdictStatus,
+)
+from course_utils.exercises.observing import observe
+from course_utils.exercises.text import render
+
+_TRUSTED_SECONDS = 60.0
+
+
+def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
+    """Compare what was observed with the reference; the answer itself is not needed and never run.
+
+    Parameters
+    ----------
+    probes : sequence of Probe
+        The probes that were asked, smallest first.
+    observations : sequence of Observation
+        What the answer did on each; fewer when it was stopped.
+
+    Raises
+    ------
+    ExerciseError
+        If there are no probes, or more observations than probes.
+    """
+    if not probes or len(observations) > len(probes):
+        raise ExerciseError(f"{len(observations)} observations cannot be judged on {len(probes)} probes.")
+    if not observations:
+        return _verdict(exercise, "error", "Nothing was observed of this answer.")
+    if observations[0].status == "not started":
+        waits = observations[0].blocked_by
+        return _verdict(
+            exercise, "not started", f"It waits for {waits}, which is not started." if waits else ""
+        )
+    expected = [_reference_value(exercise, probe) for probe in probes]
+    found = [_problem(seen, right) for seen, right in zip(observations, expected, strict=False)]
+    if not any(found):
+        if len(observations) < len(probes):
+            return _verdict(exercise, "error", "It ended before every case was tried.")
+        return _unless_inputs_changed(exercise, probes, observations, expected)
+    if any(_agrees(exercise, also, probes, observations) for also in exercise.also_right):
+        return _unless_inputs_changed(exercise, probes, observations, expected)
+    first = next(i for i, problem in enumerate(found) if problem)
+    return _Case(exercise, probes, observations, expected, found, first).verdict()
+
+
+@dataclass(frozen=True)
+class _Case:
+    """An answer that is not right, with all that was seen of it."""
+
+    exercise: Exercise
+    probes: Sequence[Probe]
+    observations: Sequence[Observation]
+    expected: Sequence[Any]
+    problems: Sequence[Difference | None]
+    first: int
+
+    @property
+    def probe(self) -> Probe:
+        return self.probes[self.first]
+
+    @property
+    def seen(self) -> Observation:
+        return self.observations[self.first]
+
+    def verdict(self) -> Verdict:
+        known = next((m for m in self.exercise.misconceptions if self._agrees_with(m)), None)
+        cause = known.sentence if known else self._reason()
+        if self.seen.status == "returned":
+            return self._wrong(known, cause)
+        return self._stopped(known, cause)
+
+    def _agrees_with(self, misconception: Misconception) -> bool:
+        return _agrees(self.exercise, misconception.wrong, self.probes, self.observations)
+
+    def _wrong(self, known: Misconception | None, cause: str | None) -> Verdict:
+        problem = self.problems[self.first]
+        assert problem is not None
+        sentences = [problem.sentence, cause, _changes(self.seen) if self.seen.changed_inputs else None]
+        return _verdict(
+            self.exercise,
+            "wrong",
+            " ".join(s for s in sentences if s),
+            misconception=known.id if known else None,
+            counterexample=_counterexample(self.exercise, self.probe, problem),
+            section=known.section if known else None,
+            printed=self.seen.printed,
+        )
+
+    def _stopped(self, known: Misconception | None, cause: str | None) -> Verdict:
+        seen = self.seen
+        text = calls.call_text(self.exercise, self.probe)
+        if seen.status == "timeout":
+            return _verdict(
+                self.exercise,
+                "error",
+                f"{text} took too long and was stopped. Is there a loop that never ends?",
+                printed=seen.printed,
+            )
+        if seen.error in ("NotCallable", "Signature"):
+            return _verdict(self.exercise, "error", seen.traceback)
+        before = f" after {self.first} right answers" if self.first else ""
+        problem = Difference("error", "", self.expected[self.first], None)
+        sentences = [
+            f"{text} raises {seen.error}{before}.",
+            self.probe.note and f"The case: {self.probe.note}.",
+            cause,
+        ]
+        return _verdict(
+            self.exercise,
+            "error",
+            " ".join(s for s in sentences if s),
+            misconception=known.id if known else None,
+            counterexample=_counterexample(self.exercise, self.probe, problem),
+            section=known.section if known else None,
+            traceback=seen.traceback,
+            printed=seen.printed,
+        )
+
+    def _reason(self) -> str | None:
+        problem = self.problems[self.first]
+        assert problem is not None
+        specific = None
+        if self.seen.status == "returned":
+            if self.exercise.explain:
+                specific = self.exercise.explain(self.probe, self.expected[self.first], self.seen.value)
+            specific = specific or explain.relation(problem.expected, problem.actual)
+        inputs = [calls.shown_inputs(self.exercise, probe) for probe in self.probes[: len(self.problems)]]
+        kind = explain.pattern(inputs, calls.defaults(self.exercise), [p is None for p in self.problems])
+        return " ".join(s for s in (specific, kind) if s) or None
+
+
+def _reference_value(exercise: Exercise, probe: Probe) -> Any:
+    seen = observe(exercise, exercise.reference, probe, seconds=_TRUSTED_SECONDS)
+    if seen.status != "returned":
+        raise ExerciseError(f"The reference of {exercise.id} fails on {seen.call}.", why=seen.traceback)
+    return seen.value
+
+
+def _problem(seen: Observation, expected: Any) -> Difference | None:
+    if seen.status != "returned":
+        return Difference(seen.status, "")
+    return difference(expected, seen.value)
+
+
+def _agrees(
+    exercise: Exercise, other: Any, probes: Sequence[Probe], observations: Sequence[Observation]
+) -> bool:
+    """Whether the answer did on every probe what `other` does."""
+    if len(observations) < len(probes):
+        return False
+    for probe, seen in zip(probes, observations, strict=True):
+        theirs = observe(exercise, other, probe, seconds=_TRUSTED_SECONDS)
+        if theirs.status != seen.status or theirs.error != seen.error:
+            return False
+        if seen.status == "returned" and difference(theirs.value, seen.value):
+            return False
+    return True
+
+
+def _verdict(exercise: Exercise, status: VerdictStatus, reason: str = "", **more: Any) -> Verdict:
+    verdict = Verdict(
+        exercise=exercise.id,
+        number=exercise.number,
+        title=exercise.title,
+        status=status,
+        points=exercise.points,
+        earned=exercise.points if status == "correct" else 0,
+        reason=reason,
+        **more,
+    )
+    return replace(verdict, message=render(verdict))
+
+
+def _unless_inputs_changed(
+    exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation], expected: Sequence[Any]
+) -> Verdict:
+    for probe, seen, right in zip(probes, observations, expected, strict=True):
+        if seen.changed_inputs:
+            shown = _counterexample(exercise, probe, Difference("", "", right, seen.value))
+            return _verdict(exercise, "wrong", "The result is right. " + _changes(seen), counterexample=shown)
+    return _verdict(exercise, "correct", f"It agrees with the reference in all {len(probes)} cases.")
+
+
+def _changes(seen: Observation) -> str:
+    names = " and ".join(f"`{name}`" for name in seen.changed_inputs)
+    return f"It changes its input {names} in place: whoever calls it finds other values there afterwards."
+
+
+def _counterexample(exercise: Exercise, probe: Probe, found: Difference) -> Counterexample:
+    window = None
+    if exercise.window and found.first is not None:
+        window = exercise.window(probe, found.first)
+    return Counterexample(
+        call=calls.call_text(exercise, probe),
+        note=probe.note,
+        inputs=calls.shown_inputs(exercise, probe),
+        expected=found.expected,
+        actual=found.actual,
+        differing=found.mask,
+        window=window,
+    )

@@ -1,0 +1,64 @@
+"""Run an answer on one probe and keep what it did, as plain data."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from course_utils.exercises import calls
+from course_utils.exercises.compare import difference
+from course_utils.exercises.guard import RunawayError, guarded
+from course_utils.exercises.model import Exercise, Observation, Probe
+from course_utils.exercises.tracebacks import ends_in_library, innermost_function, own_lines
+from course_utils.exercises.values import Unreadable, describe, plain
+
+SECONDS = 10.0
+
+
+def observe(exercise: Exercise, candidate: Any, probe: Probe, *, seconds: float = SECONDS) -> Observation:
+    """Run `candidate` on one probe and return what it did, as plain data.
+
+    The candidate gets deep copies of the arguments and `seconds` of time. Random states, torch's modes and
+    the output streams are afterwards as they were before.
+    """
+    text = calls.call_text(exercise, probe)
+    if not callable(candidate):
+        told = (
+            f"The check needs {exercise.title} itself, as in check.{exercise.id}({exercise.title}); "
+            f"it got {describe(plain(candidate))}."
+        )
+        return Observation("error", traceback=told, call=text, error="NotCallable")
+    fitted = calls.fit_to(candidate, exercise, probe)
+    if isinstance(fitted, str):
+        return Observation("error", traceback=fitted, call=text, error="Signature")
+    return _run(exercise, candidate, copy.deepcopy(fitted), text, seconds)
+
+
+def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: float) -> Observation:
+    before = _plain_arguments(exercise, probe)
+    printed = ""
+    try:
+        with guarded(seconds) as output:
+            try:
+                value = plain(exercise.observe(candidate, probe))
+            finally:
+                printed = output.kept
+    except KeyboardInterrupt:
+        raise
+    except RunawayError:
+        return Observation("timeout", call=text, printed=printed)
+    except BaseException as error:
+        name = type(error).__name__
+        if isinstance(error, NotImplementedError) and not ends_in_library(error):
+            where = innermost_function(error)
+            blocked_by = where if where != getattr(candidate, "__name__", where) else ""
+            return Observation("not started", call=text, error=name, printed=printed, blocked_by=blocked_by)
+        return Observation("error", traceback=own_lines(error), call=text, error=name, printed=printed)
+    after = _plain_arguments(exercise, probe)
+    changed = tuple(name for name in before if difference(before[name], after[name]) is not None)
+    return Observation("returned", value=value, changed_inputs=changed, call=text, printed=printed)
+
+
+def _plain_arguments(exercise: Exercise, probe: Probe) -> dict[str, Any]:
+    found = {name: plain(value) for name, value in calls.arguments(exercise, probe).items()}
+    return {name: value for name, value in found.items() if not isinstance(value, Unreadable)}

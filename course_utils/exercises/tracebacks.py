@@ -1,0 +1,49 @@
+"""An answer's traceback, cut to the lines of its author."""
+
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from pathlib import Path
+from types import FrameType
+
+MOST_FRAMES = 6
+MOST_TEXT = 2_000
+_PATHS = sysconfig.get_paths()
+_LIBRARIES = tuple(
+    {str(Path(_PATHS[name]).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    | {str(Path(__file__).resolve().parents[1]), "<frozen", "<__array_function__"}
+)
+
+
+def _is_library(frame: FrameType) -> bool:
+    name = frame.f_code.co_filename
+    return name.startswith(_LIBRARIES) or str(Path(name).resolve()).startswith(_LIBRARIES)
+
+
+def ends_in_library(error: BaseException) -> bool:
+    """Whether the error was raised inside a library rather than by the answer's own line."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    mine = [frame for frame in frames if not _is_library(frame)]
+    return not mine or frames[-1] is not mine[-1]
+
+
+def innermost_function(error: BaseException) -> str:
+    """Name of the function that raised."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1].f_code.co_name if frames else ""
+
+
+def own_lines(error: BaseException) -> str:
+    """Return the answer's own lines of the traceback, then the error."""
+    stack = [
+        (frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if not _is_library(frame)
+    ]
+    told: list[str] = []
+    if len(stack) > MOST_FRAMES:
+        told.append(f"  … {len(stack) - MOST_FRAMES} calls before")
+    for entry in traceback.StackSummary.extract(iter(stack[-MOST_FRAMES:]), lookup_lines=True):
+        told.append(f"  line {entry.lineno}, in {entry.name}")
+        told += [f"    {entry.line}"] if entry.line else []
+    said = "".join(traceback.format_exception_only(type(error), error)).strip()
+    return "\n".join([*told, said if len(said) <= MOST_TEXT else said[:MOST_TEXT] + " …"])
