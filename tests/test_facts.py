@@ -125,7 +125,7 @@ def test_lenet5s_learning_rate_is_divided_by_one_and_a_half_every_five_epochs(re
     assert [reference("lenet5_learning_rate")(epoch) for epoch in range(30)] == pytest.approx(expected)
     plan = recipe("lenet5", "lecture")
     assert (plan.epochs, plan.batch_size, plan.learning_rate, plan.momentum) == (30, 128, 0.25, 0)
-    assert [plan.learning_rate_at(epoch) for epoch in range(30)] == pytest.approx(expected)
+    assert [plan.rate(epoch) for epoch in range(30)] == pytest.approx(expected)
     assert '"divide by 2"' in lab(repository, 3)
     assert "divide by 1.5" in lab(repository, 3)
 
@@ -178,7 +178,7 @@ def test_vggs_learning_rate_is_halved_at_epochs_10_14_and_18() -> None:
     assert [reference("vgg_learning_rate")(epoch) for epoch in range(1, 21)] == expected
     plan = recipe("vgg", "lecture")
     assert (plan.epochs, plan.batch_size, plan.momentum) == (20, 128, 0)
-    assert [plan.learning_rate_at(epoch) for epoch in range(20)] == expected
+    assert [plan.rate(epoch) for epoch in range(20)] == expected
 
 
 def test_the_plateau_is_ln_10() -> None:
