@@ -1,0 +1,221 @@
+"""``course build``: bring the two forms of a source in step, execute what changed, derive the lab."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_utils.errors import NotebookError
+from course_utils.notebooks import outputs
+from course_utils.notebooks.cells import code_digest, compare, digests, normalise
+from course_utils.notebooks.layout import Lab
+from course_utils.notebooks.strip import find_leaks, strip
+from course_utils.notebooks.twins import bring_in_step, read_notebook
+
+Execute = Callable[[NotebookNode, str], None]
+"""Executes a notebook in place under a profile, and raises NotebookError where a cell fails."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did to one lab.
+
+    Attributes
+    ----------
+    lab : Lab
+        The lab.
+    written : list of str
+        The files that were written, relative to the checkout; empty if everything was up to date.
+    executed : str or None
+        The profile under which the notebook was executed, or None if its outputs were kept.
+    notes : list of str
+        What the author should know: large pictures, outputs that cannot be compared, a copy that was put aside.
+    """
+
+    lab: Lab
+    written: list[str]
+    executed: str | None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One reason why ``course build --check`` fails."""
+
+    file: str
+    cell: str
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: cell {self.cell}: {self.what} (mend it with: {self.mend})"
+
+
+def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool = False) -> Built:
+    """Build one lab: text and notebook in step, outputs true, student notebook derived.
+
+    Parameters
+    ----------
+    lab : Lab
+        The lab to build.
+    execute : callable
+        How to execute a notebook; called only if code changed since the outputs were made.
+    profile : str, optional
+        The profile to execute under; by default the one of the outputs that are there, else ``fast``.
+    force : bool, optional
+        Execute although no code changed.
+
+    Raises
+    ------
+    NotebookError
+        If both forms were edited differently, a cell fails, or a solution would leak. Nothing is written then.
+    """
+    twins = bring_in_step(lab)
+    notebook = twins.notebook
+    state = dict(notebook.metadata.get("course", {}))
+    stale = state.get("executed") != code_digest(notebook)
+    notes: list[str] = []
+    executed = None
+    strip(notebook)  # a lab that cannot be made should not cost the time of an execution
+    if stale or force:
+        executed = profile or state.get("profile") or "fast"
+        execute(notebook, executed)
+        notes = outputs.problems(notebook)
+        notes += _substitutes(notebook)
+        outputs.tidy(normalise(notebook))
+    student = strip(notebook)
+    _refuse_leaks(lab, notebook, student)
+    student_text = _as_text(student)
+    notebook.metadata.course = {
+        "cells": digests(notebook),
+        "executed": code_digest(notebook),
+        "lab": _digest(student_text),
+        "profile": executed or state.get("profile") or "fast",
+    }
+    if copy := _put_aside(lab, state, student_text):
+        notes.append(f"{lab.shown(lab.notebook)} had been edited by hand; the edited copy is now {copy}")
+    contents = {lab.solution: _as_text(notebook), lab.notebook: student_text}
+    if twins.text is not None:
+        contents[lab.text] = twins.text
+    written = [lab.shown(path) for path, text in contents.items() if _write(path, text)]
+    return Built(lab, sorted(written), executed, notes)
+
+
+def check(lab: Lab) -> list[Difference]:
+    """Return every difference between what is on disk and what a build would leave. Nothing is written or executed."""
+    command = f"course build --lab {lab.number}"
+    try:
+        twins = bring_in_step(lab)
+        student = strip(twins.notebook)
+        _refuse_leaks(lab, twins.notebook, student)
+    except NotebookError as error:
+        return [
+            Difference(
+                lab.shown(lab.solution), "(several)", f"{error.what} {error.why}", error.next_step or command
+            )
+        ]
+
+    behind = {"text": lab.solution, "notebook": lab.text, "both": lab.solution, "": lab.solution}[
+        twins.edited
+    ]
+    found = [
+        Difference(
+            lab.shown(behind),
+            cell,
+            f"is behind the edited {'text' if behind == lab.solution else 'notebook'}",
+            command,
+        )
+        for cell in twins.cells
+    ]
+    state = twins.notebook.metadata.get("course", {})
+    if not found and state.get("executed") != code_digest(twins.notebook):
+        found.append(
+            Difference(lab.shown(lab.solution), "(all)", "the outputs are older than the code", command)
+        )
+    if not found:
+        on_disk = read_notebook(lab.solution)
+        found += [
+            Difference(lab.shown(lab.solution), *pair, command) for pair in compare(twins.notebook, on_disk)
+        ]
+        if not found and lab.solution.read_text(encoding="utf-8") != _as_text(twins.notebook):
+            found.append(
+                Difference(
+                    lab.shown(lab.solution), "(notebook)", "is not written in the normal form", command
+                )
+            )
+    return found + _check_student_notebook(lab, student, command)
+
+
+def _check_student_notebook(lab: Lab, expected: NotebookNode, command: str) -> list[Difference]:
+    shown = lab.shown(lab.notebook)
+    if not lab.notebook.exists():
+        return [Difference(shown, "(notebook)", "does not exist", command)]
+    found = [Difference(shown, *pair, command) for pair in compare(expected, read_notebook(lab.notebook))]
+    if not found and lab.notebook.read_text(encoding="utf-8") != _as_text(expected):
+        found.append(Difference(shown, "(notebook)", "is not written in the normal form", command))
+    return found
+
+
+def _refuse_leaks(lab: Lab, notebook: NotebookNode, student: NotebookNode) -> None:
+    leaks = find_leaks(notebook, student)
+    if leaks:
+        shown = "; ".join(f"{leak.line!r} of {leak.exercise} in cell {leak.cell}" for leak in leaks[:5])
+        raise NotebookError(
+            f"Lab {lab.number} would show {len(leaks)} line{'s' * (len(leaks) > 1)} of its solutions.",
+            why=f"{shown}.",
+            left=f"{lab.shown(lab.notebook)}; nothing was written.",
+            next_step=f"Say it differently in that cell, then run: course build --lab {lab.number}",
+        )
+
+
+def _substitutes(notebook: NotebookNode) -> list[str]:
+    return sorted(
+        {f"executed on {r.get('source')}" for r in outputs.results(notebook) if r.get("substitute")}
+    )
+
+
+def _put_aside(lab: Lab, state: dict[str, str], new: str) -> str | None:
+    """Keep a copy of a lab notebook that somebody worked in; return its name."""
+    if not lab.notebook.exists():
+        return None
+    old = lab.notebook.read_text(encoding="utf-8")
+    if old == new or _digest(old) == state.get("lab"):
+        return None
+    numbers = (f".{n}" if n else "" for n in range(1000))
+    names = (lab.notebook.with_name(f"{lab.name}.edited{n}.ipynb") for n in numbers)
+    path = next(name for name in names if not name.exists())
+    _write(path, old)
+    return lab.shown(path)
+
+
+def _as_text(notebook: NotebookNode) -> str:
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a file whole or not at all; leave it alone if it has that content. Return whether it was written."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return True

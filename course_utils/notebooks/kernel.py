@@ -1,0 +1,169 @@
+"""Execute a notebook in a fresh kernel of the running interpreter and leave no process behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from course_utils.errors import NotebookError
+
+Progress = Callable[[int, int], None]
+"""Called before each code cell with its number, from 1, and the number of code cells."""
+
+# Set by other programs for their own kernels; a notebook that the course runs must not see them.
+_STRAY = (
+    "MPLBACKEND",
+    "NBGRADER_EXECUTION",
+    "NBGRADER_VALIDATING",
+    "PYTHONSTARTUP",
+    "PYTHONINSPECT",
+    "JPY_PARENT_PID",
+)
+
+
+class CellFailure(Exception):
+    """A cell that did not run to its end.
+
+    Attributes
+    ----------
+    cell : str
+        The cell's id.
+    number : int
+        Its number among the code cells, from 1.
+    source : str
+        Its code.
+    traceback : str
+        What Python said, without colours, or what happened to the kernel.
+    """
+
+    def __init__(self, cell: str, number: int, source: str, traceback: str) -> None:
+        self.cell, self.number, self.source, self.traceback = cell, number, source, traceback
+        super().__init__(f"Cell {cell!r} (code cell {number}) failed.\n\n{source}\n\n{traceback}")
+
+
+class _RunningInterpreter(KernelSpecManager):
+    """Offers the running interpreter as a kernel, whatever kernels are installed on the machine."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+
+
+def execute(
+    notebook: NotebookNode,
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Execute the code cells of `notebook` in place, in a fresh kernel.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The notebook; its outputs are replaced as far as execution gets.
+    folder : Path
+        The kernel's working folder.
+    environment : mapping, optional
+        Variables to add to this process's environment.
+    timeout : float, optional
+        Seconds that one cell may take; None for no limit.
+    progress : callable, optional
+        Called before each code cell.
+
+    Raises
+    ------
+    NotebookError
+        If no kernel can be started.
+    CellFailure
+        If a cell raises, takes too long, or the kernel dies. The notebook keeps the outputs up to there.
+    """
+    code = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for _, cell in code:
+        cell.outputs, cell.execution_count = [], None
+    with fresh_kernel(notebook, folder, environment=environment, timeout=timeout) as client:
+        for number, (index, cell) in enumerate(code, start=1):
+            if progress:
+                progress(number, len(code))
+            try:
+                client.execute_cell(cell, index, execution_count=number)
+            except CellExecutionError as error:
+                raise CellFailure(cell.id, number, cell.source, _plain(error.traceback)) from None
+            except CellTimeoutError:
+                raise CellFailure(
+                    cell.id, number, cell.source, f"It took longer than {timeout:g} s."
+                ) from None
+            except DeadKernelError:
+                why = "The kernel died: the code ended it, or the machine's memory was exhausted."
+                raise CellFailure(cell.id, number, cell.source, why) from None
+
+
+@contextlib.contextmanager
+def fresh_kernel(
+    notebook: NotebookNode,
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> Iterator[NotebookClient]:
+    """Start a kernel for `notebook`; on the way out kill it and every process that it started."""
+    with tempfile.TemporaryDirectory(prefix="course-kernel-") as private:
+        manager = AsyncKernelManager(kernel_spec_manager=_RunningInterpreter())
+        client = NotebookClient(
+            notebook,
+            km=manager,
+            timeout=timeout,
+            resources={"metadata": {"path": str(folder)}},
+            shutdown_kernel="immediate",
+            record_timing=False,
+            ipython_hist_file=":memory:",
+        )
+        client.owns_km = True  # so that it also shuts the kernel down
+        environ = {key: value for key, value in os.environ.items() if key not in _STRAY}
+        environ |= {"IPYTHONDIR": private, **(environment or {})}
+        group: int | None = None
+        complaints = Path(private, "stderr.txt")
+        try:
+            with complaints.open("w") as stderr:
+                client.start_new_kernel(env=environ, stderr=stderr)
+            group = getattr(manager.provisioner, "pgid", None)
+            try:
+                client.start_new_kernel_client()
+            except RuntimeError as error:
+                raise _no_kernel(complaints.read_text(errors="replace")) from error
+            with client.setup_kernel():
+                yield client
+        finally:
+            _kill_group(group)
+
+
+def _no_kernel(complaints: str) -> NotebookError:
+    return NotebookError(
+        "No Jupyter kernel could be started.",
+        why=" ".join(complaints.split()[-60:]) or f"{sys.executable} -m ipykernel_launcher ended at once.",
+        next_step="Run course doctor; reinstalling ipykernel mends most causes.",
+    )
+
+
+def _kill_group(group: int | None) -> None:
+    # The kernel leads its own group (jupyter_client starts it in a new session): what it started is in there with it.
+    if group is not None and sys.platform != "win32" and group != os.getpgrp():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -1,0 +1,103 @@
+"""Where the labs of a checkout are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.errors import NotebookError, SettingsError
+
+_NAME = re.compile(r"(?P<number>\d\d)_\w+")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab and the three files that it consists of.
+
+    Attributes
+    ----------
+    number : int
+        The lab's number, from 1.
+    name : str
+        The files' common name, for example ``03_lenet5``.
+    root : Path
+        The checkout.
+    """
+
+    number: int
+    name: str
+    root: Path
+
+    @property
+    def text(self) -> Path:
+        """The source as text (jupytext ``py:percent``): what people review."""
+        return self.root / "solutions" / f"{self.name}.py"
+
+    @property
+    def solution(self) -> Path:
+        """The source as a notebook, with outputs."""
+        return self.root / "solutions" / f"{self.name}.ipynb"
+
+    @property
+    def notebook(self) -> Path:
+        """What students open: generated, never edited."""
+        return self.root / "labs" / f"{self.name}.ipynb"
+
+    def shown(self, path: Path) -> str:
+        """Return `path` as it is told to a reader: relative to the checkout."""
+        return path.relative_to(self.root).as_posix()
+
+
+def find_checkout(start: Path | None = None) -> Path:
+    """Return the folder that holds ``labs/`` and ``solutions/``.
+
+    Parameters
+    ----------
+    start : Path, optional
+        Where to start looking upwards; by default the current folder, then the folder of the installed package.
+
+    Raises
+    ------
+    NotebookError
+        If there is none.
+    """
+    starts = [start.resolve()] if start else [Path.cwd(), Path(__file__).resolve().parents[2]]
+    for first in starts:
+        for folder in (first, *first.parents):
+            if any(_lab_names(folder)):
+                return folder
+    raise NotebookError(
+        "The labs were not found.",
+        why=f"Neither {' nor '.join(map(str, starts))}, nor any folder above, has labs/ or solutions/.",
+        next_step="Change to the folder of the course and run the command again.",
+    )
+
+
+def find_labs(root: Path, number: int | None = None) -> list[Lab]:
+    """Return the labs of a checkout in order, or the one with that number.
+
+    Raises
+    ------
+    SettingsError
+        If no lab has that number; the message lists the known ones.
+    """
+    labs = [Lab(int(name[:2]), name, root) for name in sorted(set(_lab_names(root)))]
+    if number is None:
+        return labs
+    chosen = [lab for lab in labs if lab.number == number]
+    if not chosen:
+        raise SettingsError(
+            f"There is no lab {number}.",
+            why=f"The labs of {root} are {', '.join(f'{lab.number} ({lab.name})' for lab in labs)}.",
+            next_step="Give one of these numbers, or leave it out for all.",
+        )
+    return chosen
+
+
+def _lab_names(root: Path) -> Iterator[str]:
+    for folder, suffixes in (("labs", {".ipynb"}), ("solutions", {".py", ".ipynb"})):
+        for path in (root / folder).glob("*"):
+            if path.suffix in suffixes and _NAME.fullmatch(path.stem):
+                yield path.stem

@@ -1,0 +1,99 @@
+"""Outputs as they are kept: no noise, no large pictures, and the results that a notebook reports."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nbformat import NotebookNode
+
+RESULT_MIME = "application/vnd.convnet-labs.result+json"
+"""What `course_utils.training.report` shows beside its table, for programs to read."""
+
+IGNORE_TAG = "nbval-ignore-output"
+"""The tag of a cell whose outputs are not compared when the notebook is run again."""
+
+MAX_IMAGE_BYTES = 60_000
+
+_WIDGETS = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
+
+
+def tidy(notebook: NotebookNode) -> NotebookNode:
+    """Remove from the outputs, in place, what differs from run to run or means nothing on the page; return the notebook.
+
+    Progress bars and warnings (the error stream) go, as do views of widgets, which are dead without their kernel, and
+    the time stamps of execution. Execution counts become 1, 2, 3, …
+    """
+    count = 0
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        cell.execution_count = count
+        cell.outputs = [kept for output in cell.outputs if (kept := _tidied(output, count))]
+    return notebook
+
+
+def problems(notebook: NotebookNode) -> list[str]:
+    """Return one line for each output that should not be committed, beginning with the cell's id."""
+    found = []
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        for mime, size in image_sizes(cell):
+            if size > MAX_IMAGE_BYTES:
+                found.append(
+                    f"{cell.id}: its {mime} picture has {size / 1000:.0f} kB, more than {MAX_IMAGE_BYTES // 1000} kB; "
+                    "make the figure smaller or lower its dpi"
+                )
+        if IGNORE_TAG not in cell.metadata.get("tags", []):
+            texts = " ".join(output_texts(cell))
+            if _ADDRESS.search(texts):
+                found.append(f"{cell.id}: its output holds a memory address, which differs in every run")
+            if any(output.get("name") == "stderr" for output in cell.outputs):
+                found.append(
+                    f"{cell.id}: it writes to stderr, which is not kept but would be compared; silence it or tag the "
+                    f"cell {IGNORE_TAG}"
+                )
+    return found
+
+
+def image_sizes(cell: NotebookNode) -> Iterator[tuple[str, int]]:
+    """Yield the type and the size in bytes of each picture among a cell's outputs."""
+    for output in cell.get("outputs", []):
+        for mime, value in output.get("data", {}).items():
+            if mime.startswith("image/"):
+                text = "".join(value)
+                yield mime, len(text.encode()) if mime == "image/svg+xml" else len(base64.b64decode(text))
+
+
+def output_texts(cell: NotebookNode) -> Iterator[str]:
+    """Yield the text that each output of a cell shows to a reader."""
+    for output in cell.get("outputs", []):
+        yield output.get("text", "") or output.get("data", {}).get("text/plain", "")
+
+
+def results(notebook: NotebookNode) -> list[dict[str, Any]]:
+    """Return what the notebook reported with `course_utils.training.report`, in order."""
+    return [
+        dict(output.data[RESULT_MIME])
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if RESULT_MIME in output.get("data", {})
+    ]
+
+
+def _tidied(output: NotebookNode, count: int) -> NotebookNode | None:
+    if output.output_type == "stream":
+        return None if output.name == "stderr" else output
+    if output.output_type == "execute_result":
+        output.execution_count = count
+    if "data" in output:
+        for mime in _WIDGETS:
+            output.data.pop(mime, None)
+        if not output.data:
+            return None
+    return output

@@ -1,0 +1,158 @@
+"""The two forms of a lab's source, text and notebook, brought in step without losing an edit."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from course_utils.errors import NotebookError
+from course_utils.notebooks.cells import cell_digest, derive_ids, differing_cells, digests, normalise
+from course_utils.notebooks.layout import Lab
+
+_TEXT_FORMAT = "py:percent"
+# Pairing and kernel are the business of jupytext.toml and of the notebook: the text has no header.
+_WITHOUT_HEADER = {"notebook_metadata_filter": "-all"}
+
+
+@dataclass(frozen=True)
+class Twins:
+    """A lab's source after the two forms were brought in step, in memory.
+
+    Attributes
+    ----------
+    notebook : NotebookNode
+        The cells that both forms have now, with the outputs that the notebook had.
+    text : str or None
+        The new content of the text form, or None if it stays as it is.
+    edited : str
+        Which form had edits since the last build: ``"text"``, ``"notebook"``, ``"both"`` (the same ones) or ``""``.
+    cells : list of str
+        The cells that these edits touch.
+    """
+
+    notebook: NotebookNode
+    text: str | None
+    edited: str
+    cells: list[str]
+
+
+def bring_in_step(lab: Lab) -> Twins:
+    """Read both forms and give each the other's edits. Nothing is written.
+
+    Raises
+    ------
+    NotebookError
+        If both forms were edited differently since the last build, or if one cannot be read.
+    """
+    text = read_text(lab.text) if lab.text.exists() else None
+    notebook = read_notebook(lab.solution) if lab.solution.exists() else None
+    if notebook is None and text is None:
+        raise NotebookError(f"Lab {lab.number} has no source.", why=f"{lab.text} does not exist.")
+    if notebook is None:
+        return Twins(normalise(text), None, "text", derive_ids(text.cells))
+    if text is None:
+        return Twins(normalise(notebook), write_text(notebook), "notebook", derive_ids(notebook.cells))
+
+    built = list(notebook.metadata.get("course", {}).get("cells", []))
+    of_text, of_notebook = digests(text), digests(notebook)
+    if of_text == of_notebook:
+        return Twins(
+            normalise(notebook), None, "both" if of_text != built else "", differing_cells(built, notebook)
+        )
+    if of_notebook == built:
+        merged = _with_outputs_of(text, notebook)
+        return Twins(normalise(merged), None, "text", differing_cells(built, text))
+    if of_text == built:
+        return Twins(normalise(notebook), write_text(notebook), "notebook", differing_cells(built, notebook))
+    raise _both_edited(lab, built, text, notebook)
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook file as nbformat 4.
+
+    Raises
+    ------
+    NotebookError
+        If the file is not a notebook.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a notebook without cell ids gets them from us
+            return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise NotebookError(
+            f"{path} cannot be read as a notebook.",
+            why=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            left="Nothing was written.",
+            next_step="Restore the file (git checkout, or a checkpoint in .ipynb_checkpoints) and try again.",
+        ) from error
+
+
+def read_text(path: Path) -> NotebookNode:
+    """Read a ``py:percent`` file as a notebook without outputs.
+
+    Raises
+    ------
+    NotebookError
+        If the file cannot be read.
+    """
+    try:
+        return jupytext.reads(path.read_text(encoding="utf-8"), fmt=_TEXT_FORMAT)
+    except Exception as error:  # jupytext raises many kinds on a header that it cannot parse
+        raise NotebookError(
+            f"{path} cannot be read as py:percent.", why=f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def write_text(notebook: NotebookNode) -> str:
+    """Return the text form of a notebook.
+
+    Raises
+    ------
+    NotebookError
+        If a cell would not come back from the text as it is.
+    """
+    written = copy.deepcopy(notebook)
+    written.metadata.jupytext = dict(_WITHOUT_HEADER)
+    text = jupytext.writes(written, fmt=_TEXT_FORMAT)
+    again = jupytext.reads(text, fmt=_TEXT_FORMAT)
+    for cell_id, before, after in zip(derive_ids(notebook.cells), notebook.cells, again.cells, strict=False):
+        if cell_digest(before) != cell_digest(after):
+            raise NotebookError(
+                f"Cell {cell_id!r} cannot be written as text.",
+                why="Read back from the text it is another cell; a line that begins with '# %%' is the usual reason.",
+                left="Nothing was written.",
+                next_step="Rewrite the cell and run: course build",
+            )
+    return text
+
+
+def _with_outputs_of(text: NotebookNode, notebook: NotebookNode) -> NotebookNode:
+    merged = jupytext.combine.combine_inputs_with_outputs(text, notebook, fmt=_TEXT_FORMAT)
+    merged.metadata = notebook.metadata
+    return merged
+
+
+def _both_edited(lab: Lab, built: list[str], text: NotebookNode, notebook: NotebookNode) -> NotebookError:
+    py, ipynb = lab.shown(lab.text), lab.shown(lab.solution)
+    if built:
+        in_text, in_notebook = differing_cells(built, text), differing_cells(built, notebook)
+        why = f"In {py}: {', '.join(in_text)}. In {ipynb}: {', '.join(in_notebook)}."
+    else:
+        cells = differing_cells(digests(notebook), text)
+        why = (
+            f"They differ in: {', '.join(cells)}, and the notebook does not say from which text it was built."
+        )
+    return NotebookError(
+        f"{py} and {ipynb} were both edited, differently, since the last build.",
+        why=why,
+        left="Both files, and the lab.",
+        next_step=f"Copy the edits that you want into one of the two, delete the other and run: "
+        f"course build --lab {lab.number}",
+    )
