@@ -8,7 +8,7 @@ from typing import Any
 
 from course_utils.errors import ExerciseError
 from course_utils.exercises import calls, explain
-from course_utils.exercises.compare import Difference, difference
+from course_utils.exercises.compare import Difference
 from course_utils.exercises.model import (
     Counterexample,
     Exercise,
@@ -49,7 +49,7 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
             exercise, "not started", f"It waits for {waits}, which is not started." if waits else ""
         )
     expected = [_reference_value(exercise, probe) for probe in probes]
-    found = [_problem(seen, right) for seen, right in zip(observations, expected, strict=False)]
+    found = [_problem(exercise, seen, right) for seen, right in zip(observations, expected, strict=False)]
     if not any(found):
         if len(observations) < len(probes):
             return _verdict(exercise, "error", "It ended before every case was tried.")
@@ -153,10 +153,10 @@ def _reference_value(exercise: Exercise, probe: Probe) -> Any:
     return seen.value
 
 
-def _problem(seen: Observation, expected: Any) -> Difference | None:
+def _problem(exercise: Exercise, seen: Observation, expected: Any) -> Difference | None:
     if seen.status != "returned":
         return Difference(seen.status, "")
-    return difference(expected, seen.value)
+    return exercise.compare(expected, seen.value)
 
 
 def _agrees(
@@ -169,7 +169,7 @@ def _agrees(
         theirs = observe(exercise, other, probe, seconds=_TRUSTED_SECONDS)
         if theirs.status != seen.status or theirs.error != seen.error:
             return False
-        if seen.status == "returned" and difference(theirs.value, seen.value):
+        if seen.status == "returned" and exercise.compare(theirs.value, seen.value):
             return False
     return True
 

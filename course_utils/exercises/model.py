@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from course_utils.exercises.compare import Difference, difference
+
 ObservationStatus = Literal["returned", "error", "not started", "timeout"]
 VerdictStatus = Literal["correct", "wrong", "error", "not started"]
 Region = tuple[int | slice, ...]
@@ -89,6 +91,8 @@ class Exercise:
         ``(probe, index of an output cell) -> {input name: regions}``: the inputs behind that cell.
     explain : callable or None
         ``(probe, expected, actual) -> sentence or None``, asked when no misconception agrees; plain values.
+    compare : callable
+        ``(expected, actual) -> Difference or None``: what counts as another answer, told in words.
     """
 
     id: str
@@ -105,6 +109,7 @@ class Exercise:
     observe: Callable[[Any, Probe], Any] = call
     window: Callable[[Probe, tuple[int, ...]], Window] | None = None
     explain: Callable[[Probe, Any, Any], str | None] | None = None
+    compare: Callable[[Any, Any], Difference | None] = difference
 
 
 @dataclass(frozen=True)
