@@ -1,0 +1,145 @@
+"""A dataset in memory: uint8 images on the device, and minibatches of normalised ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Transform = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The training or the test half of a dataset.
+
+    Attributes
+    ----------
+    images : Tensor
+        uint8, N×C×H×W, all of them, on the device.
+    labels : Tensor
+        int64, N, on the device.
+    mean, std : float
+        What `normalised` subtracts and divides by, in units where a pixel is between 0 and 1.
+    """
+
+    images: Tensor
+    labels: Tensor
+    mean: float
+    std: float
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"{len(self):,} images of {'×'.join(map(str, self.images.shape[1:]))} on {self.images.device}"
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Turn uint8 images into float32 with the training set's mean 0 and standard deviation 1."""
+        return images.to(torch.float32).mul_(1 / (255 * self.std)).sub_(self.mean / self.std)
+
+    def batches(
+        self,
+        size: int,
+        *,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+        transform: Transform | None = None,
+    ) -> Batches:
+        """Minibatches of the whole split; the last one may be smaller.
+
+        Parameters
+        ----------
+        size : int
+            Images in a batch.
+        shuffle : bool
+            Draw a new order at each pass.
+        generator : torch.Generator, optional
+            Makes the order repeatable; default: torch's global one.
+        transform : callable, optional
+            Augmentation, applied to each normalised batch N×C×H×W. A value of 0 is the mean colour there.
+
+        Returns
+        -------
+        Batches
+            Something to loop over, as often as needed; ``len()`` is the number of batches.
+
+        Raises
+        ------
+        ValueError
+            If `size` is below 1.
+        """
+        if size < 1:
+            raise ValueError(f"A batch holds at least one image; size is {size}.")
+        return Batches(self, size, shuffle, generator, transform)
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The minibatches of one split; each loop over it is one pass."""
+
+    split: Split
+    size: int
+    shuffle: bool = False
+    generator: torch.Generator | None = None
+    transform: Transform | None = None
+
+    def __len__(self) -> int:
+        return -(-len(self.split) // self.size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        split, count = self.split, len(self.split)
+        if self.shuffle:
+            device = self.generator.device if self.generator else "cpu"
+            order = torch.randperm(count, generator=self.generator, device=device).to(split.images.device)
+        for start in range(0, count, self.size):
+            chosen = slice(start, start + self.size)
+            if self.shuffle:
+                rows = order[chosen]
+                images, labels = split.images.index_select(0, rows), split.labels.index_select(0, rows)
+            else:
+                images, labels = split.images[chosen], split.labels[chosen]
+            images = split.normalised(images)
+            yield (self.transform(images) if self.transform else images), labels
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images and labels, and where they came from.
+
+    Attributes
+    ----------
+    name : str
+        What was loaded.
+    train, test : Split
+        The two halves.
+    classes : tuple of str
+        Names of the classes, in the order of their labels.
+    mean, std : float
+        Of all pixels and channels of the training images, scaled to between 0 and 1.
+    source : str
+        One line: where the images came from.
+    substitute_for : str or None
+        The dataset that was asked for, when this one stands in for it.
+    digest : str
+        Short id of the content: the same images and labels have the same digest.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    mean: float
+    std: float
+    source: str
+    substitute_for: str | None
+    digest: str
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.train.images.shape[1:]))
+        return (
+            f"<Dataset {self.name}: {len(self.train):,} train + {len(self.test):,} test images, {shape}, "
+            f"{len(self.classes)} classes; {self.source}>"
+        )

@@ -1,0 +1,132 @@
+"""Find a dataset: shared folder, user cache, mirrors, then what the caller accepts offline."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from course_utils import settings
+from course_utils.data import folder, store
+from course_utils.data.acquire import acquire
+from course_utils.data.arrays import Arrays
+from course_utils.data.catalog import PUBLISHED, Published
+from course_utils.data.dataset import Dataset
+from course_utils.data.decode import DecodeError, decode
+from course_utils.data.embedded import EMBEDDED
+from course_utils.errors import DataError
+from course_utils.settings import Settings
+
+
+def load_dataset(
+    name: str | os.PathLike[str],
+    *,
+    device: torch.device | str = "cpu",
+    root: str | os.PathLike[str] | None = None,
+    offline: str | None = None,
+) -> Dataset:
+    """Load a dataset; the same call works in a classroom, at home and without a network.
+
+    Parameters
+    ----------
+    name : str or path
+        ``mnist``, ``cifar10``, ``digits``, ``shapes``, or a folder with ``train/<class>/*`` and
+        ``test/<class>/*`` that holds PNG or JPEG images of one size.
+    device : torch.device or str
+        Where the images will live, as one uint8 tensor.
+    root : path, optional
+        The cache to use in place of ``COURSE_DATA_DIR``.
+    offline : {"digits", "shapes"}, optional
+        The embedded dataset that may stand in when the real one is out of reach. With ``COURSE_PROFILE``
+        ``quick`` it stands in at once. `Dataset.source` and `Dataset.substitute_for` say so.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or if no place has the dataset and `offline` names no substitute.
+    """
+    options = settings.read()
+    name = os.fspath(name)
+    if offline is not None and offline not in EMBEDDED:
+        raise DataError(
+            f"There is no embedded dataset {offline!r}.",
+            why=f"Those that need no network are {' and '.join(EMBEDDED)}.",
+            next_step=f"Pass offline={' or offline='.join(map(repr, EMBEDDED))}, or leave it out.",
+        )
+    if name in EMBEDDED:
+        return _embedded(name, device)
+    if offline is not None and options.profile == "quick":
+        return _embedded(offline, device, instead_of=name, because="the profile is quick")
+    cache = Path(root).expanduser().resolve() if root is not None else options.data_dir
+    if name in PUBLISHED:
+        try:
+            arrays, source = _published(PUBLISHED[name], cache, options)
+        except DataError as error:
+            if offline is None:
+                raise
+            return _embedded(offline, device, instead_of=name, because=_reason(error))
+        return arrays.dataset(name, source, device=device)
+    place = Path(name).expanduser()
+    if place.is_dir():
+        arrays, source = _folder(place.resolve(), cache)
+        return arrays.dataset(place.resolve().name, source, device=device)
+    raise _unknown(name)
+
+
+def _embedded(
+    name: str, device: torch.device | str, instead_of: str | None = None, because: str = ""
+) -> Dataset:
+    make, source = EMBEDDED[name]
+    if instead_of is not None:
+        source += f" instead of {instead_of}: {because}"
+    return make().dataset(name, source, device=device, substitute_for=instead_of)
+
+
+def _published(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str]:
+    for label, root in (("shared folder", options.data_shared), ("user cache", cache)):
+        stored = store.load(store.path_of_published(root, dataset)) if root else None
+        if stored:
+            arrays, origin = stored
+            return arrays, f"{dataset.title}, {label} {root} (read from {origin})"
+    paths, origin = acquire(dataset, cache, options)
+    try:
+        arrays = decode(dataset, paths)
+    except (DecodeError, OSError) as error:
+        raise DataError(
+            f"{dataset.title} cannot be decoded.",
+            why=str(error),
+            left="The files were only read.",
+            next_step=f"course data verify {dataset.name}",
+        ) from error
+    return store.save(store.path_of_published(cache, dataset), arrays, origin), f"{dataset.title}, {origin}"
+
+
+def _folder(place: Path, cache: Path) -> tuple[Arrays, str]:
+    try:
+        found = folder.listing(place)
+        path = store.path_of(cache, place.name, f"{place}\0{folder.fingerprint(found)}")
+    except OSError as error:
+        raise folder.wrong(place, str(error)) from error
+    stored = store.load(path)
+    arrays = stored[0] if stored else store.save(path, folder.decode(place, found), f"folder {place}")
+    return arrays, f"folder {place}"
+
+
+def _reason(error: DataError) -> str:
+    return "offline" if settings.read().offline else error.what.rstrip(".")
+
+
+def _unknown(name: str) -> DataError:
+    known = ", ".join((*PUBLISHED, *EMBEDDED))
+    is_path = os.sep in name or name.startswith(("~", "."))
+    return DataError(
+        f"There is no folder {name}." if is_path else f"There is no dataset {name!r}.",
+        why=f"The datasets are {known}; any other name is taken as a folder of images, and there is none.",
+        left="Nothing was changed.",
+        next_step="Use one of these names, or the path of a folder with train/<class>/* and test/<class>/*.",
+    )
