@@ -8,16 +8,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from course_utils.figures.base import HtmlFigure as HtmlFigure
     from course_utils.figures.base import line as line
-    from course_utils.figures.table import table as table
-    from course_utils.figures.verdict_card import VERDICT_MIME as VERDICT_MIME
-    from course_utils.figures.verdict_card import verdict_card as verdict_card
+    from course_utils.figures.card import VERDICT_MIME as VERDICT_MIME
+    from course_utils.figures.card import verdict_card as verdict_card
+    from course_utils.figures.charts import cost_chart as cost_chart
+    from course_utils.figures.charts import receptive_field_growth as receptive_field_growth
+    from course_utils.figures.charts import timing_bars as timing_bars
+    from course_utils.figures.confusion import confusion_matrix as confusion_matrix
+    from course_utils.figures.images import image_grid as image_grid
+    from course_utils.figures.images import worst_mistakes as worst_mistakes
+    from course_utils.figures.maps import feature_maps as feature_maps
+    from course_utils.figures.maps import filters as filters
+    from course_utils.figures.matrices import number_grids as number_grids
+    from course_utils.figures.picture import Picture as Picture
+    from course_utils.figures.tables import table as table
 
+# No module is named as a function in it: importing the module would hide the function.
 _HOMES = {
     "HtmlFigure": "base",
     "line": "base",
-    "table": "table",
-    "verdict_card": "verdict_card",
-    "VERDICT_MIME": "verdict_card",
+    "Picture": "picture",
+    "confusion_matrix": "confusion",
+    "cost_chart": "charts",
+    "receptive_field_growth": "charts",
+    "timing_bars": "charts",
+    "image_grid": "images",
+    "worst_mistakes": "images",
+    "feature_maps": "maps",
+    "filters": "maps",
+    "number_grids": "matrices",
+    "table": "tables",
+    "verdict_card": "card",
+    "VERDICT_MIME": "card",
 }
 
 __all__ = sorted(_HOMES)

@@ -40,7 +40,7 @@ table.cl-table th{font-weight:bold}
 """Colours are inherited and tints are see-through, so that one style serves light, dark and printed pages."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HtmlFigure:
     """A figure that notebooks show as HTML and terminals as text.
 

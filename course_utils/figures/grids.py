@@ -54,6 +54,8 @@ def grids(
     focus: tuple[int, ...] | None = None,
     digits: int = 4,
     slices: int = SLICES,
+    rows: int = ROWS,
+    columns: int = COLUMNS,
 ) -> list[Grid]:
     """Cut an array of any rank into the matrices worth showing.
 
@@ -77,18 +79,15 @@ def grids(
     for lead in _leading(array.shape, centre, slices):
         flat, marked, read = array[lead], differs[lead], window[lead]
         spot = _first(marked) or _middle(read) or centre[-2:]
-        rows, columns = (
-            _span(length, at, most)
-            for length, at, most in zip(flat.shape, spot, (ROWS, COLUMNS), strict=True)
-        )
-        part = (rows, columns)
+        most = zip(flat.shape, spot, (rows, columns), strict=True)
+        part = tuple(_span(*each) for each in most)
         note = full
         if flat[part].shape != flat.shape:
-            note += f", rows {rows.start}–{rows.stop - 1}, columns {columns.start}–{columns.stop - 1}"
+            note += f", rows {part[0].start}–{part[0].stop - 1}, columns {part[1].start}–{part[1].stop - 1}"
         if lead:
             name_of = f"{name}[{', '.join(map(str, lead))}]"
             note = f"of {note}"
-        origin = (rows.start, columns.start)
+        origin = (part[0].start, part[1].start)
         drawn.append(Grid(name_of, note, flat[part], marked[part], read[part], origin, digits))
     return drawn
 

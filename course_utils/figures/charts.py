@@ -1,0 +1,174 @@
+"""Charts of numbers with units: times, receptive fields, and what networks cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from course_utils.errors import FigureError
+from course_utils.figures.picture import BLUE, INK, ORANGE, Picture, picture
+from course_utils.figures.tables import table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def timing_bars(seconds: Mapping[str, float], *, what: str = "time per call") -> Picture:
+    """Compare times on a logarithmic axis, each with its ratio to the slowest.
+
+    Parameters
+    ----------
+    seconds : mapping
+        Name to seconds, drawn from top to bottom.
+    what : str
+        What was timed: the axis's label.
+
+    Raises
+    ------
+    FigureError
+        If there is no time, or one is not positive.
+    """
+    _need(seconds, "timing_bars takes a dict of names and seconds.")
+    times = {name: float(value) for name, value in seconds.items()}
+    slowest = max(times.values())
+    labels = {
+        name: time_text(value) + (f", {_ratio(slowest / value)} times faster" if value < slowest else "")
+        for name, value in times.items()
+    }
+    text = f"{what}: " + "; ".join(f"{name} {label}" for name, label in labels.items())
+
+    def paint(figure: Figure) -> None:
+        axis = figure.subplots()
+        axis.barh(list(times), list(times.values()), color=BLUE, height=0.6)
+        axis.invert_yaxis()
+        axis.set_xscale("log")
+        low, high = min(times.values()), slowest
+        # Room for the labels, which stand to the right of the bars.
+        axis.set_xlim(low / 4, high * (high / low * 4) ** 0.45)
+        axis.set_xlabel(f"{what} in seconds (log scale)")
+        for index, (name, value) in enumerate(times.items()):
+            axis.annotate(
+                labels[name], (value, index), (4, 0), textcoords="offset points", va="center", color=INK
+            )
+        _bare(axis)
+
+    return picture(paint, width=6.6, height=0.36 * len(times) + 0.75, alt=f"Bar chart. {text}", text=text)
+
+
+def receptive_field_growth(fields: Mapping[str, int], *, image: int | None = None) -> Picture:
+    """Draw how many input pixels one unit sees, layer by layer.
+
+    Parameters
+    ----------
+    fields : mapping
+        Layer's name to its receptive field in pixels, from the input up.
+    image : int, optional
+        The input's side in pixels, drawn as a line.
+
+    Raises
+    ------
+    FigureError
+        If there is no layer, or a field is not positive.
+    """
+    _need(fields, "receptive_field_growth takes a dict of layers and pixels.")
+    sizes = {name: int(value) for name, value in fields.items()}
+    text = "Receptive field in pixels: " + ", ".join(f"{name} {size}" for name, size in sizes.items())
+    text += f"; the image has {image}" if image else ""
+
+    def paint(figure: Figure) -> None:
+        axis = figure.subplots()
+        axis.barh(list(sizes), list(sizes.values()), color=BLUE, height=0.6)
+        axis.invert_yaxis()
+        for index, size in enumerate(sizes.values()):
+            axis.annotate(
+                str(size), (size, index), (4, 0), textcoords="offset points", va="center", color=INK
+            )
+        if image:
+            axis.axvline(image, color=INK, linestyle="--", linewidth=1)
+            axis.annotate(
+                f"image: {image}", (image, 0), (4, 0), textcoords="offset points", va="center", color=INK
+            )
+        axis.set_xlim(0, max(*sizes.values(), image or 0) * 1.15)
+        axis.set_xlabel("receptive field (side in pixels of the input)")
+        _bare(axis)
+
+    return picture(paint, width=6.0, height=0.27 * len(sizes) + 0.75, alt=f"Bar chart. {text}", text=text)
+
+
+def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
+    """Compare networks' parameters and multiply-adds with what the slide says, on logarithmic axes.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        ``name``, ``parameters``, ``multiply_adds`` (computed), and optionally ``slide_parameters``.
+
+    Raises
+    ------
+    FigureError
+        If there is no row, or one lacks a number.
+    """
+    for row in rows:
+        if not {"name", "parameters", "multiply_adds"} <= set(row):
+            raise FigureError(
+                "cost_chart takes rows with name, parameters and multiply_adds.",
+                why=f"A row has {', '.join(row)}.",
+            )
+    _need({row["name"]: row["parameters"] for row in rows}, "cost_chart takes at least one row.")
+    names = [row["name"] for row in rows]
+    cells = [[r["name"], r["parameters"], r.get("slide_parameters"), r["multiply_adds"]] for r in rows]
+    text = table(cells, ["network", "parameters", "slide", "multiply-adds"], "Networks and their cost").text
+
+    def paint(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, sharey=True)
+        for axis, key in ((left, "parameters"), (right, "multiply_adds")):
+            axis.hlines(
+                range(len(rows)), 0, 1, transform=axis.get_yaxis_transform(), color="#dddddd", linewidth=1
+            )
+            axis.plot(
+                [r[key] for r in rows], range(len(rows)), "o", color=BLUE, markersize=8, label="computed"
+            )
+            axis.set_xscale("log")
+            axis.margins(x=0.12)
+            _bare(axis)
+        slide = [(r["slide_parameters"], i) for i, r in enumerate(rows) if r.get("slide_parameters")]
+        if slide:
+            # Hollow and larger, so that both marks are seen where they agree.
+            left.plot(*zip(*slide, strict=True), "D", markersize=12, markerfacecolor="none",
+                      markeredgecolor=ORANGE, markeredgewidth=2, label="slide")  # fmt: skip
+        left.set_yticks(range(len(rows)), names)
+        left.invert_yaxis()
+        left.set_xlabel("parameters (log scale)")
+        right.set_xlabel("multiply-adds for one image (log scale)")
+        figure.legend(*left.get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
+
+    alt = "Two dot plots on logarithmic axes. " + "; ".join(
+        f"{r['name']}: {r['parameters']:,} parameters, {r['multiply_adds']:,} multiply-adds" for r in rows
+    )
+    return picture(paint, width=7.6, height=0.34 * len(rows) + 1.1, alt=alt, text=text)
+
+
+def time_text(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def _bare(axis: Any) -> None:
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.tick_params(axis="y", length=0)
+
+
+def _need(numbers: Mapping[str, Any], sentence: str) -> None:
+    try:
+        good = bool(numbers) and all(float(value) > 0 for value in numbers.values())
+    except (TypeError, ValueError, AttributeError):
+        good = False
+    if not good:
+        raise FigureError(sentence, why=f"Every number must be above 0; it got {numbers!r}.")

@@ -1,0 +1,168 @@
+"""Images side by side: a sample of a dataset, and a network's most confident mistakes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from course_utils.errors import FigureError
+from course_utils.figures.base import HtmlFigure, line
+from course_utils.figures.numbers import as_array, shape_text
+from course_utils.figures.picture import Picture, digest, picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST = 100
+"""Images in one figure."""
+
+
+def image_grid(
+    images: Any, titles: Sequence[Any] | None = None, columns: int | None = None, *, alt: str = ""
+) -> Picture:
+    """Show images in a grid.
+
+    Parameters
+    ----------
+    images : tensor or sequence of tensors
+        N×C×H×W or N×H×W with one or three channels. 8-bit numbers are shown as they are; other numbers too
+        when they lie in 0…1, and are otherwise stretched to it, all images alike.
+    titles : sequence, optional
+        One per image.
+    columns : int, optional
+        Chosen to fill the page's width by default.
+    alt : str, optional
+        What the images show, for the picture's alt text.
+
+    Raises
+    ------
+    FigureError
+        If the shapes are others, or there are more than `MOST` images.
+    """
+    pixels = _pixels(images)
+    count, height, width = pixels.shape[:3]
+    if titles is not None and len(titles) != count:
+        raise FigureError(f"There are {len(titles)} titles for {count} images.")
+    columns = min(count, columns or (10 if count > 12 else 6))
+    rows = math.ceil(count / columns)
+    size = min(1.1, 7.5 / columns)
+    lines = max((str(title).count("\n") + 1 for title in titles or ()), default=0)
+    shape = shape_text(_channels_first(pixels))
+    title_text = f", titles {', '.join(str(title).split(chr(10))[0] for title in titles)}" if titles else ""
+    text = f"{count} images of {shape} in {rows} rows of {columns}{title_text}; digest {digest(pixels)}"
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for index, axis in enumerate(axes.flat):
+            axis.set_axis_off()
+            if index >= count:
+                continue
+            grey = pixels.shape[-1] == 1
+            shown = pixels[index, ..., 0] if grey else pixels[index]
+            axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            if titles is not None:
+                axis.set_title(str(titles[index]), fontsize=8, pad=2)
+
+    tall = size * height / width + 0.16 * lines + 0.06
+    described = f"{alt}: {text}" if alt else text
+    return picture(paint, width=size * columns + 0.1, height=tall * rows + 0.1, alt=described, text=text)
+
+
+def worst_mistakes(
+    images: Any, scores: Any, labels: Any, classes: Sequence[str], count: int = 12
+) -> HtmlFigure:
+    """Show the wrong answers that a network was most confident of.
+
+    Parameters
+    ----------
+    images : tensor
+        N×C×H×W.
+    scores : tensor
+        N×K, before softmax; the confidence is the softmax of the class that was taken.
+    labels : tensor
+        N class numbers.
+    classes : sequence of str
+        The K names.
+    count : int
+        How many at most.
+
+    Raises
+    ------
+    FigureError
+        If the shapes do not fit each other.
+    """
+    values, truth = as_array(scores), as_array(labels)
+    if values is None or truth is None or values.ndim != 2 or truth.shape != values.shape[:1]:
+        raise FigureError(
+            "worst_mistakes takes scores N×K and labels N.", why=_got(scores=values, labels=truth)
+        )
+    if len(images) != len(truth) or values.shape[1] != len(classes):
+        raise FigureError(
+            f"There are {len(images)} images, {len(truth)} labels, scores of {values.shape[1]} classes and "
+            f"{len(classes)} class names."
+        )
+    raised = np.exp(values - values.max(1, keepdims=True).astype(np.float64))
+    shares = raised / raised.sum(1, keepdims=True)
+    taken = values.argmax(1)
+    wrong = np.flatnonzero(taken != truth)
+    if not len(wrong):
+        return line(f"No mistake among {len(truth):,} images.")
+    worst = wrong[np.argsort(-shares[wrong, taken[wrong]], kind="stable")][:count]
+    titles = [f"{classes[taken[i]]}, {shares[i, taken[i]]:.0%}\ntrue: {classes[truth[i]]}" for i in worst]
+    drawn = image_grid([images[int(i)] for i in worst], titles, columns=6)
+    summary = f"The {len(worst)} most confident of {len(wrong):,} mistakes among {len(truth):,} images"
+    each = "\n".join(
+        f"  image {i}: taken for {classes[taken[i]]} with {shares[i, taken[i]]:.0%}, is {classes[truth[i]]}"
+        for i in worst
+    )
+    alt = f"{summary}: " + "; ".join(title.replace("\n", ", ") for title in titles)
+    html = drawn.html.replace(f'alt="{_escaped(drawn.alt)}"', f'alt="{_escaped(alt)}"')
+    return Picture(html, f"{summary}:\n{each}", png=drawn.png, alt=alt)
+
+
+def _escaped(text: str) -> str:
+    from html import escape
+
+    return escape(text)
+
+
+def _got(**arrays: np.ndarray | None) -> str:
+    return ", ".join(
+        f"{name}: {'no numbers' if a is None else shape_text(a.shape)}" for name, a in arrays.items()
+    )
+
+
+def _channels_first(pixels: np.ndarray) -> tuple[int, ...]:
+    return (pixels.shape[3], *pixels.shape[1:3])
+
+
+def _pixels(images: Any) -> np.ndarray:
+    """Return N×H×W×C numbers in 0…1."""
+    if isinstance(images, (list, tuple)):
+        parts = [as_array(image) for image in images]
+        if not parts or any(part is None or part.shape != parts[0].shape for part in parts):
+            raise FigureError("image_grid takes images of one shape.")
+        array = np.stack(parts)
+    else:
+        array = as_array(images)
+    if array is None or array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[1] not in (1, 3)):
+        raise FigureError(
+            "image_grid takes images N×H×W, N×1×H×W (grey) or N×3×H×W (colour).",
+            why=f"It got {_got(images=array)}.",
+        )
+    if not 0 < len(array) <= MOST or not array.size:
+        raise FigureError(
+            f"image_grid shows 1 to {MOST} images, not {len(array)}.", next_step="Take a slice."
+        )
+    if array.ndim == 3:
+        array = array[:, None]
+    channels_last = array.transpose(0, 2, 3, 1)
+    if array.dtype == np.uint8:
+        return channels_last / np.float32(255)
+    low, high = float(array.min()), float(array.max())
+    if low >= 0 and high <= 1:
+        return channels_last.astype(np.float32)
+    return ((channels_last - low) / max(high - low, 1e-12)).astype(np.float32)

@@ -1,0 +1,124 @@
+"""What a network has learned and what it sees: filters and feature maps."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from course_utils.errors import FigureError
+from course_utils.figures.numbers import as_array, shape_text
+from course_utils.figures.picture import Picture, picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST = 64
+"""Filters or maps in one figure."""
+
+_MOST_FILTERS, _MOST_CHANNELS = 8, 16
+
+
+def filters(weight: Any) -> Picture:
+    """Show a layer's filters on one scale, with 0 in its middle.
+
+    The scale's lightness rises from the most negative to the most positive weight, so that it can be read
+    without colour.
+
+    Parameters
+    ----------
+    weight : tensor
+        F×C×h×w. With one input channel the filters fill a grid; with more, each row is one filter, channel by
+        channel.
+
+    Raises
+    ------
+    FigureError
+        If `weight` has another number of axes.
+    """
+    array = as_array(weight)
+    if array is None or array.ndim != 4 or not array.size:
+        raise FigureError("filters takes weights F×C×h×w.", why=f"It got {_shape(array)}.")
+    count, channels = array.shape[:2]
+    limit = float(np.abs(array).max()) or 1.0
+    scale = {"cmap": "cividis", "vmin": -limit, "vmax": limit}
+    shape = shape_text(array.shape[1:])
+    if channels == 1:
+        shown = min(count, MOST)
+        text = f"Filters: {_of(shown, count)} of {shape}, in reading order"
+        return _sheet(array[:shown, 0], 10, text, "filters, in reading order", "weight", scale)
+    rows, columns = min(count, _MOST_FILTERS), min(channels, _MOST_CHANNELS)
+    text = f"Filters: {_of(rows, count)} of {shape}, {_of(columns, channels)} input channels"
+    part = array[:rows, :columns].reshape(rows * columns, *array.shape[2:])
+    return _sheet(part, columns, text, "input channel", "weight", scale, vertical="filter")
+
+
+def feature_maps(maps: Any) -> Picture:
+    """Show the feature maps of one image on one scale.
+
+    Parameters
+    ----------
+    maps : tensor
+        C×H×W, or 1×C×H×W.
+
+    Raises
+    ------
+    FigureError
+        If `maps` has another shape.
+    """
+    array = as_array(maps)
+    if array is not None and array.ndim == 4 and len(array) == 1:
+        array = array[0]
+    if array is None or array.ndim != 3 or not array.size:
+        raise FigureError("feature_maps takes the maps of one image, C×H×W.", why=f"It got {_shape(array)}.")
+    shown = min(len(array), MOST)
+    text = f"Feature maps: {_of(shown, len(array))} of {shape_text(array.shape[1:])}, in reading order"
+    scale = {"cmap": "gray", "vmin": float(array.min()), "vmax": float(array.max())}
+    return _sheet(array[:shown], 10, text, "channels, in reading order", "activation", scale)
+
+
+def _shape(array: np.ndarray | None) -> str:
+    return "no numbers" if array is None else shape_text(array.shape)
+
+
+def _of(shown: int, count: int) -> str:
+    return str(count) if shown == count else f"{shown} of {count}"
+
+
+def _sheet(
+    tiles: np.ndarray,
+    columns: int,
+    text: str,
+    across: str,
+    unit: str,
+    scale: dict[str, Any],
+    vertical: str = "",
+) -> Picture:
+    """Lay tiles out on one sheet with thin gaps."""
+    count, height, width = tiles.shape
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    gap = max(1, round(height / 14))
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    for index, tile in enumerate(tiles):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = tile
+
+    def paint(figure: Figure) -> None:
+        axis = figure.subplots()
+        image = axis.imshow(sheet, interpolation="nearest", **scale)
+        axis.spines[:].set_visible(False)
+        axis.set_xlabel(across)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        if vertical:
+            axis.set_xticks([(width + gap) * j + (width - 1) / 2 for j in range(columns)], range(columns))
+            axis.set_yticks([(height + gap) * i + (height - 1) / 2 for i in range(rows)], range(rows))
+            axis.set_ylabel(vertical)
+            axis.tick_params(length=0, labelsize=8)
+        figure.colorbar(image, ax=axis, label=unit, fraction=0.05, aspect=12, pad=0.02)
+
+    wide = min(7.0, max(2.0, 0.62 * columns)) + 0.9
+    tall = (wide - 0.9) * sheet.shape[0] / sheet.shape[1] + 0.45
+    return picture(paint, width=wide, height=max(1.5, tall), alt=text, text=text)

@@ -1,0 +1,68 @@
+"""Small matrices drawn with their numbers: image * kernel = output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from course_utils.errors import FigureError
+from course_utils.figures.base import HtmlFigure
+from course_utils.figures.grids import Grid, beside, grid_html, grid_text, grids, mask_of
+from course_utils.figures.numbers import as_array
+
+_LARGEST = 16
+
+
+def number_grids(
+    *,
+    signs: Sequence[str] = "",
+    windows: Mapping[str, Any] | None = None,
+    digits: int = 4,
+    **named: Any,
+) -> HtmlFigure:
+    """Draw small matrices side by side, with their numbers.
+
+    Parameters
+    ----------
+    signs : sequence of str
+        What stands between them: ``signs="*="`` draws ``image * kernel = output``.
+    windows : mapping, optional
+        Name to a region (an index: numbers and slices) or a list of regions, which are marked; for example
+        ``{"image": (slice(0, 3), slice(0, 3)), "output": (0, 0)}``.
+    digits : int
+        Significant digits of numbers that are not whole.
+    **named : tensor
+        Name to numbers: H×W, or C×H×W with at most four channels, which are drawn one by one. More than 16
+        rows or columns are cropped.
+
+    Raises
+    ------
+    FigureError
+        If something is no tensor of numbers of one to three axes, a window names no matrix, or there are more
+        signs than gaps.
+    """
+    if not named or len(signs) >= max(2, len(named)) or (len(named) == 1 and signs):
+        raise FigureError(f"number_grids got {len(named)} matrices and {len(signs)} signs between them.")
+    marked = dict(windows or {})
+    if unknown := sorted(set(marked) - set(named)):
+        raise FigureError(f"A window names {unknown[0]!r}.", why=f"The matrices are {', '.join(named)}.")
+    groups = [_drawn(name, value, marked.get(name, []), digits) for name, value in named.items()]
+    between = [*signs, *[""] * (len(groups) - 1 - len(signs)), ""]
+    html, blocks = [], []
+    for group, sign in zip(groups, between, strict=True):
+        html += [grid_html(grid) for grid in group]
+        blocks += [grid_text(grid) for grid in group]
+        if sign:
+            html.append(f'<span class="cl-sign">{escape(sign)}</span>')
+            blocks.append([""] * (1 + len(group[-1].values) // 2) + [sign])
+    return HtmlFigure(f'<div class="cl-figure cl-row">{"".join(html)}</div>', beside(blocks))
+
+
+def _drawn(name: str, value: Any, regions: Any, digits: int) -> list[Grid]:
+    array = as_array(value)
+    if array is None or not 1 <= array.ndim <= 3:
+        what = "no numbers" if array is None else f"{array.ndim} axes"
+        raise FigureError("number_grids takes tensors of one to three axes.", why=f"{name} has {what}.")
+    window = mask_of([regions] if isinstance(regions, tuple) else regions, array.shape)
+    return grids(name, array, window=window, digits=digits, rows=_LARGEST, columns=_LARGEST)
