@@ -1,0 +1,151 @@
+"""Honest clocks: accelerators work behind Python's back, so a clock must wait for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ContextDecorator
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from course_utils.device import pick_device, synchronize
+
+
+class Stopwatch(ContextDecorator):
+    """Measure wall time, after the accelerator has finished its work.
+
+    Use it around a block, or as a decorator of a function; it may be used again and nested.
+
+    Parameters
+    ----------
+    label : str, optional
+        If given, ``label: 3.2 s`` is printed at each stop.
+    device : str or torch.device, optional
+        The device to wait for. Defaults to what `pick_device` picks.
+
+    Examples
+    --------
+    >>> with Stopwatch(device="cpu") as watch:
+    ...     total = sum(range(1000))
+    >>> watch.seconds > 0
+    True
+    """
+
+    def __init__(self, label: str | None = None, *, device: str | torch.device | None = None) -> None:
+        self.label = label
+        self.device = pick_device(device)
+        self._starts: list[float] = []
+        self._seconds: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the last measurement; while running, seconds so far.
+
+        Raises
+        ------
+        RuntimeError
+            If the stopwatch was never started.
+        """
+        if self._starts:
+            return time.perf_counter() - self._starts[-1]
+        if self._seconds is None:
+            raise RuntimeError("This stopwatch was never started: use it as `with Stopwatch() as watch:`.")
+        return self._seconds
+
+    def __enter__(self) -> Stopwatch:
+        synchronize(self.device)
+        self._starts.append(time.perf_counter())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:  # a failed accelerator would raise again here and hide the first error
+            synchronize(self.device)
+        self._seconds = time.perf_counter() - self._starts.pop()
+        if self.label is not None:
+            print(f"{self.label}: {duration(self._seconds)}")
+
+    def __repr__(self) -> str:
+        if self._starts:
+            return f"Stopwatch(running, {duration(self.seconds)} so far)"
+        return "Stopwatch(not started)" if self._seconds is None else f"Stopwatch({duration(self._seconds)})"
+
+
+def estimate_epoch(
+    step: Callable[..., Any],
+    batches: Iterable[tuple[Any, ...]],
+    steps: int,
+    *,
+    device: str | torch.device | None = None,
+    warm_up: int = 2,
+    at_least: int = 3,
+    at_most: int = 30,
+    budget: float = 1.0,
+) -> float:
+    """Estimate the seconds of one epoch from a few warm batches.
+
+    Parameters
+    ----------
+    step : callable
+        Does the work of one batch, ``step(*batch)``.
+    batches : iterable of tuple
+        At least ``warm_up + 1`` batches are needed for more than a first guess.
+    steps : int
+        Batches in an epoch.
+    device : str or torch.device, optional
+        The device to wait for. Defaults to what `pick_device` picks.
+    warm_up : int
+        Batches that are run but not counted: the first ones allocate memory and choose algorithms.
+    at_least, at_most : int
+        Bounds on the number of batches that are counted.
+    budget : float
+        Seconds after which no further batch is counted.
+
+    Returns
+    -------
+    float
+        Seconds per epoch; 0 if there are no batches.
+    """
+    source = iter(batches)
+    warm = counted = 0
+    with Stopwatch(device=device) as cold:
+        for batch in islice(source, warm_up):
+            step(*batch)
+            warm += 1
+    with Stopwatch(device=device) as watch:
+        for batch in islice(source, at_most):
+            step(*batch)
+            counted += 1
+            if counted >= at_least and watch.seconds > budget:
+                break
+    if counted:
+        return watch.seconds / counted * steps
+    return cold.seconds / warm * steps if warm else 0.0
+
+
+def duration(seconds: float) -> str:
+    """Write a duration for people: ``0.4 ms``, ``3.2 s``, ``2 min 30 s``, ``7 min``, ``1 h 20 min``."""
+    if seconds < 0.9995e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.{0 if seconds >= 0.00995 else 1}f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    if seconds < 299.5:
+        return _two(round(seconds), 60, "min", "s")
+    if seconds < 59.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 23.75 * 3600:
+        return _two(5 * round(seconds / 300), 60, "h", "min")
+    return _two(round(seconds / 3600), 24, "d", "h")
+
+
+def _two(amount: int, base: int, large: str, small: str) -> str:
+    whole, rest = divmod(amount, base)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"

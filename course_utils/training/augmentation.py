@@ -1,0 +1,56 @@
+"""Random changes of the training images that leave their class as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Shift and flip each image at random.
+
+    Attributes
+    ----------
+    shift : int
+        Largest shift in pixels, drawn evenly and apart for rows and columns; the border is mirrored.
+    flip : bool
+        Whether each image is mirrored left to right with probability one half. Not for digits.
+    """
+
+    shift: int = 0
+    flip: bool = False
+
+    def __bool__(self) -> bool:
+        return self.shift > 0 or self.flip
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Change a batch.
+
+        Parameters
+        ----------
+        images : Tensor
+            N×C×H×W.
+        generator : torch.Generator
+            Source of all randomness, on the CPU.
+
+        Returns
+        -------
+        Tensor
+            A new N×C×H×W tensor, or `images` itself if there is nothing to do.
+        """
+        count, _, height, width = images.shape
+        rows = torch.arange(count, device=images.device)
+        if self.flip:
+            flipped = torch.rand(count, generator=generator).to(images.device) < 0.5
+            images = torch.where(flipped[:, None, None, None], images.flip(-1), images)
+        if self.shift:
+            offsets = torch.randint(2 * self.shift + 1, (2, count), generator=generator).to(images.device)
+            padded = functional.pad(images, [self.shift] * 4, mode="reflect")
+            # A view with every shifted copy; indexing then copies one of them for each image.
+            windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+            images = windows[rows, :, offsets[0], offsets[1]]
+        return images

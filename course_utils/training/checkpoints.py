@@ -1,0 +1,150 @@
+"""Checkpoints: the state of a training run after each epoch, so that it can go on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+from torch import nn
+
+from course_utils import settings
+from course_utils.training.history import EpochRecord, History
+from course_utils.training.live import View
+from course_utils.training.recipes import Recipe
+
+VERSION = 1
+# What reading a truncated, foreign or outdated file may raise.
+DAMAGED = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, AttributeError,
+           pickle.UnpicklingError, BadZipFile)  # fmt: skip
+
+
+@dataclass
+class Checkpoint:
+    """One run's file.
+
+    Attributes
+    ----------
+    path : Path
+        Its place; the name is the run's key, see `run_key`.
+    view : View
+        Is told what goes wrong with the file: it is no reason to stop training.
+    """
+
+    path: Path
+    view: View
+
+    @classmethod
+    def of(cls, model: nn.Module, recipe: Recipe, digest: str, view: View) -> Checkpoint:
+        """Find the file of a run, in the course's data folder."""
+        name = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")
+        return cls(settings.read().checkpoints_dir / f"{name}-{run_key(model, recipe, digest)}.pt", view)
+
+    def save(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
+    ) -> None:
+        """Write the state after an epoch, whole or not at all; a full disk is told, not raised."""
+        done = len(history) >= history.recipe.epochs
+        state = {
+            "version": VERSION,
+            "records": [asdict(record) for record in history],
+            "estimate": history.estimate,
+            "device": history.device,
+            "model": model.state_dict(),
+            # Once training is complete nothing will be continued: keep the file small.
+            "optimizer": None if done else optimizer.state_dict(),
+            "generator": generator.get_state(),
+            "random": random_state(),
+        }
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem, suffix=".part")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    torch.save(state, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(name, self.path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except (OSError, RuntimeError) as error:
+            self.trouble = (
+                f"No checkpoint was written to {self.path.parent} ({error}); training goes on without."
+            )
+        else:
+            self.trouble = ""
+
+    def load(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
+    ) -> bool:
+        """Put a saved state into all four, if there is a sound one, and return whether there was."""
+        if not self.path.exists():
+            return False
+        untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            if state["version"] != VERSION:
+                raise ValueError(f"it has version {state['version']}, this course writes {VERSION}")
+            records = [EpochRecord(**record) for record in state["records"]]
+            model.load_state_dict(state["model"])
+            if state["optimizer"] is not None:
+                optimizer.load_state_dict(state["optimizer"])
+            generator.set_state(state["generator"])
+            restore_random_state(state["random"])
+        except DAMAGED as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            model.load_state_dict(untouched)
+            self.view.warn(f"The checkpoint {self.path.name} cannot be read and is ignored ({reason[:120]}).")
+            return False
+        history.records[:] = records
+        history.estimate, history.device = state["estimate"], state["device"]
+        return True
+
+
+def run_key(model: nn.Module, recipe: Recipe, digest: str) -> str:
+    """Name a run by what decides it: structure and code of the model, recipe, content of the dataset.
+
+    The initial weights are not part of it, or a restarted kernel would not find its run again. Runs that
+    differ in them alone need recipes of different names, or ``checkpoint=False``.
+    """
+    text = [repr(recipe), digest, re.sub(r" at 0x[0-9a-fA-F]+", "", repr(model))]
+    text += [f"{name} {tuple(tensor.shape)}" for name, tensor in model.state_dict().items()]
+    # A corrected forward() keeps every name and shape, yet the old weights are not its weights.
+    kinds = {type(module) for module in model.modules() if not type(module).__module__.startswith("torch.")}
+    for kind in sorted(kinds, key=lambda kind: kind.__qualname__):
+        code = getattr(getattr(kind, "forward", None), "__code__", None)
+        text.append(f"{kind.__qualname__} {_code_text(code) if code else ''}")
+    return hashlib.sha256("\n".join(text).encode()).hexdigest()[:16]
+
+
+def _code_text(code: CodeType) -> str:
+    return f"{code.co_code.hex()} {code.co_names} {[_constant_text(item) for item in code.co_consts]}"
+
+
+def _constant_text(item: Any) -> str:
+    if isinstance(item, CodeType):
+        return _code_text(item)
+    # A set's order changes from one Python process to the next.
+    return repr(sorted(map(repr, item)) if isinstance(item, frozenset) else item)
+
+
+def random_state() -> dict[str, Any]:
+    """Take the state of PyTorch's own generators, which dropout uses."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Put back what `random_state` took."""
+    torch.set_rng_state(state["cpu"])
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])

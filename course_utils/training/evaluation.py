@@ -1,0 +1,80 @@
+"""How often a model is wrong, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.data.dataset import Split
+from course_utils.errors import TrainingError
+
+BATCH = 250
+"""Images scored at once: more gain nothing on a CPU and cost memory."""
+
+
+def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """Measure the share of wrong answers over all images of all batches.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Its weights and its mode (training or evaluation) are left as they were.
+    batches : iterable of (images, labels)
+        Batches may differ in size.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    TrainingError
+        If there is no image.
+    """
+    wrong, seen = torch.zeros(()), 0
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            for images, labels in batches:
+                wrong = wrong.to(labels.device) + (model(images).argmax(1) != labels).sum()
+                seen += len(labels)
+    finally:
+        model.train(training)
+    if not seen:
+        raise TrainingError("There is nothing to evaluate.", why="The batches hold no image.")
+    return wrong.item() / seen
+
+
+def error_rate(scores: Tensor, labels: Tensor) -> float:
+    """Measure the share of rows of N×classes `scores` whose largest entry is not at the label."""
+    return (scores.argmax(1) != labels).float().mean().item()
+
+
+def predict(model: nn.Module, split: Split) -> Tensor:
+    """Compute the scores of every image of a split.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Its weights and its mode are left as they were.
+    split : Split
+        ``dataset.test`` or ``dataset.train``.
+
+    Returns
+    -------
+    Tensor
+        N×classes float32 scores on the CPU, in the split's order.
+    """
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            batches = split.batches(BATCH)
+            return torch.cat([model(images.to(device)).float().cpu() for images, _ in batches])
+    finally:
+        model.train(training)

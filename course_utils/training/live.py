@@ -1,0 +1,157 @@
+"""Progress and curves while training runs: in a notebook in place, in a terminal as text."""
+
+from __future__ import annotations
+
+import html
+import sys
+import time
+import warnings
+from typing import Any
+
+from tqdm import tqdm
+
+from course_utils.timing import duration
+from course_utils.training.history import History
+
+
+class View:
+    """What training tells its reader. This one is silent; the others show the same events."""
+
+    def say(self, line: str) -> None:
+        """Tell one line that stays."""
+
+    def warn(self, line: str) -> None:
+        """Tell one line that must not be lost."""
+        warnings.warn(line, stacklevel=2) if type(self) is View else self.say(line)
+
+    def begin(self, history: History, steps: int) -> None:
+        """Training starts, or goes on; an epoch has `steps` batches."""
+
+    def step(self, step: int, loss: float, error: float) -> None:
+        """Some batches are done: `step` of this epoch's, with the running loss and error (0 to 1)."""
+
+    def epoch(self, history: History) -> None:
+        """An epoch is done and recorded."""
+
+    def end(self, history: History) -> None:
+        """Training has ended, by itself or not."""
+
+
+class Terminal(View):
+    """One bar for the whole run and one line for each epoch."""
+
+    def say(self, line: str) -> None:
+        """See `View.say`."""
+        tqdm.write(line)
+
+    def begin(self, history: History, steps: int) -> None:
+        """See `View.begin`."""
+        self._steps, self._before = steps, len(history) * steps
+        total = history.recipe.epochs * steps
+        self._bar = tqdm(total=total, initial=self._before, unit="batch", dynamic_ncols=True, leave=False)
+
+    def step(self, step: int, loss: float, error: float) -> None:
+        """See `View.step`."""
+        self._bar.set_postfix_str(f"loss {loss:.4f}, error {100 * error:.2f} %", refresh=False)
+        self._bar.update(self._before + step - self._bar.n)
+
+    def epoch(self, history: History) -> None:
+        """See `View.epoch`."""
+        last = history.final
+        self._before = len(history) * self._steps
+        self._bar.update(self._before - self._bar.n)
+        self.say(
+            f"epoch {last.epoch:2d}/{history.recipe.epochs}  lr {last.learning_rate:.4f}  "
+            f"loss {last.train_loss:.4f}  "
+            f"error: training {100 * last.train_error:5.2f} %  test {100 * last.test_error:5.2f} %  "
+            f"{duration(last.seconds)}"
+        )
+
+    def end(self, history: History) -> None:
+        """See `View.end`."""
+        if hasattr(self, "_bar"):
+            self._bar.close()
+        self.say(history.summary())
+
+
+class Notebook(View):
+    """A line of progress and the curves, updated in place; no widget, so they can be seen again later."""
+
+    refresh = 1.0
+    """Least seconds between two drawings of the curves: drawing must not cost more than a short epoch."""
+
+    def __init__(self) -> None:
+        self._line: Any = None
+        self._curves: Any = None
+        self._drawn = 0.0
+
+    def say(self, line: str) -> None:
+        """See `View.say`."""
+        print(line, flush=True)
+
+    def begin(self, history: History, steps: int) -> None:
+        """See `View.begin`."""
+        self._history, self._steps = history, steps
+        self._show_line(history.summary(), len(history) * steps)
+        if len(history):
+            self._show_curves(history)
+
+    def step(self, step: int, loss: float, error: float) -> None:
+        """See `View.step`."""
+        history = self._history
+        done = len(history) * self._steps + step
+        left = (history.recipe.epochs * self._steps - done) / self._steps * (history.estimate or 0)
+        self._show_line(
+            f"epoch {len(history) + 1} of {history.recipe.epochs} · batch {step} of {self._steps} · "
+            f"loss {loss:.4f} · training error {100 * error:.2f} % · about {duration(left)} left",
+            done,
+        )
+
+    def epoch(self, history: History) -> None:
+        """See `View.epoch`."""
+        self._show_line(history.summary(), len(history) * self._steps)
+        if time.monotonic() - self._drawn > self.refresh:
+            self._show_curves(history)
+
+    def end(self, history: History) -> None:
+        """See `View.end`."""
+        self._show_line(history.summary(), None)
+        if len(history):
+            self._show_curves(history)
+
+    def _show_line(self, text: str, done: int | None) -> None:
+        bar = ""
+        if done is not None:
+            total = self._history.recipe.epochs * self._steps
+            bar = f'<progress value="{done}" max="{total}" aria-label="training"></progress> '
+        self._line = _show(
+            self._line, {"text/plain": text, "text/html": f"<div>{bar}{html.escape(text)}</div>"}
+        )
+
+    def _show_curves(self, history: History) -> None:
+        bundle, metadata = history.plot()._repr_mimebundle_()
+        self._curves = _show(self._curves, bundle, metadata)
+        self._drawn = time.monotonic()
+
+
+def _show(handle: Any, bundle: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:
+    from IPython.display import display
+
+    if handle is None:
+        return display(bundle, raw=True, metadata=metadata or {}, display_id=True)
+    handle.update(bundle, raw=True, metadata=metadata or {})
+    return handle
+
+
+def choose_view(show: bool) -> View:
+    """Pick the view that suits where the code runs."""
+    if not show:
+        return View()
+    return Notebook() if in_notebook() else Terminal()
+
+
+def in_notebook() -> bool:
+    """Tell whether a Jupyter kernel runs this process."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")

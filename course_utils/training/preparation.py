@@ -1,0 +1,92 @@
+"""What `fit` settles before the first step: place of the images, fit of model and data, time it will take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.data.dataset import Dataset, Split
+from course_utils.errors import TrainingError
+from course_utils.timing import estimate_epoch
+from course_utils.training.evaluation import BATCH, evaluate
+from course_utils.training.recipes import Recipe
+from course_utils.training.speed import Speed
+
+
+def on_device(dataset: Dataset, device: torch.device) -> Dataset:
+    """Return the dataset with its images on `device`; itself where they are there already."""
+
+    def moved(split: Split) -> Split:
+        return replace(split, images=split.images.to(device), labels=split.labels.to(device))
+
+    if dataset.train.images.device == device:
+        return dataset
+    return replace(dataset, train=moved(dataset.train), test=moved(dataset.test))
+
+
+def sample(dataset: Dataset) -> Tensor:
+    """Take two normalised training images."""
+    return next(iter(dataset.train.batches(2)))[0]
+
+
+def check_fit(model: nn.Module, dataset: Dataset) -> None:
+    """Make sure that `model` has weights to train and gives one score per class.
+
+    Raises
+    ------
+    TrainingError
+        Otherwise.
+    """
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise TrainingError("There is nothing to train.", why="No parameter of the model takes a gradient.")
+    images = sample(dataset)
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            scores = model(images)
+    finally:
+        model.train(training)
+    wanted = (len(images), len(dataset.classes))
+    got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+    if got != wanted:
+        raise TrainingError(
+            "The model's scores do not fit the data.",
+            why=f"For {tuple(images.shape)} images they should be {wanted}, not {got}: one score per class.",
+            left="The model was not trained.",
+            next_step="Check the last layer, and that forward() returns its output.",
+        )
+
+
+def estimate(model: nn.Module, dataset: Dataset, recipe: Recipe, speed: Speed, device: torch.device) -> float:
+    """Foretell the seconds of one epoch, training and test, from a few batches; the model stays as it was."""
+    untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    mode = model.training
+    optimizer = recipe.optimizer(model)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    batches = dataset.train.batches(
+        recipe.batch_size, shuffle=True, generator=generator, transform=recipe.augment(generator)
+    )
+    tests = dataset.test.batches(BATCH)
+
+    def train(images: Tensor, labels: Tensor) -> None:
+        with speed.autocast(device):
+            scores = model(images)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(scores.float(), labels).backward()
+        optimizer.step()
+
+    def test(images: Tensor, labels: Tensor) -> None:
+        with speed.autocast(device):
+            evaluate(model, [(images, labels)])
+
+    model.train()
+    with torch.random.fork_rng():
+        seconds = estimate_epoch(train, batches, len(batches), device=device)
+        seconds += estimate_epoch(test, tests, len(tests), device=device, at_most=5)
+    model.load_state_dict(untouched)
+    model.train(mode)
+    optimizer.zero_grad()
+    return seconds

@@ -1,0 +1,176 @@
+"""Recipes: everything that decides a training run, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from course_utils import settings
+from course_utils.errors import TrainingError
+from course_utils.training.augmentation import Augmentation
+from course_utils.training.schedules import Constant, DivideAt, DivideEvery, Schedule, Triangle
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: a value that can be printed, compared, and changed with ``dataclasses.replace``.
+
+    Attributes
+    ----------
+    name : str
+        Shown in plots; it also keeps checkpoints apart, so give a variant its own name.
+    epochs : int
+        Passes over the training set.
+    batch_size : int
+        Images per step.
+    learning_rate : float
+        Largest learning rate of the schedule.
+    schedule : Schedule
+        How the learning rate changes from step to step.
+    momentum, nesterov, weight_decay
+        Of ``torch.optim.SGD``. No weight decay on biases and normalisation, which have one dimension.
+    label_smoothing : float
+        Share of the target that is spread evenly over all classes.
+    augmentation : Augmentation
+        Random changes of the training images.
+    seed : int
+        Of the order of the images and of the augmentation. The model's initial weights are the caller's.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 0.25
+    schedule: Schedule = field(default_factory=Constant)
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in ("epochs", "batch_size", "learning_rate") if getattr(self, name) <= 0]
+        wrong += ["label_smoothing"] * (not 0 <= self.label_smoothing < 1)
+        if wrong:
+            values = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
+            rule = "epochs, batch_size and learning_rate are above 0, label_smoothing in [0, 1)"
+            raise TrainingError(
+                f"The recipe {self.name!r} cannot be followed.",
+                why=f"It has {values}; {rule}.",
+                next_step="Give other values.",
+            )
+
+    def rate(self, epoch: float) -> float:
+        """Learning rate after `epoch` passes over the data (from 0; a part of an epoch is a fraction)."""
+        return self.schedule.rate(self.learning_rate, epoch, self.epochs)
+
+    def augment(self, generator: torch.Generator) -> Callable[[Tensor], Tensor] | None:
+        """Bind the augmentation to a source of randomness; None where there is nothing to do."""
+        return partial(self.augmentation, generator=generator) if self.augmentation else None
+
+    def optimizer(self, model: nn.Module) -> torch.optim.SGD:
+        """Make the optimiser of this recipe for the weights of `model`."""
+        decayed = [weight for weight in model.parameters() if weight.requires_grad and weight.ndim > 1]
+        plain = [weight for weight in model.parameters() if weight.requires_grad and weight.ndim <= 1]
+        groups = [
+            {"params": decayed, "weight_decay": self.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        return torch.optim.SGD(
+            [group for group in groups if group["params"]],
+            lr=self.rate(0),
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+        )
+
+
+RECIPES: dict[tuple[str, str], Recipe] = {
+    ("lenet5", "lecture"): Recipe("lenet5, lecture", epochs=30, schedule=DivideEvery(1.5, epochs=5)),
+    ("vgg", "lecture"): Recipe("vgg, lecture", epochs=20, schedule=DivideAt(2, epochs=(10, 14, 18))),
+    ("mlp", "lecture"): Recipe(
+        "mlp, lecture", epochs=20, learning_rate=0.05, schedule=DivideAt(2, epochs=(10, 14, 18))
+    ),
+    ("lenet5", "fast"): Recipe(
+        "lenet5, fast",
+        epochs=3,
+        learning_rate=0.1,
+        schedule=Triangle(peak=0.25),
+        momentum=0.9,
+        nesterov=True,
+        label_smoothing=0.1,
+        augmentation=Augmentation(shift=1),
+    ),
+    ("vgg", "fast"): Recipe(
+        "vgg, fast",
+        epochs=6,
+        learning_rate=0.1,
+        schedule=Triangle(peak=0.25),
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-4,
+        label_smoothing=0.1,
+        augmentation=Augmentation(shift=2, flip=True),
+    ),
+    ("mlp", "fast"): Recipe("mlp, fast", epochs=5, learning_rate=0.05, schedule=Triangle(peak=0.2)),
+    ("lenet5", "quick"): Recipe(
+        "lenet5, quick",
+        epochs=4,
+        batch_size=64,
+        learning_rate=0.05,
+        schedule=Triangle(peak=0.25),
+        momentum=0.9,
+        nesterov=True,
+    ),
+    ("vgg", "quick"): Recipe(
+        "vgg, quick",
+        epochs=4,
+        batch_size=64,
+        learning_rate=0.05,
+        schedule=Triangle(peak=0.25),
+        momentum=0.9,
+        nesterov=True,
+    ),
+    ("mlp", "quick"): Recipe(
+        "mlp, quick", epochs=4, batch_size=64, learning_rate=0.05, schedule=Triangle(peak=0.25)
+    ),
+}
+"""The course's recipes, by network and profile.
+
+``lecture`` is the lecture's own: SGD without momentum, batch 128, learning rate 0.25, divided by 1.5 every
+5 epochs (LeNet5) or halved at epochs 10, 14 and 18 counted from 1 (VGG). ``fast`` aims at the same error in
+less time, ``quick`` at a few seconds on embedded data.
+"""
+
+
+def recipe(network: str, profile: str | None = None) -> Recipe:
+    """Look a recipe up.
+
+    Parameters
+    ----------
+    network : str
+        ``lenet5``, ``vgg`` or ``mlp``.
+    profile : str, optional
+        ``lecture``, ``fast`` or ``quick``; defaults to ``COURSE_PROFILE``.
+
+    Raises
+    ------
+    TrainingError
+        If the network is unknown, with those that are known.
+    SettingsError
+        If the profile is unknown.
+    """
+    chosen = settings.read().profile if profile is None else settings.check_profile(profile)
+    try:
+        return RECIPES[network, chosen]
+    except KeyError:
+        known = ", ".join(dict.fromkeys(name for name, _ in RECIPES))
+        raise TrainingError(
+            f"There is no recipe for {network!r}.",
+            why=f"The recipes are for {known}.",
+            next_step="Use one of these names, or make your own: Recipe('mine', epochs=3).",
+        ) from None

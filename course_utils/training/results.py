@@ -1,0 +1,142 @@
+"""What a lab found, beside what the lecture reports."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from course_utils.training.history import History
+
+MIME = "application/vnd.convnet-labs.result+json"
+"""The type under which `Report` puts its figures into a notebook, for ``course run`` to find."""
+
+LECTURE: dict[int, dict[str, float]] = {
+    3: {
+        "test_error": 0.0078,
+        "train_error": 0.0,
+        "epochs": 30,
+        "seconds_per_epoch": 96,
+        "parameters": 536_710,
+    },
+    4: {
+        "test_error": 0.20,
+        "train_error": 0.0,
+        "epochs": 20,
+        "seconds_per_epoch": 841,
+        "parameters": 27_540_554,
+    },
+}
+"""The lecture's own figures for labs 3 (LeNet5, MNIST) and 4 (VGG, CIFAR-10); its seconds are on a CPU."""
+
+DATASET = {3: "mnist", 4: "cifar10"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A result that shows itself as a table beside the lecture's, in text and in HTML.
+
+    Attributes
+    ----------
+    figures : dict
+        What was measured and on what; see `report`.
+    lecture : dict
+        The lecture's figures, under the same names.
+    """
+
+    figures: dict[str, Any]
+    lecture: dict[str, Any]
+
+    def notes(self) -> list[str]:
+        """Say what the figures rest on: the data and its source, and what forbids a comparison."""
+        run = self.figures
+        named = run["dataset"] in run["source"]
+        notes = ["data: " + (run["source"] if named else f"{run['dataset']}, {run['source']}")]
+        if run["substitute"]:
+            wanted = run["substitute_for"]
+            notes.append(f"Not {wanted}: {run['dataset']} stood in for it, so the errors cannot be compared.")
+        if run["epochs"] < run["epochs_planned"]:
+            notes.append(f"Unfinished: {run['epochs']} of {run['epochs_planned']} epochs.")
+        return notes
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Label, this run's value and the lecture's, as text."""
+        shown = [name for name in self.figures if name in _LABELS]
+        return [(_LABELS[name], _text(name, self.figures), _text(name, self.lecture)) for name in shown]
+
+    def __str__(self) -> str:
+        rows = [("", "this run", "the lecture"), *self.rows()]
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
+        return "\n".join([*lines, *self.notes()])
+
+    __repr__ = __str__
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        head = "<tr><th></th><th scope='col'>this run</th><th scope='col'>the lecture</th></tr>"
+        body = "".join(
+            f"<tr><th scope='row'>{html.escape(label)}</th><td>{here}</td><td>{there}</td></tr>"
+            for label, here, there in self.rows()
+        )
+        notes = "<br>".join(map(html.escape, self.notes()))
+        table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table><p>{notes}</p>"
+        return {"text/plain": str(self), "text/html": table, MIME: {**self.figures, "lecture": self.lecture}}
+
+
+def report(lab: int, history: History, lecture: Mapping[str, float] | None = None, **more: Any) -> Report:
+    """Set a run's result beside the lecture's.
+
+    Parameters
+    ----------
+    lab : int
+        3 (LeNet5 on MNIST) or 4 (VGG on CIFAR-10).
+    history : History
+        Of at least one epoch.
+    lecture : mapping, optional
+        The lecture's figures, named as in `Report.figures`; errors are shares. Defaults to `LECTURE`.
+    **more
+        Further figures for ``course run``, plain numbers or text.
+
+    Returns
+    -------
+    Report
+        Put it last in a cell.
+    """
+    figures = {
+        "lab": lab,
+        "dataset": history.dataset,
+        "source": history.source,
+        "substitute": history.substitute_for is not None,
+        "substitute_for": history.substitute_for,
+        "recipe": history.recipe.name,
+        "test_error": history.test_error,
+        "train_error": history.train_error,
+        "epochs": len(history),
+        "epochs_planned": history.recipe.epochs,
+        "interrupted": history.interrupted,
+        "seconds_per_epoch": round(history.seconds_per_epoch, 3),
+        "estimated_over_actual": history.estimate_ratio and round(history.estimate_ratio, 3),
+        "parameters": history.parameters,
+        "device": history.device,
+        **more,
+    }
+    return Report(figures, dict(LECTURE.get(lab, {}) if lecture is None else lecture))
+
+
+_LABELS = {
+    "test_error": "test error",
+    "train_error": "training error (running)",
+    "epochs": "epochs",
+    "seconds_per_epoch": "time per epoch",
+    "parameters": "parameters",
+}
+
+
+def _text(name: str, figures: Mapping[str, Any]) -> str:
+    if name not in figures:
+        return "–"
+    value = figures[name]
+    if name.endswith("_error"):
+        return f"{100 * value:.2f} %"
+    return f"{value:.3g} s" if name == "seconds_per_epoch" else f"{value:,}"

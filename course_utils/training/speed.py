@@ -1,0 +1,94 @@
+"""Switches that make training faster without changing its result beyond noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How the same arithmetic is carried out.
+
+    Attributes
+    ----------
+    channels_last : bool
+        Keep the channels of a pixel side by side in memory, as convolution kernels prefer.
+        A model that calls ``x.view(-1, n)`` after a convolution cannot take it; ``x.flatten(1)`` can.
+    bf16 : bool
+        Multiply in bfloat16 (8 bits of precision, float32's range) and keep weights and sums in float32.
+        Faster only where the processor has instructions for it.
+    note : str
+        Why a switch is off, if that may surprise.
+    """
+
+    channels_last: bool = False
+    bf16: bool = False
+    note: str = ""
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """Make the context in which the model's scores are computed."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16)
+
+    def describe(self, device: torch.device) -> str:
+        """Name the switches in one line, for example ``CPU, 2 threads, channels-last: on, bf16: on``."""
+        where = f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+        switches = [f"channels-last: {_on(self.channels_last)}", f"bf16: {_on(self.bf16)}"]
+        return ", ".join([where, *switches]) + (f" ({self.note})" if self.note else "")
+
+
+PLAIN = Speed()
+"""Float32 and contiguous images: the loop of the lecture."""
+
+
+def default_speed(device: torch.device) -> Speed:
+    """Choose the switches that pay on `device`."""
+    if device.type == "cpu":
+        return Speed(channels_last=True, bf16=_cpu_has_fast_bf16())
+    if device.type == "cuda":
+        # Older cards emulate bfloat16, slowly.
+        fast = torch.cuda.get_device_capability(device) >= (8, 0) or torch.version.hip is not None
+        return Speed(channels_last=True, bf16=fast)
+    return PLAIN
+
+
+def fitting(speed: Speed, model: nn.Module, images: Tensor) -> Speed:
+    """Turn channels-last off if `model` cannot take it, found out with one small batch.
+
+    Parameters
+    ----------
+    speed : Speed
+        The wished switches.
+    model : nn.Module
+        Left as it was.
+    images : Tensor
+        A few normalised images, N×C×H×W, on the model's device.
+    """
+    if not speed.channels_last:
+        return speed
+    training = model.training
+    try:
+        model.to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            model.eval()(images)
+    except RuntimeError as error:
+        if "view" not in str(error):
+            return speed  # the model fails anyhow, and says so better in training
+        note = "the model's view() needs contiguous images; flatten(1) takes both"
+        return replace(speed, channels_last=False, note=note)
+    finally:
+        model.to(memory_format=torch.contiguous_format)
+        model.train(training)
+    return speed
+
+
+def _cpu_has_fast_bf16() -> bool:
+    # Private functions: where a version of PyTorch lacks them, the safe answer is no.
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
+
+
+def _on(switch: bool) -> str:
+    return "on" if switch else "off"
