@@ -1,0 +1,156 @@
+"""Exercise 1.9: two filters with nothing between them are one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils.exercises.conv_layer.cross_correlation import correlate
+from course_utils.exercises.model import Exercise, Misconception, Probe, Window
+from course_utils.exercises.probes import Draw
+from course_utils.exercises.windows import span
+
+
+def fuse_filters(first: Tensor, second: Tensor) -> Tensor:
+    """Return the filter that does what `first` and then `second` do.
+
+    Each weight of `second` sees a shifted copy of what `first` gives; the copies add up where they overlap.
+    """
+    (a, b), (c, d) = first.shape, second.shape
+    fused = torch.zeros(a + c - 1, b + d - 1)
+    for i in range(c):
+        for j in range(d):
+            fused[i : i + a, j : j + b] += second[i, j] * first
+    return fused
+
+
+def _around(first: Tensor, second: Tensor) -> Tensor:
+    c, d = second.shape
+    return functional.pad(first, (d - 1, d - 1, c - 1, c - 1))
+
+
+def _overwritten(first: Tensor, second: Tensor) -> Tensor:
+    (a, b), (c, d) = first.shape, second.shape
+    fused = torch.zeros(a + c - 1, b + d - 1)
+    for i in range(c):
+        for j in range(d):
+            fused[i : i + a, j : j + b] = second[i, j] * first
+    return fused
+
+
+def _added(first: Tensor, second: Tensor) -> Tensor:
+    (a, b), (c, d) = first.shape, second.shape
+    return functional.pad(first, (0, d - 1, 0, c - 1)) + functional.pad(second, (0, b - 1, 0, a - 1))
+
+
+MISCONCEPTIONS = (
+    Misconception(
+        "second-not-flipped",
+        lambda first, second: correlate(_around(first, second), second),
+        "The second filter slides over the first without being turned. Sliding twice adds up positions; "
+        "this subtracts them.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "first-flipped",
+        lambda first, second: correlate(_around(first, second), second).flip(0, 1),
+        "The first filter is turned by 180 degrees before the two are joined, and the second is not.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "result-flipped",
+        lambda first, second: correlate(_around(first, second), second.flip(0, 1)).flip(0, 1),
+        "The fused filter is turned by 180 degrees, as for the convolution of mathematics.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "result-transposed",
+        lambda first, second: correlate(_around(first, second), second.flip(0, 1)).T,
+        "Rows and columns of the fused filter are exchanged.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "overlaps-overwritten",
+        _overwritten,
+        "Where shifted copies of the first filter overlap, the later one replaces what was there.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "where-it-fits-only",
+        lambda first, second: correlate(first, second.flip(0, 1)),
+        "The second filter moves only where it lies fully on the first. The two together see a larger window "
+        "than either alone.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "multiplied-cell-by-cell",
+        lambda first, second: first * second,
+        "The weights are multiplied cell by cell, which keeps the window as small as one filter.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "matrix-product",
+        lambda first, second: first @ second,
+        "This is a matrix product: filters act by sliding, not as matrices on a vector.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "every-product-kept",
+        lambda first, second: torch.kron(second, first),
+        "All products of two weights are kept side by side; those that meet the same pixel belong together.",
+        "Lab 01, Depth",
+    ),
+    Misconception(
+        "filters-added",
+        _added,
+        "The filters are added; applying one after the other multiplies their weights.",
+        "Lab 01, Depth",
+    ),
+)
+
+
+def _probes(seed: int) -> Sequence[Probe]:
+    draw = Draw(seed)
+    return (
+        Probe((draw.distinct(1, 1, low=2), draw.distinct(1, 1, low=2)), note="two 1×1 filters"),
+        Probe((draw.distinct(1, 2), draw.distinct(1, 2)), note="two rows of two weights"),
+        Probe((draw.distinct(1, 2), draw.distinct(2, 1)), note="a row, then a column"),
+        Probe((draw.distinct(2, 2), draw.distinct(2, 2)), note="two 2×2 filters see 3×3 pixels"),
+        Probe((draw.distinct(2, 3), draw.distinct(2, 2)), note="the first is wider than tall"),
+        Probe(
+            (draw.distinct(3, 2, low=-6), draw.distinct(1, 3, low=-3)), note="the second is wider than tall"
+        ),
+        Probe((draw.distinct(3, 3), draw.distinct(3, 3)), note="two 3×3 filters see 5×5 pixels"),
+        Probe((draw.floats(4, 2), draw.floats(2, draw.between(4, 5))), note="fractions"),
+    )
+
+
+def _window(probe: Probe, index: tuple[int, ...]) -> Window:
+    def behind(mine: tuple[int, ...], other: tuple[int, ...]) -> tuple[slice, slice]:
+        rows, columns = (span(i - o + 1, o, m) for i, o, m in zip(index, other, mine, strict=True))
+        return rows, columns
+
+    first, second = (tuple(filter_.shape) for filter_ in probe.arguments)
+    return {"first": [behind(first, second)], "second": [behind(second, first)]}
+
+
+FUSE_FILTERS = Exercise(
+    id="fuse_filters",
+    lab=1,
+    number="1.9",
+    title="fuse_filters",
+    points=3,
+    signature="fuse_filters(first, second)",
+    reference=fuse_filters,
+    probes=_probes,
+    misconceptions=MISCONCEPTIONS,
+    hints=(
+        "Take rows: first = [a, b], second = [c, d]. What does second see at one position, in pixels?",
+        "Weight (i, j) of second reads the result of first i rows and j columns further on.",
+        "Add up copies of first, one for each weight of second: scaled by it, shifted to its position.",
+    ),
+    window=_window,
+)

@@ -1,0 +1,132 @@
+"""Exercise 1.2: zeros around an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils.exercises.model import Exercise, Misconception, Probe, Window
+from course_utils.exercises.probes import Draw
+
+
+def zero_pad(image: Tensor, padding: int) -> Tensor:
+    """Put `padding` rows and columns of zeros around `image`."""
+    height, width = image.shape
+    out = torch.zeros(height + 2 * padding, width + 2 * padding)
+    out[padding : padding + height, padding : padding + width] = image
+    return out
+
+
+def _border_erased(image: Tensor, padding: int) -> Tensor:
+    out = torch.zeros_like(image)
+    height, width = image.shape
+    inside = (slice(padding, height - padding), slice(padding, width - padding))
+    out[inside] = image[inside]
+    return out
+
+
+ZERO_PAD_MISCONCEPTIONS = (
+    Misconception(
+        "one-side",
+        lambda image, padding: functional.pad(image, (0, padding, 0, padding)),
+        "Zeros are added on one side only, below and to the right.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "one-side-before",
+        lambda image, padding: functional.pad(image, (padding, 0, padding, 0)),
+        "Zeros are added on one side only, above and to the left.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "columns-only",
+        lambda image, padding: functional.pad(image, (padding, padding)),
+        "Only columns are added, to the left and to the right; no rows.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "rows-only",
+        lambda image, padding: functional.pad(image, (0, 0, padding, padding)),
+        "Only rows are added, above and below; no columns.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "image-in-the-corner",
+        lambda image, padding: functional.pad(image, (0, 2 * padding, 0, 2 * padding)),
+        "The size is right, but the image sits in the top-left corner instead of the middle.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "edge-repeated",
+        lambda image, padding: functional.pad(image[None, None], (padding,) * 4, mode="replicate")[0, 0],
+        "The border repeats the nearest pixels of the image; it holds other values than zero.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "padded-with-ones",
+        lambda image, padding: functional.pad(image, (padding,) * 4, value=1.0),
+        "The border is filled with ones.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "border-erased",
+        _border_erased,
+        "The image keeps its size and its own outer pixels are set to zero.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "padded-twice",
+        lambda image, padding: functional.pad(image, (2 * padding,) * 4),
+        "Twice the padding is added on every side.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "always-one",
+        lambda image, padding: functional.pad(image, (1,) * 4),
+        "One ring of zeros is added, whatever the padding is.",
+        "Lab 01, Padding",
+    ),
+)
+
+
+def _zero_pad_probes(seed: int) -> Sequence[Probe]:
+    draw = Draw(seed)
+    rows, columns = draw.shuffled(3, 4)
+    return (
+        Probe((draw.distinct(1, 1, low=2), 1), note="a single pixel"),
+        Probe((draw.distinct(2, 3), 1), note="the image is wider than tall"),
+        Probe((draw.distinct(2, 2), 0), note="no padding: the image as it is"),
+        Probe((draw.distinct(3, 2), 2), note="two rings of zeros"),
+        Probe((draw.integers(rows, columns, low=-6, high=-1), 1), note="all pixels negative"),
+        Probe((draw.distinct(4, draw.one_of(5, 6)), 3), note="three rings of zeros"),
+        Probe((draw.floats(6, 5), draw.between(1, 4)), note="fractions"),
+    )
+
+
+def _zero_pad_window(probe: Probe, index: tuple[int, ...]) -> Window:
+    image, padding = probe.arguments
+    row, column = (i - padding for i in index)
+    inside = 0 <= row < image.shape[0] and 0 <= column < image.shape[1]
+    return {"image": [(row, column)]} if inside else {}
+
+
+ZERO_PAD = Exercise(
+    id="zero_pad",
+    lab=1,
+    number="1.2",
+    title="zero_pad",
+    points=1,
+    signature="zero_pad(image, padding)",
+    reference=zero_pad,
+    probes=_zero_pad_probes,
+    misconceptions=ZERO_PAD_MISCONCEPTIONS,
+    hints=(
+        "How many rows are new, above and below together? And columns?",
+        "Start from a tensor of zeros that has the final size.",
+        "Row 0 of the image becomes row `padding` of the result; column 0 becomes column `padding`.",
+    ),
+    window=_zero_pad_window,
+)

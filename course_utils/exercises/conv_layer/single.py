@@ -1,0 +1,176 @@
+"""Exercise 1.5: one channel with padding and stride."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils.exercises.conv_layer.cross_correlation import correlate, cross_correlate
+from course_utils.exercises.conv_layer.padding import zero_pad
+from course_utils.exercises.model import Exercise, Misconception, Probe, Window
+from course_utils.exercises.probes import Draw
+from course_utils.exercises.windows import patch
+
+
+def conv2d_single(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
+    """Pad the image, slide the kernel, keep every `stride`-th position."""
+    return cross_correlate(zero_pad(image, padding), kernel)[::stride, ::stride]
+
+
+def _cropped(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
+    rows, columns = correlate(image, kernel, padding, stride).shape
+    return correlate(image, kernel, padding)[:rows, :columns]
+
+
+def _pad_after(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
+    return zero_pad(correlate(image, kernel, stride=stride), padding)
+
+
+def _partial_windows(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
+    image = zero_pad(image, padding)
+    (height, width), (kh, kw) = image.shape, kernel.shape
+    beyond = (0, -(width - kw) % stride, 0, -(height - kh) % stride)
+    return correlate(functional.pad(image, beyond), kernel, stride=stride)
+
+
+MISCONCEPTIONS = (
+    Misconception(
+        "flipped-kernel",
+        lambda image, kernel, padding=0, stride=1: correlate(image, kernel.flip(0, 1), padding, stride),
+        "This is the convolution of mathematics: the kernel is turned by 180 degrees before it slides. "
+        "The layer of a network does not turn it.",
+        "Lab 01, Convolution",
+    ),
+    Misconception(
+        "kernel-transposed",
+        lambda image, kernel, padding=0, stride=1: correlate(image, kernel.T, padding, stride),
+        "Rows and columns of the kernel are exchanged before it meets the image.",
+        "Lab 01, Convolution",
+    ),
+    Misconception(
+        "padding-ignored",
+        lambda image, kernel, padding=0, stride=1: correlate(image, kernel, 0, stride),
+        "The padding has no effect.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "padding-one-side",
+        lambda image, kernel, padding=0, stride=1: correlate(
+            functional.pad(image, (0, padding, 0, padding)), kernel, 0, stride
+        ),
+        "Zeros are added on one side only, below and to the right.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "padding-after",
+        _pad_after,
+        "The zeros are put around the result instead of around the image.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "edge-repeated",
+        lambda image, kernel, padding=0, stride=1: correlate(
+            functional.pad(image[None, None], (padding,) * 4, mode="replicate")[0, 0], kernel, 0, stride
+        ),
+        "The border around the image repeats its nearest pixels; it holds other values than zero.",
+        "Lab 01, Padding",
+    ),
+    Misconception(
+        "stride-ignored",
+        lambda image, kernel, padding=0, stride=1: correlate(image, kernel, padding),
+        "The stride has no effect: the kernel moves by one pixel.",
+        "Lab 01, Stride",
+    ),
+    Misconception(
+        "crop-instead-of-stride",
+        _cropped,
+        "The result has the size that the stride asks for, but it is the top-left corner of the result "
+        "with stride 1 (the lecture's slide prints this too).",
+        "Lab 01, Stride",
+    ),
+    Misconception(
+        "stride-on-rows-only",
+        lambda image, kernel, padding=0, stride=1: correlate(image, kernel, padding, (stride, 1)),
+        "The stride acts on rows only; columns still move by one.",
+        "Lab 01, Stride",
+    ),
+    Misconception(
+        "stride-on-columns-only",
+        lambda image, kernel, padding=0, stride=1: correlate(image, kernel, padding, (1, stride)),
+        "The stride acts on columns only; rows still move by one.",
+        "Lab 01, Stride",
+    ),
+    Misconception(
+        "image-thinned-first",
+        lambda image, kernel, padding=0, stride=1: correlate(
+            zero_pad(image, padding)[::stride, ::stride], kernel
+        ),
+        "Pixels of the image are left out before the kernel slides: it sees pixels that are no neighbours.",
+        "Lab 01, Stride",
+    ),
+    Misconception(
+        "partial-windows",
+        _partial_windows,
+        "Windows that reach over the far border are counted too: the number of positions is rounded up.",
+        "Lab 01, Output size",
+    ),
+)
+
+
+def _probes(seed: int) -> Sequence[Probe]:
+    draw = Draw(seed)
+    return (
+        Probe((draw.integers(2, 2, low=1), draw.distinct(2, 2)), note="the kernel fits once: one pixel"),
+        Probe((draw.integers(3, 4), draw.distinct(2, 2)), note="no padding, stride 1"),
+        Probe((draw.integers(2, 3, low=1), draw.distinct(2, 2), 1), note="padding 1"),
+        Probe((draw.integers(4, 6), draw.distinct(2, 2), 0, 2), note="stride 2, which divides"),
+        Probe(
+            (draw.integers(5, 4), draw.distinct(2, 2)),
+            {"stride": 2},
+            "stride 2 does not divide the 3 steps from the first to the last row",
+        ),
+        Probe(
+            (draw.integers(6, 5), draw.distinct(2, 3)),
+            {"stride": 3},
+            "stride 3 does not divide; a kernel wider than tall",
+        ),
+        Probe((draw.integers(4, 5), draw.distinct(3, 3), 1, 2), note="padding 1 and stride 2"),
+        Probe(
+            (draw.integers(5, 3, low=-6, high=-1), draw.distinct(3, 2)),
+            {"padding": 2, "stride": 3},
+            "padding 2 and stride 3, all pixels negative",
+        ),
+        Probe((draw.floats(11, 8), draw.floats(4, 3), draw.between(1, 3), 2), note="fractions"),
+    )
+
+
+def _window(probe: Probe, index: tuple[int, ...]) -> Window:
+    image, kernel, *rest = probe.arguments
+    padding = rest[0] if rest else probe.keywords.get("padding", 0)
+    stride = rest[1] if len(rest) > 1 else probe.keywords.get("stride", 1)
+    region = patch(
+        index[0], index[1], tuple(kernel.shape), tuple(image.shape), padding=padding, stride=stride
+    )
+    return {"image": [region]}
+
+
+CONV2D_SINGLE = Exercise(
+    id="conv2d_single",
+    lab=1,
+    number="1.5",
+    title="conv2d_single",
+    points=2,
+    signature="conv2d_single(image, kernel, padding=0, stride=1)",
+    reference=conv2d_single,
+    probes=_probes,
+    misconceptions=MISCONCEPTIONS,
+    hints=(
+        "You have the two parts already: one enlarges the image, the other slides the kernel.",
+        "Order matters: the padding belongs to the image, before anything slides.",
+        "With stride s, output row i starts at row i·s of the padded image. "
+        "Equally: of the result with stride 1, every s-th row and column stays.",
+    ),
+    window=_window,
+)

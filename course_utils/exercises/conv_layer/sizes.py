@@ -1,0 +1,188 @@
+"""Exercises 1.3 and 1.4: how many positions a kernel has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from course_utils.exercises.model import Exercise, Misconception, Probe
+from course_utils.exercises.probes import Draw
+
+
+def same_padding(f: int) -> int:
+    """Return the padding that keeps an image's size under an odd kernel: from (n + 2p − f) + 1 = n."""
+    return (f - 1) // 2
+
+
+def output_size(n: int, f: int, p: int = 0, s: int = 1) -> int:
+    """Return the number of positions: the steps that fit into the room left by the kernel, plus one."""
+    return (n + 2 * p - f) // s + 1
+
+
+SAME_PADDING = Exercise(
+    id="same_padding",
+    lab=1,
+    number="1.3",
+    title="same_padding",
+    points=1,
+    signature="same_padding(f)",
+    reference=same_padding,
+    probes=lambda seed: tuple(
+        Probe((f,), note=f"a {f}×{f} kernel") for f in (3, 5, 1, 7, 9, 2 * Draw(seed).between(5, 20) + 1)
+    ),
+    misconceptions=(
+        Misconception(
+            "both-sides-together",
+            lambda f: f - 1,
+            "This counts the zeros of both sides together; the padding is what one side gets.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "kernel-size", lambda f: f, "The padding is as large as the kernel.", "Lab 01, Padding"
+        ),
+        Misconception(
+            "half-rounded-up",
+            lambda f: (f + 1) // 2,
+            "Half the kernel is rounded up, so that the image grows by two.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "half-not-whole",
+            lambda f: f / 2,
+            "This is half the kernel, with a fraction: there is no half pixel.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "always-one",
+            lambda f: 1,
+            "It is 1 whatever the kernel: that keeps the size for 3×3 kernels only.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "valid",
+            lambda f: 0,
+            "Without padding every kernel larger than 1×1 makes the image smaller.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "kernel-minus-two",
+            lambda f: max(f - 2, 0),
+            "The padding grows by 2 from one odd kernel to the next; it is right for 1×1 and 3×3 by chance.",
+            "Lab 01, Padding",
+        ),
+    ),
+    hints=(
+        "How many pixels does an image lose, in one direction, to an f×f kernel without padding?",
+        "That loss is made up by two sides. Try f = 3 and f = 5 on paper.",
+    ),
+)
+
+
+def _output_size_probes(seed: int) -> Sequence[Probe]:
+    draw = Draw(seed)
+    kernel, stride = draw.one_of(3, 5, 7), draw.one_of(3, 4, 5)
+    steps = draw.between(3, 9)
+    return (
+        Probe((3, 3), note="the kernel fits once"),
+        Probe((5, 3), note="no padding, stride 1"),
+        Probe((6, 3, 1), note="padding 1"),
+        Probe((7, 3, 0, 2), note="stride 2, which divides"),
+        Probe((6, 3), {"s": 2}, "stride 2 does not divide 3"),
+        Probe((8, 3), {"s": 2}, "stride 2 does not divide 5"),
+        Probe((8, 4), {"s": 3}, "stride 3 does not divide 4: one pixel is left over"),
+        Probe((8, 3), {"s": 3}, "stride 3 does not divide 5: two pixels are left over"),
+        Probe((2, 2), {"p": 1, "s": 3}, "stride 3 reaches over the end after the first position"),
+        Probe((28, 5), {"p": 2, "s": 2}, "padding 2 and stride 2"),
+        Probe((224, 7, 3, 2), note="the first layer of ResNet"),
+        Probe(
+            (stride * steps + kernel - 1, kernel),
+            {"s": stride},
+            f"stride {stride}: all but one pixel left over",
+        ),
+        Probe((draw.between(20, 40), kernel, draw.between(1, 3), stride), note="larger numbers"),
+    )
+
+
+OUTPUT_SIZE = Exercise(
+    id="output_size",
+    lab=1,
+    number="1.4",
+    title="output_size",
+    points=1,
+    signature="output_size(n, f, p=0, s=1)",
+    reference=output_size,
+    probes=_output_size_probes,
+    misconceptions=(
+        Misconception(
+            "ceil-for-floor",
+            lambda n, f, p=0, s=1: math.ceil((n + 2 * p - f) / s) + 1,
+            "The division is rounded up: a last window that reaches over the border is counted.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "round-for-floor",
+            lambda n, f, p=0, s=1: round((n + 2 * p - f) / s) + 1,
+            "The division is rounded to the nearest number: sometimes a window that does not fit is counted.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "half-rounded-up",
+            lambda n, f, p=0, s=1: math.floor((n + 2 * p - f) / s + 0.5) + 1,
+            "The division is rounded to the nearest number: sometimes a window that does not fit is counted.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "not-floored",
+            lambda n, f, p=0, s=1: (n + 2 * p - f) / s + 1,
+            "The division leaves a fraction: a kernel has a whole number of places.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "plus-one-inside",
+            lambda n, f, p=0, s=1: (n + 2 * p - f + 1) // s,
+            "The 1 of the first position is added before the division, so the stride divides it too.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "first-position-forgotten",
+            lambda n, f, p=0, s=1: (n + 2 * p - f) // s,
+            "This counts the steps between positions; the first position is missing.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "padding-counted-once",
+            lambda n, f, p=0, s=1: (n + p - f) // s + 1,
+            "The padding is counted on one side only.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "padding-ignored",
+            lambda n, f, p=0, s=1: (n - f) // s + 1,
+            "The padding has no effect.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "padding-subtracted",
+            lambda n, f, p=0, s=1: (n - 2 * p - f) // s + 1,
+            "The padding makes the image smaller.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "stride-ignored",
+            lambda n, f, p=0, s=1: n + 2 * p - f + 1,
+            "The stride has no effect.",
+            "Lab 01, Stride",
+        ),
+        Misconception(
+            "kernel-ignored",
+            lambda n, f, p=0, s=1: (n + 2 * p - 1) // s + 1,
+            "The room that the kernel itself takes is not subtracted.",
+            "Lab 01, Output size",
+        ),
+    ),
+    hints=(
+        "Draw 6 pixels and a kernel of 3 that moves by 2. Where does it start the last time?",
+        "The padded length is n + 2p. After the first position, n + 2p − f pixels are left for steps.",
+        "Each step takes s pixels, and a step that does not fit whole is not made.",
+    ),
+)
