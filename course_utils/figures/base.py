@@ -29,9 +29,14 @@ table.cl-grid td,table.cl-grid th{font-variant-numeric:tabular-nums;text-align:r
 min-width:1.5em;max-width:none;line-height:1.5;color:inherit;border:1px solid transparent;font-weight:normal}
 table.cl-grid td{border-color:rgba(128,128,128,.4)}
 table.cl-grid th{opacity:.72;font-size:10px;border:0;background:none;text-align:center}
-table.cl-grid td.cl-differs{outline:3px solid currentColor;outline-offset:-2px;font-weight:bold;
-background:rgba(213,94,0,.2)}
-table.cl-grid td.cl-window{border:2px dashed currentColor;padding:0 4px;background:rgba(0,114,178,.2)}
+table.cl-grid td.cl-differs,.cl-key.cl-differs{outline:3px solid currentColor;outline-offset:-2px;
+font-weight:bold;background:rgba(213,94,0,.2)}
+.cl-key{padding:0 5px;font-size:12px}
+table.cl-grid td.cl-window,.cl-key.cl-window{border:2px dashed currentColor;padding:0 4px;
+background:rgba(0,114,178,.2)}
+table.cl-matrix th,table.cl-matrix td.cl-none{opacity:1;font-size:12px;border-color:transparent;
+padding:2px 5px;vertical-align:bottom}
+table.cl-matrix th.cl-words{text-align:right}
 table.cl-table td,table.cl-table th{padding:2px 10px;text-align:right;color:inherit;border:0;
 border-bottom:1px solid rgba(128,128,128,.35);font-variant-numeric:tabular-nums;max-width:none}
 table.cl-table .cl-words{text-align:left}

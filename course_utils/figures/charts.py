@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import FigureError
-from course_utils.figures.picture import BLUE, INK, ORANGE, Picture, picture
+from course_utils.figures.picture import BLUE, INK, ORANGE, PALE, Picture, picture
 from course_utils.figures.tables import table
 
 if TYPE_CHECKING:
@@ -39,20 +39,23 @@ def timing_bars(seconds: Mapping[str, float], *, what: str = "time per call") ->
 
     def paint(figure: Figure) -> None:
         axis = figure.subplots()
-        axis.barh(list(times), list(times.values()), color=BLUE, height=0.6)
+        low, places = min(times.values()), range(len(times))
+        # A bar would start at an arbitrary time, as a logarithmic axis has no zero; a mark claims no length.
+        axis.hlines(places, low / 4, list(times.values()), color=PALE, linewidth=1)
+        axis.plot(list(times.values()), places, "o", color=BLUE, markersize=8)
+        axis.set_yticks(places, list(times))
         axis.invert_yaxis()
         axis.set_xscale("log")
-        low, high = min(times.values()), slowest
-        # Room for the labels, which stand to the right of the bars.
-        axis.set_xlim(low / 4, high * (high / low * 4) ** 0.45)
-        axis.set_xlabel(f"{what} in seconds (log scale)")
+        # Room for the labels, which stand to the right of the marks.
+        axis.set_xlim(low / 4, slowest * (slowest / low * 4) ** 0.5)
+        axis.margins(y=0.5 / len(times))
+        axis.xaxis.set_major_formatter(lambda value, _: time_text(value))
+        axis.set_xlabel(f"{what} (log scale)")
         for index, (name, value) in enumerate(times.items()):
-            axis.annotate(
-                labels[name], (value, index), (4, 0), textcoords="offset points", va="center", color=INK
-            )
+            _label(axis, labels[name], value, index)
         _bare(axis)
 
-    return picture(paint, width=6.6, height=0.36 * len(times) + 0.75, alt=f"Bar chart. {text}", text=text)
+    return picture(paint, width=6.6, height=0.32 * len(times) + 0.75, alt=f"Dot plot. {text}", text=text)
 
 
 def receptive_field_growth(fields: Mapping[str, int], *, image: int | None = None) -> Picture:
@@ -74,21 +77,18 @@ def receptive_field_growth(fields: Mapping[str, int], *, image: int | None = Non
     sizes = {name: int(value) for name, value in fields.items()}
     text = "Receptive field in pixels: " + ", ".join(f"{name} {size}" for name, size in sizes.items())
     text += f"; the image has {image}" if image else ""
+    widest = max(*sizes.values(), image or 0) * 1.15
 
     def paint(figure: Figure) -> None:
         axis = figure.subplots()
         axis.barh(list(sizes), list(sizes.values()), color=BLUE, height=0.6)
         axis.invert_yaxis()
         for index, size in enumerate(sizes.values()):
-            axis.annotate(
-                str(size), (size, index), (4, 0), textcoords="offset points", va="center", color=INK
-            )
+            _label(axis, str(size), size, index)
         if image:
             axis.axvline(image, color=INK, linestyle="--", linewidth=1)
-            axis.annotate(
-                f"image: {image}", (image, 0), (4, 0), textcoords="offset points", va="center", color=INK
-            )
-        axis.set_xlim(0, max(*sizes.values(), image or 0) * 1.15)
+            axis.set_title(f"the image: {image} pixels", x=image / widest, fontsize=9, pad=3)
+        axis.set_xlim(0, widest)
         axis.set_xlabel("receptive field (side in pixels of the input)")
         _bare(axis)
 
@@ -122,14 +122,13 @@ def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
     def paint(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
         for axis, key in ((left, "parameters"), (right, "multiply_adds")):
-            axis.hlines(
-                range(len(rows)), 0, 1, transform=axis.get_yaxis_transform(), color="#dddddd", linewidth=1
-            )
+            axis.hlines(range(len(rows)), 0, 1, transform=axis.get_yaxis_transform(), color=PALE, linewidth=1)
             axis.plot(
                 [r[key] for r in rows], range(len(rows)), "o", color=BLUE, markersize=8, label="computed"
             )
             axis.set_xscale("log")
-            axis.margins(x=0.12)
+            axis.xaxis.set_major_formatter(lambda value, _: short_count(value))
+            axis.margins(x=0.12, y=0.5 / len(rows))
             _bare(axis)
         slide = [(r["slide_parameters"], i) for i, r in enumerate(rows) if r.get("slide_parameters")]
         if slide:
@@ -148,8 +147,18 @@ def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
     return picture(paint, width=7.6, height=0.34 * len(rows) + 1.1, alt=alt, text=text)
 
 
+def short_count(count: float) -> str:
+    """Return a large number with its unit: 250 k, 60 M, 15 G."""
+    for unit, size in ((" G", 1e9), (" M", 1e6), (" k", 1e3)):
+        if count >= size:
+            return f"{count / size:g}{unit}"
+    return f"{count:g}"
+
+
 def time_text(seconds: float) -> str:
     """Return a time in the unit that suits it."""
+    if seconds >= 100:
+        return f"{seconds:,.0f} s"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
@@ -158,6 +167,10 @@ def time_text(seconds: float) -> str:
 
 def _ratio(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def _label(axis: Any, text: str, x: float, y: float) -> None:
+    axis.annotate(text, (x, y), (6, 0), textcoords="offset points", va="center", color=INK)
 
 
 def _bare(axis: Any) -> None:

@@ -68,7 +68,7 @@ def _html(counts: np.ndarray, shares: np.ndarray, names: list[str], right: list[
         )
     return (
         f'<div class="cl-figure"><table class="cl-grid cl-matrix"><caption>{caption}</caption>'
-        f'<thead><tr><td class="cl-none"></td>{head}<th scope="col">right</th></tr></thead>'
+        f'<thead><tr><td class="cl-none">true ↓ predicted →</td>{head}<th scope="col">right</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 

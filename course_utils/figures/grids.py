@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import product
+from itertools import product, zip_longest
 from typing import Any
 
 import numpy as np
@@ -66,14 +66,14 @@ def grids(
     """
     differs = np.zeros(array.shape, bool) if differs is None else differs
     window = np.zeros(array.shape, bool) if window is None else window
-    name_of = name
     if array.ndim < 2:
         array, differs, window = (a.reshape(1, -1) for a in (array, differs, window))
         full = shape_text(array.shape[1:])
     else:
         full = shape_text(array.shape)
     if array.size == 0:
-        return [Grid(name, f"{full}, empty", *(np.zeros((0, 0), kind) for kind in (float, bool, bool)))]
+        nothing = np.zeros((0, 0))
+        return [Grid(name, f"{full}, empty", nothing, nothing.astype(bool), nothing.astype(bool))]
     centre = _first(differs) or _first(window) or (focus or (0,) * array.ndim)
     drawn = []
     for lead in _leading(array.shape, centre, slices):
@@ -81,7 +81,7 @@ def grids(
         spot = _first(marked) or _middle(read) or centre[-2:]
         most = zip(flat.shape, spot, (rows, columns), strict=True)
         part = tuple(_span(*each) for each in most)
-        note = full
+        note, name_of = full, name
         if flat[part].shape != flat.shape:
             note += f", rows {part[0].start}–{part[0].stop - 1}, columns {part[1].start}–{part[1].stop - 1}"
         if lead:
@@ -161,30 +161,34 @@ def grid_text(grid: Grid) -> list[str]:
     return lines
 
 
-def beside(blocks: Sequence[Sequence[str]], *, gap: int = 3, width: int = 100) -> str:
-    """Set blocks of lines side by side, in several rows where `width` characters do not hold them."""
+def beside(groups: Sequence[Sequence[Sequence[str]]], *, gap: int = 3, width: int = 100) -> str:
+    """Set blocks of lines side by side, in several rows where `width` characters do not hold them.
+
+    A group begins a new row rather than being broken, if it fits on one.
+    """
     shelves: list[list[Sequence[str]]] = [[]]
     used = 0
-    for block in blocks:
-        wide = max(map(len, block)) + gap
-        if shelves[-1] and used + wide > width:
+    for group in groups:
+        widths = [max(map(len, block)) + gap for block in group]
+        if used + sum(widths) > width >= sum(widths):
             shelves.append([])
             used = 0
-        shelves[-1].append(block)
-        used += wide
+        for block, wide in zip(group, widths, strict=True):
+            if shelves[-1] and used + wide > width:
+                shelves.append([])
+                used = 0
+            shelves[-1].append(block)
+            used += wide
     return "\n\n".join(_shelf(shelf, gap) for shelf in shelves if shelf)
 
 
 def _shelf(blocks: list[Sequence[str]], gap: int) -> str:
-    height = max(map(len, blocks))
     widths = [max(map(len, block)) for block in blocks]
-    lines = []
-    for i in range(height):
-        parts = [
-            (block[i] if i < len(block) else "").ljust(w) for block, w in zip(blocks, widths, strict=True)
-        ]
-        lines.append((" " * gap).join(parts).rstrip())
-    return "\n".join(lines)
+    rows = zip_longest(*blocks, fillvalue="")
+    return "\n".join(
+        (" " * gap).join(part.ljust(wide) for part, wide in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
 
 
 def mask_of(regions: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,21 +55,26 @@ def image_grid(
     title_text = f", titles {', '.join(str(title).split(chr(10))[0] for title in titles)}" if titles else ""
     text = f"{count} images of {shape} in {rows} rows of {columns}{title_text}; digest {digest(pixels)}"
 
-    def paint(figure: Figure) -> None:
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for index, axis in enumerate(axes.flat):
-            axis.set_axis_off()
-            if index >= count:
-                continue
-            grey = pixels.shape[-1] == 1
-            shown = pixels[index, ..., 0] if grey else pixels[index]
-            axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            if titles is not None:
-                axis.set_title(str(titles[index]), fontsize=8, pad=2)
+    # One sheet in units of a column's width: an axis for each image would take seconds to lay out.
+    gap, band = 0.06, 0.16 * lines / size
+    tall = height / width + band + gap
 
-    tall = size * height / width + 0.16 * lines + 0.06
+    def paint(figure: Figure) -> None:
+        axis = figure.add_axes((0, 0, 1, 1))
+        axis.set_axis_off()
+        for index in range(count):
+            left, top = index % columns + gap / 2, index // columns * tall + band + gap / 2
+            shown = pixels[index, ..., 0] if pixels.shape[-1] == 1 else pixels[index]
+            extent = (left, left + 1 - gap, top + (1 - gap) * height / width, top)
+            axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
+            if titles is not None:
+                middle = left + (1 - gap) / 2
+                axis.text(middle, top - 0.02, str(titles[index]), fontsize=8, ha="center", va="bottom")
+        axis.set_xlim(0, columns)
+        axis.set_ylim(rows * tall, 0)
+
     described = f"{alt}: {text}" if alt else text
-    return picture(paint, width=size * columns + 0.1, height=tall * rows + 0.1, alt=described, text=text)
+    return picture(paint, width=size * columns, height=size * tall * rows, alt=described, text=text)
 
 
 def worst_mistakes(
@@ -111,22 +117,16 @@ def worst_mistakes(
     if not len(wrong):
         return line(f"No mistake among {len(truth):,} images.")
     worst = wrong[np.argsort(-shares[wrong, taken[wrong]], kind="stable")][:count]
-    titles = [f"{classes[taken[i]]}, {shares[i, taken[i]]:.0%}\ntrue: {classes[truth[i]]}" for i in worst]
+    titles = [f"says {classes[taken[i]]}, {shares[i, taken[i]]:.1%}\nis {classes[truth[i]]}" for i in worst]
     drawn = image_grid([images[int(i)] for i in worst], titles, columns=6)
     summary = f"The {len(worst)} most confident of {len(wrong):,} mistakes among {len(truth):,} images"
     each = "\n".join(
-        f"  image {i}: taken for {classes[taken[i]]} with {shares[i, taken[i]]:.0%}, is {classes[truth[i]]}"
+        f"  image {i}: taken for {classes[taken[i]]} with {shares[i, taken[i]]:.1%}, is {classes[truth[i]]}"
         for i in worst
     )
     alt = f"{summary}: " + "; ".join(title.replace("\n", ", ") for title in titles)
-    html = drawn.html.replace(f'alt="{_escaped(drawn.alt)}"', f'alt="{_escaped(alt)}"')
+    html = drawn.html.replace(f'alt="{escape(drawn.alt)}"', f'alt="{escape(alt)}"')
     return Picture(html, f"{summary}:\n{each}", png=drawn.png, alt=alt)
-
-
-def _escaped(text: str) -> str:
-    from html import escape
-
-    return escape(text)
 
 
 def _got(**arrays: np.ndarray | None) -> str:
@@ -142,12 +142,11 @@ def _channels_first(pixels: np.ndarray) -> tuple[int, ...]:
 def _pixels(images: Any) -> np.ndarray:
     """Return N×H×W×C numbers in 0…1."""
     if isinstance(images, (list, tuple)):
-        parts = [as_array(image) for image in images]
-        if not parts or any(part is None or part.shape != parts[0].shape for part in parts):
+        parts = [part for image in images if (part := as_array(image)) is not None]
+        if not parts or len(parts) < len(images) or len({part.shape for part in parts}) > 1:
             raise FigureError("image_grid takes images of one shape.")
-        array = np.stack(parts)
-    else:
-        array = as_array(images)
+        images = np.stack(parts)
+    array = as_array(images)
     if array is None or array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[1] not in (1, 3)):
         raise FigureError(
             "image_grid takes images N×H×W, N×1×H×W (grey) or N×3×H×W (colour).",

@@ -42,16 +42,16 @@ def filters(weight: Any) -> Picture:
         raise FigureError("filters takes weights F×C×h×w.", why=f"It got {_shape(array)}.")
     count, channels = array.shape[:2]
     limit = float(np.abs(array).max()) or 1.0
-    scale = {"cmap": "cividis", "vmin": -limit, "vmax": limit}
+    scale = ("cividis", (-limit, limit))
     shape = shape_text(array.shape[1:])
     if channels == 1:
         shown = min(count, MOST)
         text = f"Filters: {_of(shown, count)} of {shape}, in reading order"
-        return _sheet(array[:shown, 0], 10, text, "filters, in reading order", "weight", scale)
+        return _sheet(array[:shown, 0], 10, text, "filters, in reading order", "weight", *scale)
     rows, columns = min(count, _MOST_FILTERS), min(channels, _MOST_CHANNELS)
     text = f"Filters: {_of(rows, count)} of {shape}, {_of(columns, channels)} input channels"
     part = array[:rows, :columns].reshape(rows * columns, *array.shape[2:])
-    return _sheet(part, columns, text, "input channel", "weight", scale, vertical="filter")
+    return _sheet(part, columns, text, "input channel", "weight", *scale, vertical="filter")
 
 
 def feature_maps(maps: Any) -> Picture:
@@ -74,8 +74,8 @@ def feature_maps(maps: Any) -> Picture:
         raise FigureError("feature_maps takes the maps of one image, C×H×W.", why=f"It got {_shape(array)}.")
     shown = min(len(array), MOST)
     text = f"Feature maps: {_of(shown, len(array))} of {shape_text(array.shape[1:])}, in reading order"
-    scale = {"cmap": "gray", "vmin": float(array.min()), "vmax": float(array.max())}
-    return _sheet(array[:shown], 10, text, "channels, in reading order", "activation", scale)
+    limits = (float(array.min()), float(array.max()))
+    return _sheet(array[:shown], 10, text, "channels, in reading order", "activation", "gray", limits)
 
 
 def _shape(array: np.ndarray | None) -> str:
@@ -92,7 +92,8 @@ def _sheet(
     text: str,
     across: str,
     unit: str,
-    scale: dict[str, Any],
+    palette: str,
+    limits: tuple[float, float],
     vertical: str = "",
 ) -> Picture:
     """Lay tiles out on one sheet with thin gaps."""
@@ -106,19 +107,31 @@ def _sheet(
         sheet[top : top + height, left : left + width] = tile
 
     def paint(figure: Figure) -> None:
+        from matplotlib import colormaps
+        from matplotlib.ticker import MaxNLocator
+
         axis = figure.subplots()
-        image = axis.imshow(sheet, interpolation="nearest", **scale)
+        # Few enough colours to be kept exactly in a small file.
+        colours = colormaps[palette].resampled(96)
+        image = axis.imshow(sheet, colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
         axis.spines[:].set_visible(False)
         axis.set_xlabel(across)
         axis.set_xticks([])
         axis.set_yticks([])
         if vertical:
-            axis.set_xticks([(width + gap) * j + (width - 1) / 2 for j in range(columns)], range(columns))
-            axis.set_yticks([(height + gap) * i + (height - 1) / 2 for i in range(rows)], range(rows))
+            axis.set_xticks(
+                [(width + gap) * j + (width - 1) / 2 for j in range(columns)], map(str, range(columns))
+            )
+            axis.set_yticks(
+                [(height + gap) * i + (height - 1) / 2 for i in range(rows)], map(str, range(rows))
+            )
             axis.set_ylabel(vertical)
             axis.tick_params(length=0, labelsize=8)
-        figure.colorbar(image, ax=axis, label=unit, fraction=0.05, aspect=12, pad=0.02)
+        # An inset follows the sheet's own height, which the page's layout does not know.
+        bar = figure.colorbar(image, cax=axis.inset_axes((1.02, 0, 0.12 / (wide - 0.9), 1)), label=unit)
+        bar.locator = MaxNLocator(nbins=3 if rows < 3 else 6, symmetric=limits[0] < 0)
+        bar.outline.set_visible(False)
 
     wide = min(7.0, max(2.0, 0.62 * columns)) + 0.9
-    tall = (wide - 0.9) * sheet.shape[0] / sheet.shape[1] + 0.45
-    return picture(paint, width=wide, height=max(1.5, tall), alt=text, text=text)
+    tall = (wide - 0.9) * sheet.shape[0] / sheet.shape[1] + 0.35
+    return picture(paint, width=wide, height=tall, alt=text, text=text)

@@ -56,7 +56,7 @@ def number_grids(
         if sign:
             html.append(f'<span class="cl-sign">{escape(sign)}</span>')
             blocks.append([""] * (1 + len(group[-1].values) // 2) + [sign])
-    return HtmlFigure(f'<div class="cl-figure cl-row">{"".join(html)}</div>', beside(blocks))
+    return HtmlFigure(f'<div class="cl-figure cl-row">{"".join(html)}</div>', beside([blocks]))
 
 
 def _drawn(name: str, value: Any, regions: Any, digits: int) -> list[Grid]:

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 LARGEST = 44_000
 """Bytes of one PNG, so that it stays below 60 kB in base64."""
 
-BLUE, ORANGE, GREEN, VERMILLION, INK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#222222"
+BLUE, ORANGE, INK = "#0072B2", "#E69F00", "#222222"
 """Okabe and Ito's colours, told apart with every kind of colour vision."""
 
-_DOTS_PER_INCH = (160, 130, 100, 80, 60)
+PALE = "#cccccc"
+
+_QUALITIES = ((160, 256), (160, 64), (130, 64), (100, 64), (80, 48), (60, 32))
+"""Dots per inch and colours, tried until a picture is small enough."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,15 +66,17 @@ def picture(
     import matplotlib.style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with matplotlib.style.context(["default", {"font.size": 9, "axes.edgecolor": "#666666"}]):
-        figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+        layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03)
+        figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
         canvas = FigureCanvasAgg(figure)
         paint(figure)
-        for dots in _DOTS_PER_INCH:
+        for dots, colours in _QUALITIES:
             figure.set_dpi(dots)
             canvas.draw()
-            png = _small_png(np.asarray(canvas.buffer_rgba())[..., :3])
+            png = _small_png(np.asarray(canvas.buffer_rgba())[..., :3], colours)
             if len(png) <= LARGEST:
                 break
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
@@ -82,13 +87,13 @@ def picture(
     return Picture(html, text or alt, png=png, alt=alt)
 
 
-def _small_png(pixels: np.ndarray) -> bytes:
+def _small_png(pixels: np.ndarray, most: int) -> bytes:
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    colours = image.getcolors(maxcolors=256)
+    colours = image.getcolors(maxcolors=most)
     # Dithering would make flat areas noisy, and the file several times as large.
-    reduced = image.quantize(len(colours) if colours else 256, dither=Image.Dither.NONE)
+    reduced = image.quantize(len(colours) if colours else most, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     reduced.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
