@@ -1,38 +1,41 @@
-"""The ``course`` command. Every subcommand imports what it needs when it runs, so that ``course --help`` is quick.
+"""The ``course`` command. Every subcommand imports what it needs when it runs: ``course --help`` is quick.
 
-Exit codes: 0, all is well; 1, something failed and was said; 2, the command was called with values it does not know;
-130, interrupted.
+Exit codes: 0, all is well; 1, something failed and was said; 2, the command was called with values that it
+does not know; 130, interrupted.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from course_utils import __version__
-from course_utils.command_line import build, run
+from course_utils.command_line import build, check, doctor, lab, run
 from course_utils.errors import CourseError, SettingsError
 
 app = typer.Typer(
     name="course",
-    help="Labs on convolutional networks: open them, run them, build them, check them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("build")(build.build)
+app.command()(doctor.doctor)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
+app.command()(check.check)
+app.command()(run.run)
+app.command()(build.build)
 
 
 @app.callback(invoke_without_command=True)
-def version(
-    show: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+def course(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
-    """Labs on convolutional networks: open them, run them, build them, check them."""
-    if show:
+    """Labs on convolutional networks: open them, check them, run them, build them."""
+    if version:
         typer.echo(f"course {__version__}")
         raise typer.Exit
 

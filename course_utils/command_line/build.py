@@ -2,80 +2,102 @@
 
 from __future__ import annotations
 
-import sys
+import json as json_module
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from course_utils.errors import NotebookError
+from course_utils.command_line.options import Json, LabNumber, Timeout
+from course_utils.errors import CourseError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from course_utils.notebooks.build import Built
+    from course_utils.notebooks.layout import Lab
+
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        help="lecture, fast or quick. Default: the one of the outputs that are there, else fast.",
+        show_default=False,
+    ),
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Write and execute nothing; fail if a build would change a file.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Execute the notebooks although no code changed.")]
 
 
 def build(
-    lab: int = typer.Option(None, "--lab", "-l", metavar="N", help="Only this lab.", show_default=False),
-    check: bool = typer.Option(
-        False, "--check", help="Write nothing, execute nothing; fail if a build would change a file."
-    ),
-    force: bool = typer.Option(False, "--force", help="Execute the notebooks although no code changed."),
-    profile: str = typer.Option(
-        None,
-        help="lecture, fast or quick. Default: the profile of the outputs that are there, else fast.",
-        show_default=False,
-    ),
-    timeout: float = typer.Option(None, help="Seconds that one cell may take.", show_default=False),
+    lab: LabNumber = None,
+    check: Check = False,
+    force: Force = False,
+    profile: Profile = None,
+    timeout: Timeout = None,
+    json: Json = False,
 ) -> None:
     """Build solutions/*.ipynb and labs/*.ipynb from solutions/*.py.
 
-    An edit of either twin, text or notebook, goes into the other; if both were edited differently, nothing is written.
-    A notebook is executed again only if its code changed.
+    An edit of either twin, text or notebook, goes into the other; if both were edited differently, nothing is
+    written. A notebook is executed again only if its code changed.
     """
     from course_utils import settings
-    from course_utils.notebooks.build import build as build_lab
-    from course_utils.notebooks.build import check as check_lab
     from course_utils.notebooks.layout import find_checkout, find_labs
 
     if profile is not None:
         settings.check_profile(profile)
     labs = find_labs(find_checkout(), lab)
-    if check:
-        differences = [difference for one in labs for difference in check_lab(one)]
+    fine = _check(labs, json) if check else _build(labs, profile, force, timeout, json)
+    raise typer.Exit(0 if fine else 1)
+
+
+def _check(labs: list[Lab], json: bool) -> bool:
+    from course_utils.notebooks.build import check
+
+    differences = [difference for one in labs for difference in check(one)]
+    if json:
+        typer.echo(json_module.dumps([asdict(difference) for difference in differences], indent=2))
+    else:
         for difference in differences:
             typer.echo(str(difference))
         if not differences:
             typer.echo(f"Up to date: {', '.join(one.name for one in labs)}.")
-        raise typer.Exit(1 if differences else 0)
+    return not differences
 
-    from course_utils.command_line.progress import CellProgress
-    from course_utils.notebooks.kernel import CellFailure, execute
 
-    failed = False
+def _build(labs: list[Lab], profile: str | None, force: bool, timeout: float | None, json: bool) -> bool:
+    rows: list[dict[str, Any]] = []
     for one in labs:
-        with CellProgress() as progress:
+        try:
+            built = _build_one(one, profile, force, timeout)
+        except CourseError as error:
+            typer.echo(f"{one.name} was not built. {error}", err=True)
+            rows.append({"notebook": one.name, "error": str(error)})
+            continue
+        rows.append(
+            {"notebook": one.name, "written": built.written, "executed": built.executed, "notes": built.notes}
+        )
+        if not json:
+            how = f"executed ({built.executed})" if built.executed else "outputs kept"
+            typer.echo(f"{one.name}: {', '.join([*built.written, how]) if built.written else 'up to date'}")
+            for note in built.notes:
+                typer.echo(f"  note: {note}")
+    if json:
+        typer.echo(json_module.dumps(rows, indent=2))
+    return not any("error" in row for row in rows)
 
-            def execute_here(notebook, chosen, one=one, progress=progress):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-                progress.start(f"{one.name} ({chosen})")
-                execute(
-                    notebook,
-                    one.solution.parent,
-                    environment={"COURSE_PROFILE": chosen},
-                    timeout=timeout,
-                    progress=progress.cell,
-                )
 
-            try:
-                built = build_lab(one, execute_here, profile=profile, force=force)
-            except CellFailure as failure:
-                progress.stop()
-                typer.echo(f"{one.shown(one.text)}: {failure}\nNothing of this lab was written.", err=True)
-                failed = True
-                continue
-            except NotebookError as error:
-                progress.stop()
-                typer.echo(str(error), err=True)
-                failed = True
-                continue
-        how = f"executed ({built.executed})" if built.executed else "outputs kept"
-        typer.echo(f"{one.name}: {', '.join(built.written) + ', ' + how if built.written else 'up to date'}")
-        for note in built.notes:
-            typer.echo(f"  note: {note}")
-    if failed:
-        sys.stdout.flush()
-        raise typer.Exit(1)
+def _build_one(lab: Lab, profile: str | None, force: bool, timeout: float | None) -> Built:
+    from course_utils.command_line.progress import CellProgress
+    from course_utils.notebooks.build import build
+    from course_utils.notebooks.kernel import execute
+
+    with CellProgress() as progress:
+
+        def run(notebook: NotebookNode, chosen: str) -> None:
+            progress.start(f"{lab.name} ({chosen})")
+            execute(notebook, lab.text.parent, profile=chosen, timeout=timeout, progress=progress.cell)
+
+        return build(lab, run, profile=profile, force=force)

@@ -44,7 +44,7 @@ class CellProgress:
         if self._live:
             self._task = self._bar.add_task(name, total=1)
         else:
-            self._say(f"{name}: started")
+            self.say(f"{name}: started")
 
     def cell(self, number: int, total: int) -> None:
         """Note that code cell `number` of `total` starts now."""
@@ -52,7 +52,7 @@ class CellProgress:
             self._bar.update(self._task, completed=number, total=total)
         elif time.monotonic() - self._told > _SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
-            self._say(f"{self._name}: cell {number} of {total}, {self._told - self._started:.0f} s")
+            self.say(f"{self._name}: cell {number} of {total}, {self._told - self._started:.0f} s")
 
     def finish(self, outcome: str) -> None:
         """End the line of one notebook with what came of it."""
@@ -60,11 +60,12 @@ class CellProgress:
             self._bar.update(self._task, description=f"{self._name}: {outcome}")
             self._bar.stop_task(self._task)
         else:
-            self._say(f"{self._name}: {outcome}, {time.monotonic() - self._started:.0f} s")
+            self.say(f"{self._name}: {outcome}, {time.monotonic() - self._started:.0f} s")
 
     def stop(self) -> None:
         """Give the terminal back."""
         self._bar.stop()
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Print a line above the progress."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

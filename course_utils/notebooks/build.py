@@ -36,7 +36,7 @@ class Built:
     executed : str or None
         The profile under which the notebook was executed, or None if its outputs were kept.
     notes : list of str
-        What the author should know: large pictures, outputs that cannot be compared, a copy that was put aside.
+        What the author should know: large pictures, outputs that cannot be compared, a copy put aside.
     """
 
     lab: Lab
@@ -75,7 +75,7 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     Raises
     ------
     NotebookError
-        If both forms were edited differently, a cell fails, or a solution would leak. Nothing is written then.
+        If both forms were edited differently, a cell fails, or a solution would leak: nothing is written.
     """
     twins = bring_in_step(lab)
     notebook = twins.notebook
@@ -109,7 +109,7 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
 
 
 def check(lab: Lab) -> list[Difference]:
-    """Return every difference between what is on disk and what a build would leave. Nothing is written or executed."""
+    """Return every difference between what is on disk and what a build would leave; write and run nothing."""
     command = f"course build --lab {lab.number}"
     try:
         twins = bring_in_step(lab)
@@ -205,7 +205,7 @@ def _digest(text: str) -> str:
 
 
 def _write(path: Path, text: str) -> bool:
-    """Write a file whole or not at all; leave it alone if it has that content. Return whether it was written."""
+    """Write a file whole or not at all, unless it has that content; return whether it was written."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

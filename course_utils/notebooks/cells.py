@@ -23,7 +23,7 @@ LANGUAGE = {
 }
 
 CARRIED = ("nbgrader", "nbval_reason", "tags")
-"""The cell metadata that mean something here. solutions/jupytext.toml carries the same ones into the text form."""
+"""The cell metadata that mean something here; solutions/jupytext.toml carries the same into the text."""
 
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$")
 _MAX_ID = 64
@@ -76,7 +76,7 @@ def grade_id_of(cell: NotebookNode) -> str:
 
 
 def cell_digest(cell: NotebookNode) -> str:
-    """Return a digest of what an author writes in a cell: type, source and metadata. Ids and outputs do not count."""
+    """Return a digest of what an author writes in a cell: type, source and metadata, not ids and outputs."""
     written = [cell.cell_type, _trimmed(cell.source), _carried(cell.metadata)]
     return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -93,7 +93,7 @@ def code_digest(notebook: NotebookNode) -> str:
 
 
 def differing_cells(before: Sequence[str], notebook: NotebookNode) -> list[str]:
-    """Name the cells of `notebook` that are not in the list of digests `before`, and count those that are gone."""
+    """Name the cells of `notebook` that are not among the digests `before`, and count those that are gone."""
     ids, now = derive_ids(notebook.cells), digests(notebook)
     named, gone = [], 0
     for kind, first, last, start, stop in SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
@@ -106,7 +106,7 @@ def differing_cells(before: Sequence[str], notebook: NotebookNode) -> list[str]:
 def compare(expected: NotebookNode, found: NotebookNode) -> list[tuple[str, str]]:
     """Return ``(cell, what differs)`` for every cell in which `found` is not what is `expected`.
 
-    Order, type, source, metadata, ids, outputs and execution counts are compared, then the notebook's metadata.
+    Order, type, source, metadata, ids, outputs and execution counts count, and the notebook's metadata.
     """
     wanted, present = digests(expected), digests(found)
     if wanted != present and sorted(wanted) == sorted(present):

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
@@ -34,7 +34,7 @@ _STRAY = (
 )
 
 
-class CellFailure(Exception):
+class CellError(NotebookError):
     """A cell that did not run to its end.
 
     Attributes
@@ -51,7 +51,11 @@ class CellFailure(Exception):
 
     def __init__(self, cell: str, number: int, source: str, traceback: str) -> None:
         self.cell, self.number, self.source, self.traceback = cell, number, source, traceback
-        super().__init__(f"Cell {cell!r} (code cell {number}) failed.\n\n{source}\n\n{traceback}")
+        super().__init__(f"Cell {cell} (code cell {number}) failed.", why=traceback.strip().split("\n")[-1])
+
+    def __str__(self) -> str:
+        code = "\n".join(f"    {line}" for line in self.source.splitlines())
+        return f"{self.what}\n\n{code}\n\n{self.traceback}"
 
 
 class _RunningInterpreter(KernelSpecManager):
@@ -65,10 +69,11 @@ def execute(
     notebook: NotebookNode,
     folder: Path,
     *,
-    environment: Mapping[str, str] | None = None,
+    profile: str,
     timeout: float | None = None,
     progress: Progress | None = None,
-) -> None:
+    keep_going: bool = False,
+) -> list[CellError]:
     """Execute the code cells of `notebook` in place, in a fresh kernel.
 
     Parameters
@@ -77,38 +82,43 @@ def execute(
         The notebook; its outputs are replaced as far as execution gets.
     folder : Path
         The kernel's working folder.
-    environment : mapping, optional
-        Variables to add to this process's environment.
+    profile : str
+        The profile under which the course's code runs in it.
     timeout : float, optional
         Seconds that one cell may take; None for no limit.
     progress : callable, optional
         Called before each code cell.
+    keep_going : bool
+        Whether to go on after a cell that raises, and return the errors.
 
     Raises
     ------
     NotebookError
         If no kernel can be started.
-    CellFailure
-        If a cell raises, takes too long, or the kernel dies. The notebook keeps the outputs up to there.
+    CellError
+        If a cell raises (unless `keep_going`), takes too long, or the kernel dies. The notebook keeps the
+        outputs up to there.
     """
     code = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     for _, cell in code:
         cell.outputs, cell.execution_count = [], None
-    with fresh_kernel(notebook, folder, environment=environment, timeout=timeout) as client:
+    errors: list[CellError] = []
+    with fresh_kernel(notebook, folder, profile=profile, timeout=timeout) as client:
         for number, (index, cell) in enumerate(code, start=1):
             if progress:
                 progress(number, len(code))
             try:
                 client.execute_cell(cell, index, execution_count=number)
-            except CellExecutionError as error:
-                raise CellFailure(cell.id, number, cell.source, _plain(error.traceback)) from None
+            except CellExecutionError:
+                errors.append(CellError(cell.id, number, cell.source, _traceback(cell)))
+                if not keep_going:
+                    raise errors[-1] from None
             except CellTimeoutError:
-                raise CellFailure(
-                    cell.id, number, cell.source, f"It took longer than {timeout:g} s."
-                ) from None
+                raise CellError(cell.id, number, cell.source, f"It took longer than {timeout:g} s.") from None
             except DeadKernelError:
                 why = "The kernel died: the code ended it, or the machine's memory was exhausted."
-                raise CellFailure(cell.id, number, cell.source, why) from None
+                raise CellError(cell.id, number, cell.source, why) from None
+    return errors
 
 
 @contextlib.contextmanager
@@ -116,11 +126,11 @@ def fresh_kernel(
     notebook: NotebookNode,
     folder: Path,
     *,
-    environment: Mapping[str, str] | None = None,
+    profile: str,
     timeout: float | None = None,
 ) -> Iterator[NotebookClient]:
     """Start a kernel for `notebook`; on the way out kill it and every process that it started."""
-    with tempfile.TemporaryDirectory(prefix="course-kernel-") as private:
+    with tempfile.TemporaryDirectory(prefix="course-kernel-", ignore_cleanup_errors=True) as private:
         manager = AsyncKernelManager(kernel_spec_manager=_RunningInterpreter())
         client = NotebookClient(
             notebook,
@@ -133,7 +143,8 @@ def fresh_kernel(
         )
         client.owns_km = True  # so that it also shuts the kernel down
         environ = {key: value for key, value in os.environ.items() if key not in _STRAY}
-        environ |= {"IPYTHONDIR": private, **(environment or {})}
+        # Neither the user's IPython start-up files nor the checkpoints and progress of earlier work.
+        environ |= {"IPYTHONDIR": private, "COURSE_STATE_DIR": private, "COURSE_PROFILE": profile}
         group: int | None = None
         complaints = Path(private, "stderr.txt")
         try:
@@ -159,11 +170,12 @@ def _no_kernel(complaints: str) -> NotebookError:
 
 
 def _kill_group(group: int | None) -> None:
-    # The kernel leads its own group (jupyter_client starts it in a new session): what it started is in there with it.
+    # jupyter_client starts the kernel in a new session: it leads a group, and what it started is in there.
     if group is not None and sys.platform != "win32" and group != os.getpgrp():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+def _traceback(cell: NotebookNode) -> str:
+    lines = [line for output in cell.outputs for line in output.get("traceback", [])]
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))

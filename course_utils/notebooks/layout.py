@@ -56,7 +56,7 @@ def find_checkout(start: Path | None = None) -> Path:
     Parameters
     ----------
     start : Path, optional
-        Where to start looking upwards; by default the current folder, then the folder of the installed package.
+        Where to start looking upwards; by default the current folder, then that of the installed package.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -22,10 +23,10 @@ _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
-    """Remove from the outputs, in place, what differs from run to run or means nothing on the page; return the notebook.
+    """Remove from the outputs, in place, what means nothing on a page; return the notebook.
 
-    Progress bars and warnings (the error stream) go, as do views of widgets, which are dead without their kernel, and
-    the time stamps of execution. Execution counts become 1, 2, 3, …
+    Progress bars and warnings (the error stream) go, as do views of widgets, which are dead without their
+    kernel. Execution counts become 1, 2, 3, …
     """
     count = 0
     for cell in notebook.cells:
@@ -37,6 +38,17 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def without_widgets(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy in which widgets are the text that stands for them."""
+    still = copy.deepcopy(notebook)
+    still.metadata.pop("widgets", None)
+    for cell in still.cells:
+        for output in cell.get("outputs", []):
+            for mime in _WIDGETS:
+                output.get("data", {}).pop(mime, None)
+    return still
+
+
 def problems(notebook: NotebookNode) -> list[str]:
     """Return one line for each output that should not be committed, beginning with the cell's id."""
     found = []
@@ -46,8 +58,8 @@ def problems(notebook: NotebookNode) -> list[str]:
         for mime, size in image_sizes(cell):
             if size > MAX_IMAGE_BYTES:
                 found.append(
-                    f"{cell.id}: its {mime} picture has {size / 1000:.0f} kB, more than {MAX_IMAGE_BYTES // 1000} kB; "
-                    "make the figure smaller or lower its dpi"
+                    f"{cell.id}: its {mime} picture has {size / 1000:.0f} kB, more than "
+                    f"{MAX_IMAGE_BYTES // 1000} kB; make the figure smaller or lower its dpi"
                 )
         if IGNORE_TAG not in cell.metadata.get("tags", []):
             texts = " ".join(output_texts(cell))
@@ -55,8 +67,8 @@ def problems(notebook: NotebookNode) -> list[str]:
                 found.append(f"{cell.id}: its output holds a memory address, which differs in every run")
             if any(output.get("name") == "stderr" for output in cell.outputs):
                 found.append(
-                    f"{cell.id}: it writes to stderr, which is not kept but would be compared; silence it or tag the "
-                    f"cell {IGNORE_TAG}"
+                    f"{cell.id}: it writes to stderr, which is not kept but would be compared; silence it or "
+                    f"tag the cell {IGNORE_TAG}"
                 )
     return found
 

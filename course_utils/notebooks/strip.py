@@ -1,4 +1,4 @@
-"""From a solution notebook to the lab that students get, exactly as ``nbgrader generate_assignment`` would do it."""
+"""From a solution notebook to the lab that students get, as ``nbgrader generate_assignment`` makes it."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Leak:
 def strip(solution: NotebookNode) -> NotebookNode:
     """Return the lab notebook of a solution notebook.
 
-    Solutions become stubs, hidden tests and marking schemes go, outputs are cleared, cells are locked and get their
-    checksums, in the order in which nbgrader does it. What the build keeps for itself (``metadata.course``) goes too.
+    Solutions become stubs, hidden tests and marking schemes go, outputs are cleared, cells are locked and get
+    their checksums, in nbgrader's order. What the build keeps for itself (``metadata.course``) goes too.
 
     Raises
     ------
     NotebookError
-        If a region is not closed, is nested, or stands in a cell of the wrong kind; the message names the cell.
+        If a region is not closed, is nested, or stands in a cell of the wrong kind; it names the cell.
     """
     lab = copy.deepcopy(solution)
     for key in ("course", "celltoolbar", "widgets"):
@@ -57,7 +57,7 @@ def strip(solution: NotebookNode) -> NotebookNode:
 
 
 def checksum(cell: NotebookNode) -> str:
-    """Return the checksum by which nbgrader recognises that a cell was edited (``nbgrader.utils.compute_checksum``)."""
+    """Return the checksum by which nbgrader sees an edited cell (``nbgrader.utils.compute_checksum``)."""
     parts = [
         cell.source,
         cell.cell_type,
@@ -72,7 +72,7 @@ def checksum(cell: NotebookNode) -> str:
 
 
 def solution_lines(cell: NotebookNode) -> list[str]:
-    """Return the lines of a solution cell that its stub does not show, without indentation and blank lines."""
+    """Return the lines of a solution cell that its stub does not show, without indentation or blank lines."""
     if not _flag(cell, "solution"):
         return []
     stub = copy.deepcopy(cell)
@@ -86,11 +86,12 @@ def solution_lines(cell: NotebookNode) -> list[str]:
 
 
 def find_leaks(solution: NotebookNode, lab: NotebookNode) -> list[Leak]:
-    """Return the lines of solutions that appear anywhere in the lab: in code, in text, in metadata or in outputs.
+    """Return the lines of solutions that appear anywhere in the lab: code, text, metadata or outputs.
 
-    Blank space does not count. A line is looked for when it has at least eight Python tokens, or when it is the whole
-    answer and computes something (``return f // 2``): shorter ones, such as ``return x`` or ``loss.backward()``, and
-    unpacked shapes (``channels, height, width = x.shape``) stand in any code and give nothing away.
+    Blank space does not count. A line is looked for when it has at least eight Python tokens, or when it is
+    the whole answer and computes something (``return f // 2``). Shorter ones, such as ``return x`` or
+    ``loss.backward()``, and unpacked shapes (``channels, height, width = x.shape``) stand in any code and
+    give nothing away.
     """
     haystack = [(cell.get("id", ""), _squeezed(text)) for cell in lab.cells for text in _texts(cell)]
     haystack += [("(notebook)", _squeezed(text)) for text in _texts(lab.metadata)]

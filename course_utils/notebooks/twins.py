@@ -31,7 +31,7 @@ class Twins:
     text : str or None
         The new content of the text form, or None if it stays as it is.
     edited : str
-        Which form had edits since the last build: ``"text"``, ``"notebook"``, ``"both"`` (the same ones) or ``""``.
+        Which form was edited since the last build: ``"text"``, ``"notebook"``, ``"both"`` (alike) or ``""``.
     cells : list of str
         The cells that these edits touch.
     """
@@ -52,9 +52,9 @@ def bring_in_step(lab: Lab) -> Twins:
     """
     text = read_text(lab.text) if lab.text.exists() else None
     notebook = read_notebook(lab.solution) if lab.solution.exists() else None
-    if notebook is None and text is None:
-        raise NotebookError(f"Lab {lab.number} has no source.", why=f"{lab.text} does not exist.")
     if notebook is None:
+        if text is None:
+            raise NotebookError(f"Lab {lab.number} has no source.", why=f"{lab.text} does not exist.")
         return Twins(normalise(text), None, "text", derive_ids(text.cells))
     if text is None:
         return Twins(normalise(notebook), write_text(notebook), "notebook", derive_ids(notebook.cells))
@@ -126,7 +126,7 @@ def write_text(notebook: NotebookNode) -> str:
         if cell_digest(before) != cell_digest(after):
             raise NotebookError(
                 f"Cell {cell_id!r} cannot be written as text.",
-                why="Read back from the text it is another cell; a line that begins with '# %%' is the usual reason.",
+                why="Read back, it is another cell; the usual reason is a line that begins with '# %%'.",
                 left="Nothing was written.",
                 next_step="Rewrite the cell and run: course build",
             )

@@ -1,0 +1,138 @@
+"""``course check``: all checks of a saved notebook, from the terminal."""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from course_utils.command_line.options import Json
+from course_utils.errors import NotebookError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+File = Annotated[
+    Path, typer.Argument(metavar="NOTEBOOK", help="For example labs/03_lenet5.ipynb.", show_default=False)
+]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="How long one cell may take.")]
+
+
+def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
+    """Run all checks of a saved notebook and show the verdicts.
+
+    The notebook runs in a fresh kernel down to its last check, under the profile quick; the file stays as is.
+    Exit code 0 if every exercise is correct, 1 otherwise.
+    """
+    from course_utils.command_line.progress import CellProgress
+    from course_utils.notebooks.kernel import CellError, execute
+    from course_utils.notebooks.twins import read_notebook
+
+    cells = read_notebook(notebook)
+    _cut_after_last_check(cells, notebook)
+    with CellProgress() as progress:
+        progress.start(notebook.name)
+        try:
+            errors = execute(
+                cells,
+                notebook.resolve().parent,
+                profile="quick",
+                timeout=timeout,
+                progress=progress.cell,
+                keep_going=True,
+            )
+        except CellError as error:
+            errors = [error]
+    rows = _verdicts(cells)
+    rows += _unchecked({row["id"] for row in rows}, notebook)
+    rows.sort(key=lambda row: [int(part) for part in row["number"].split(".")])
+    if json:
+        failures = [
+            {"cell": error.cell, "source": error.source, "traceback": error.traceback} for error in errors
+        ]
+        typer.echo(
+            json_module.dumps({"notebook": str(notebook), "exercises": rows, "errors": failures}, indent=2)
+        )
+    else:
+        for row in rows:
+            if row["status"] in ("wrong", "error"):
+                typer.echo(row["message"] + "\n")
+        for failed in errors:
+            typer.echo(f"{failed}\n", err=True)
+        _print_table(rows)
+    raise typer.Exit(0 if rows and all(row["status"] == "correct" for row in rows) else 1)
+
+
+def _cut_after_last_check(cells: NotebookNode, notebook: Path) -> None:
+    # Training comes after the last check and would only cost time.
+    checks = [
+        i
+        for i, cell in enumerate(cells.cells)
+        if cell.cell_type == "code" and re.search(r"^\s*check\.\w+\(\w", cell.source, re.M)
+    ]
+    if not checks:
+        raise NotebookError(
+            f"{notebook} has no checks.",
+            why="No cell calls check.<exercise>(…).",
+            next_step="Give one of the notebooks in labs/.",
+        )
+    del cells.cells[checks[-1] + 1 :]
+
+
+def _verdicts(cells: NotebookNode) -> list[dict[str, Any]]:
+    """Read the verdicts from the outputs; of several for one exercise the last one counts."""
+    from course_utils import exercises
+    from course_utils.figures import VERDICT_MIME
+
+    found: dict[str, dict[str, Any]] = {}
+    for cell in cells.cells:
+        for output in cell.get("outputs", []):
+            verdict = output.get("data", {}).get(VERDICT_MIME)
+            if verdict:
+                exercise = exercises.get(verdict["id"])
+                row = {
+                    "number": exercise.number,
+                    "title": exercise.title,
+                    "message": output.data["text/plain"],
+                }
+                found[verdict["id"]] = {**verdict, **row}
+    return list(found.values())
+
+
+def _unchecked(checked: set[str], notebook: Path) -> list[dict[str, Any]]:
+    """Return a row for each exercise of the lab that no check was reached for."""
+    from course_utils import exercises
+
+    known = [exercises.get(name) for name in exercises.names()]
+    number = re.match(r"\d+", notebook.name)
+    labs = {exercise.lab for exercise in known if exercise.id in checked} or {
+        int(number.group()) if number else 0
+    }
+    return [
+        {"id": e.id, "status": "not checked", "misconception": None, "points": e.points, "earned": 0}
+        | {"number": e.number, "title": e.title, "message": "Its check did not run."}
+        for e in known
+        if e.lab in labs and e.id not in checked
+    ]
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "Exercise", "Verdict", "Points")
+    colours = {"correct": "green", "wrong": "red", "error": "red"}
+    for row in rows:
+        verdict = row["status"] + (f" ({row['misconception']})" if row["misconception"] else "")
+        colour = colours.get(row["status"], "yellow")
+        table.add_row(
+            row["number"], row["id"], f"[{colour}]{verdict}[/]", f"{row['earned']} of {row['points']}"
+        )
+    earned, points = (sum(row[key] for row in rows) for key in ("earned", "points"))
+    correct = sum(row["status"] == "correct" for row in rows)
+    console = Console()
+    console.print(table)
+    console.print(f"{correct} of {len(rows)} correct, {earned} of {points} points")

@@ -1,0 +1,50 @@
+"""``course lab 3``: open JupyterLab at that notebook."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from course_utils.errors import NotebookError
+
+Number = Annotated[
+    int | None, typer.Argument(metavar="[N]", help="The lab's number; without it, the folder opens.")
+]
+Solution = Annotated[bool, typer.Option("--solution", help="Open the solution instead.")]
+
+
+def lab(context: typer.Context, number: Number = None, solution: Solution = False) -> None:
+    """Open JupyterLab at a lab. Further options go to JupyterLab: course lab 3 --no-browser."""
+    from importlib.util import find_spec
+
+    from course_utils.notebooks.layout import find_checkout, find_labs
+
+    root = find_checkout()
+    where = ["labs"]
+    if number is not None:
+        one = find_labs(root, number)[0]
+        path = one.solution if solution else one.notebook
+        if not path.exists():
+            raise NotebookError(
+                f"{one.shown(path)} does not exist.",
+                why="It is made from its source."
+                if one.text.exists()
+                else "It is not part of this copy of the course.",
+                next_step=f"Run: course build --lab {number}"
+                if one.text.exists()
+                else "Open the lab: course lab",
+            )
+        where = [one.shown(path)]
+    if find_spec("jupyterlab") is None:
+        raise NotebookError(
+            "JupyterLab is not installed.", next_step=f"{sys.executable} -m pip install jupyterlab"
+        )
+    command = [sys.executable, "-m", "jupyterlab", *where, *context.args]
+    try:
+        # The checkout is JupyterLab's root, so that the file browser reaches labs and solutions alike.
+        raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None  # JupyterLab has been told too, and has stopped

@@ -1,0 +1,136 @@
+"""Notebooks as web pages that need nothing but themselves: no server, no CDN, no request."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import pass_context
+from nbconvert.exporters.html import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+
+from course_utils.notebooks.outputs import without_widgets
+
+# The template "lab" without what it loads from elsewhere: require.js, MathJax, Mermaid, widgets.
+_TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock html_head_js -%}
+{%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
+{%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
+{%- block html_head_css -%}
+<style>main { max-width: 1000px; margin: auto; } img.maths { display: inline; margin: 0; }</style>
+{%- endblock html_head_css -%}
+"""
+
+_INDEX = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem; border-bottom: 1px solid #8886; }}
+caption {{ text-align: left; padding-bottom: .5rem; }}
+</style></head>
+<body><main><h1>{title}</h1>
+<table><caption>{caption}</caption>
+<thead><tr>{heads}</tr></thead>
+<tbody>
+{rows}
+</tbody></table></main></body></html>
+"""
+
+
+def write_page(notebook: NotebookNode, path: Path, *, title: str, folder: Path) -> None:
+    """Write a notebook as one HTML file.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The notebook with its outputs. Widgets, which are dead without a kernel, are shown as text.
+    path : Path
+        The file to write.
+    title : str
+        The page's title.
+    folder : Path
+        Where the pictures that its text refers to are; they are embedded.
+    """
+    exporter = _PageExporter(raw_template=_TEMPLATE, embed_images=True)
+    resources = {"metadata": {"name": title, "path": str(folder)}}
+    text, _ = exporter.from_notebook_node(without_widgets(notebook), resources=resources)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def write_index(
+    path: Path,
+    *,
+    title: str,
+    caption: str,
+    heads: Sequence[str],
+    rows: Sequence[tuple[str | None, Sequence[str]]],
+) -> None:
+    """Write the page that leads to the others: a table whose first column links to each row's page."""
+    lines = []
+    for link, cells in rows:
+        first, *rest = map(html.escape, cells)
+        shown = f'<a href="{html.escape(link)}">{first}</a>' if link else first
+        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in (shown, *rest))}</tr>")
+    text = _INDEX.format(
+        title=html.escape(title),
+        caption=html.escape(caption),
+        heads="".join(f'<th scope="col">{html.escape(head)}</th>' for head in heads),
+        rows="\n".join(lines),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+class _PageExporter(HTMLExporter):
+    """nbconvert's HTML, with formulas as pictures instead of MathJax."""
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        renderer = _Renderer(
+            escape=False,
+            attachments=context.get("cell", {}).get("attachments", {}),
+            embed_images=self.embed_images,
+            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
+            exclude_anchor_links=True,
+        )
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+
+class _Renderer(IPythonRenderer):
+    def inline_math(self, body: str) -> str:
+        return formula(body)
+
+    def block_math(self, body: str) -> str:
+        return f'<p style="text-align: center">{formula(body, size=14)}</p>'
+
+
+def formula(latex: str, size: float = 11) -> str:
+    """Return a formula as an inline SVG picture whose alternative text is its LaTeX.
+
+    matplotlib draws it. What its mathtext does not know is shown as code.
+    """
+    from matplotlib import font_manager, mathtext
+
+    body = " ".join(latex.strip().strip("$").split())
+    alternative = html.escape(body, quote=True)
+    properties = font_manager.FontProperties(size=size, math_fontfamily="stix")
+    picture = io.BytesIO()
+    try:
+        depth = mathtext.math_to_image(f"${body}$", picture, prop=properties, format="svg", dpi=72)
+    except ValueError:
+        return f"<code>{alternative}</code>"
+    data = base64.b64encode(picture.getvalue()).decode()
+    style = f"vertical-align: {-depth:.1f}pt"
+    return f'<img class="maths" src="data:image/svg+xml;base64,{data}" alt="{alternative}" style="{style}">'
