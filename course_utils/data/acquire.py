@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from course_utils.data import download
 from course_utils.data.catalog import File, Published
+from course_utils.data.download import Downloader, OutOfReachError
 from course_utils.data.files import sha256_of
 from course_utils.errors import DataError
 from course_utils.settings import Settings
@@ -22,24 +22,33 @@ def acquire(dataset: Published, cache: Path, options: Settings) -> tuple[list[Pa
     DataError
         If no place has a part; the message names each place and its reason.
     """
-    folders = [("shared folder", options.data_shared), ("user cache", cache / ARCHIVES)]
-    paths, origins, reasons = [], [], []
+    downloader = Downloader(dataset, cache / ARCHIVES, options)
+    found = []
     for variants in dataset.parts:
-        for label, root in folders:
-            path, reason = find(variants, dataset, root) if root else (None, "COURSE_DATA_SHARED is not set")
-            if path:
-                paths.append(path)
-                origins.append(f"{label} {root}")
-                break
-            reasons.append(f"{label}{f' {root}' if root else ''}: {reason}")
-        else:
+        path, origin, reasons = locate(variants, dataset, cache, options)
+        if path is None:
             try:
-                path, address = download.fetch(dataset, variants, cache / ARCHIVES, options)
-            except download.OutOfReachError as error:
-                raise _out_of_reach(dataset, [*reasons, *error.reasons], options) from error
-            paths.append(path)
-            origins.append(address)
-    return paths, " and ".join(dict.fromkeys(origins))
+                path, origin = downloader.fetch(variants)
+            except OutOfReachError as error:
+                raise _out_of_reach(dataset, [*reasons, *error.reasons], error.kept, options) from error
+        found.append((path, origin))
+    return [path for path, _ in found], " and ".join(dict.fromkeys(origin for _, origin in found))
+
+
+def locate(
+    variants: tuple[File, ...], dataset: Published, cache: Path, options: Settings
+) -> tuple[Path | None, str, list[str]]:
+    """Look for one part on this machine: its path, where that is, and why not in the places before."""
+    reasons = []
+    for label, root in (("shared folder", options.data_shared), ("user cache", cache / ARCHIVES)):
+        if root is None:
+            reasons.append(f"{label}: COURSE_DATA_SHARED is not set")
+            continue
+        path, reason = find(variants, dataset, root)
+        if path:
+            return path, f"{label} {root}", reasons
+        reasons.append(f"{label} {root}: {reason}")
+    return None, "", reasons
 
 
 def find(variants: tuple[File, ...], dataset: Published, root: Path) -> tuple[Path | None, str]:
@@ -59,7 +68,7 @@ def find(variants: tuple[File, ...], dataset: Published, root: Path) -> tuple[Pa
     return None, reason
 
 
-def _out_of_reach(dataset: Published, reasons: list[str], options: Settings) -> DataError:
+def _out_of_reach(dataset: Published, reasons: list[str], kept: int, options: Settings) -> DataError:
     fetch = f"course data fetch {dataset.name}"
     if options.offline:
         step = f"Unset COURSE_OFFLINE and run: {fetch}"
@@ -68,6 +77,8 @@ def _out_of_reach(dataset: Published, reasons: list[str], options: Settings) -> 
     return DataError(
         f"{dataset.title} is out of reach.",
         why="\n        ".join(dict.fromkeys(reasons)),
-        left="Nothing was changed.",
+        left=f"{kept / 1e6:,.1f} MB that came; the next run goes on from there."
+        if kept
+        else "Nothing was changed.",
         next_step=f"{step}\n        Or set COURSE_DATA_SHARED to a folder that has the files.",
     )

@@ -1,23 +1,248 @@
-"""Download one published file, whole and verified, or say why not."""
+"""Download a dataset's files: every mirror has its chance, every byte is verified, no half file appears."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import random
+import shutil
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.data.catalog import File, Published
+from course_utils.data.files import disk_error
+from course_utils.data.partial import Partial
+from course_utils.data.patience import Patience
+from course_utils.data.refusals import BrokenError, RefusedError, SlowError
+from course_utils.data.transfer import ask, pieces
 from course_utils.settings import Settings
+
+PATIENCE = Patience()
 
 
 class OutOfReachError(Exception):
-    """No mirror gave the file; `reasons` has a line for each."""
+    """No mirror gave the file.
 
-    def __init__(self, reasons: list[str]) -> None:
+    Attributes
+    ----------
+    reasons : list of str
+        One line for each mirror.
+    kept : int
+        Bytes that came and that the next run goes on from.
+    """
+
+    def __init__(self, reasons: list[str], kept: int = 0) -> None:
         super().__init__("; ".join(reasons))
-        self.reasons = reasons
+        self.reasons, self.kept = reasons, kept
 
 
-def fetch(
-    dataset: Published, variants: tuple[File, ...], folder: Path, options: Settings
-) -> tuple[Path, str]:
-    """Download one part of `dataset` into `folder`; returns its path and the address it came from."""
-    raise OutOfReachError([f"{mirror}: not tried, COURSE_OFFLINE is set" for mirror in dataset.mirrors])
+@dataclass
+class Mirror:
+    """One server during the download of one file.
+
+    Attributes
+    ----------
+    base : str
+        Its address, as the catalogue or ``COURSE_DATA_MIRROR`` gives it.
+    addresses : list of (str, File)
+        Where the file may be below it; the first is asked until it refuses.
+    reason : str
+        The last thing that went wrong.
+    failures : int
+        In a row, without progress.
+    ready_at : float
+        When it may be asked again, on the monotonic clock.
+    tedious : bool
+        Whether it was so slow that the others come first.
+    """
+
+    base: str
+    addresses: list[tuple[str, File]]
+    reason: str = "not tried"
+    failures: int = 0
+    ready_at: float = 0.0
+    tedious: bool = False
+
+    def refuse(self, reason: str) -> None:
+        """Never ask the current address again."""
+        self.reason = reason
+        del self.addresses[0]
+
+
+class Downloader:
+    """Downloads the parts of one dataset, and remembers between them which mirrors were silent.
+
+    Parameters
+    ----------
+    dataset : Published
+        What to download.
+    folder : Path
+        Where to put it.
+    options : Settings
+        For ``COURSE_DATA_MIRROR`` and ``COURSE_OFFLINE``.
+    """
+
+    def __init__(self, dataset: Published, folder: Path, options: Settings) -> None:
+        self.dataset, self.folder, self.options = dataset, folder, options
+        self.patience = PATIENCE
+        self.began = time.monotonic()
+        self.answered = False
+        self.silent: set[str] = set()
+
+    def fetch(self, variants: tuple[File, ...]) -> tuple[Path, str]:
+        """Download one part; returns its path and where it came from.
+
+        Raises
+        ------
+        OutOfReachError
+            If no mirror gives it.
+        DataError
+            If it cannot be stored.
+        """
+        mirrors = self._mirrors(variants)
+        if self.options.offline:
+            raise OutOfReachError([f"{mirror.base}: not tried, COURSE_OFFLINE is set" for mirror in mirrors])
+        try:
+            with contextlib.ExitStack() as stack:
+                return self._fetch(mirrors, stack)
+        except OSError as error:
+            doing = f"{self.dataset.title} cannot be stored"
+            raise disk_error(error, self.folder, doing, variants[0].size) from error
+
+    def _mirrors(self, variants: tuple[File, ...]) -> list[Mirror]:
+        mirrors = [
+            Mirror(base, [(f"{base}/{variants[0].name}", variants[0])]) for base in self.dataset.mirrors
+        ]
+        if self.options.data_mirror:
+            base = self.options.data_mirror.rstrip("/")
+            # A mirror of one's own is a shared folder that is served: the same places, the same variants.
+            addresses = [
+                ("/".join(filter(None, (base, folder, file.name))), file)
+                for file in variants
+                for folder in self.dataset.folders
+            ]
+            mirrors.insert(0, Mirror(base, addresses))
+        return sorted(mirrors, key=lambda mirror: mirror.base in self.silent)
+
+    def _fetch(self, mirrors: list[Mirror], stack: contextlib.ExitStack) -> tuple[Path, str]:
+        partials: dict[File, Partial] = {}
+        while True:
+            mirror = self._choose(mirrors, partials)
+            url, file = mirror.addresses[0]
+            if file not in partials:
+                partials[file] = stack.enter_context(Partial(self.folder / file.name, file))
+            partial = partials[file]
+            best = partial.best
+            try:
+                if not partial.complete:
+                    others = any(_usable(other, self.patience) for other in mirrors if other is not mirror)
+                    self._transfer(mirror, url, partial, self._seconds(mirrors), may_leave=others)
+                    self.answered = True
+            except RefusedError as error:
+                self.answered = self.answered or error.answered
+                mirror.refuse(str(error))
+            except SlowError as error:
+                mirror.tedious, mirror.reason = True, str(error)
+            except BrokenError as error:
+                self._blame(mirror, error, gained=partial.best - best)
+                if error.restart:
+                    partial.restart()
+            if partial.complete and partial.right:
+                came_from = " and ".join(sorted(partial.origins - {""})) or "an earlier download"
+                partial.publish()
+                return partial.path, came_from
+            if partial.complete:
+                alone = partial.origins == {mirror.base}
+                partial.restart()
+                wrong = "what it sends differs from the published checksum"
+                if alone:
+                    mirror.refuse(wrong)
+                else:
+                    self._blame(mirror, BrokenError(wrong), gained=0)
+
+    def _choose(self, mirrors: list[Mirror], partials: dict[File, Partial]) -> Mirror:
+        """Pick the mirror to ask next; waits when all that are left asked for a pause."""
+        while True:
+            now = time.monotonic()
+            alive = [mirror for mirror in mirrors if _usable(mirror, self.patience, tedious=True)]
+            expired = not self.answered and now - self.began >= self.patience.verdict
+            if not alive or expired:
+                kept = sum(partial.size for partial in partials.values())
+                raise OutOfReachError([f"{mirror.base}: {mirror.reason}" for mirror in mirrors], kept)
+            ready = [mirror for mirror in alive if mirror.ready_at <= now]
+            if ready:
+                return min(ready, key=lambda mirror: (mirror.tedious, mirror.failures))
+            time.sleep(min(mirror.ready_at for mirror in alive) - now)
+
+    def _seconds(self, mirrors: list[Mirror]) -> float:
+        """Seconds to wait for an answer: while the network may be dead, the mirrors share the verdict's."""
+        if self.answered:
+            return self.patience.headers
+        left = self.patience.verdict - (time.monotonic() - self.began)
+        untried = sum(mirror.reason == "not tried" for mirror in mirrors)
+        return min(max(left / max(untried, 1), 0.5), self.patience.headers)
+
+    def _transfer(
+        self, mirror: Mirror, url: str, partial: Partial, seconds: float, *, may_leave: bool
+    ) -> None:
+        from tqdm.auto import tqdm
+
+        validator = partial.validators.get(url)
+        answer = ask(
+            url,
+            partial.file,
+            offset=partial.size,
+            validator=validator,
+            seconds=seconds,
+            patience=self.patience,
+        )
+        self.answered = True
+        try:
+            if answer.offset != partial.size:
+                partial.restart()
+            partial.remember(url, answer.validator)
+            _check_room(self.folder, partial)
+            with tqdm(
+                total=partial.file.size,
+                initial=partial.size,
+                desc=partial.file.name,
+                unit="B",
+                unit_scale=True,
+                delay=1,
+            ) as bar:
+                for piece in pieces(answer, partial.file, self.patience, may_leave=may_leave):
+                    partial.append(piece, mirror.base)
+                    bar.update(len(piece))
+        except RefusedError:
+            partial.restart()
+            raise
+        finally:
+            answer.response.close()
+
+    def _blame(self, mirror: Mirror, error: BrokenError, gained: int) -> None:
+        mirror.reason = str(error)
+        if error.answered:
+            self.answered = True
+        else:
+            self.silent.add(mirror.base)
+        if gained:
+            mirror.failures = 0
+        else:
+            # A silent mirror costs whole seconds, so it gets half as many chances.
+            mirror.failures += 1 if error.answered else 2
+        if error.wait is not None and error.wait > self.patience.longest:
+            mirror.refuse(f"{error}; it asks to wait {error.wait:,.0f} s")
+            return
+        pause = self.patience.backoff * 2 ** max(mirror.failures - 1, 0) * random.uniform(0.5, 1.5)
+        mirror.ready_at = time.monotonic() + (pause if error.wait is None else error.wait)
+
+
+def _usable(mirror: Mirror, patience: Patience, *, tedious: bool = False) -> bool:
+    return bool(mirror.addresses) and mirror.failures < patience.attempts and (tedious or not mirror.tedious)
+
+
+def _check_room(folder: Path, partial: Partial) -> None:
+    if shutil.disk_usage(folder).free < partial.file.size - partial.size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -5,7 +5,7 @@ length, a JSON header, the tensors one after the other. Any tool that reads safe
 
 Two checks keep a damaged file out of a lesson. At each load the header's own checksum and a sum over
 every byte of the tensors must agree, which any single changed bit, a missing page or a cut file breaks; it
-costs about as much as looking at the images once. The SHA-256 in the header is compared by ``course data verify``.
+costs about as much as looking at the images once. ``course data verify`` compares the SHA-256 in the header.
 """
 
 from __future__ import annotations

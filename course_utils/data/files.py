@@ -20,7 +20,7 @@ def published(path: Path) -> Iterator[IO[bytes]]:
     Readers see the old file or the new one, never a half. When the block fails, the private file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    private = private_name(path)
+    private = private_name(path, "new")
     try:
         with create(private) as file:
             yield file
@@ -31,9 +31,9 @@ def published(path: Path) -> Iterator[IO[bytes]]:
         private.unlink(missing_ok=True)
 
 
-def private_name(path: Path) -> Path:
+def private_name(path: Path, suffix: str) -> Path:
     """Return a name beside `path` that no other process uses."""
-    return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.{suffix}")
 
 
 def create(path: Path) -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from course_utils.data.catalog import PUBLISHED, Published
 from course_utils.data.dataset import Dataset
 from course_utils.data.decode import DecodeError, decode
 from course_utils.data.embedded import EMBEDDED
+from course_utils.data.lock import alone
 from course_utils.errors import DataError
 from course_utils.settings import Settings
 
@@ -88,11 +90,25 @@ def _embedded(
 
 
 def _published(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str]:
+    stored = _stored(dataset, cache, options)
+    if stored:
+        return stored
+    # Offline nothing is fetched, so there is nothing to wait for and nothing to leave behind.
+    waiting = contextlib.nullcontext() if options.offline else alone(cache / f"{dataset.name}.lock", cache)
+    with waiting:
+        return _stored(dataset, cache, options) or _made(dataset, cache, options)
+
+
+def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str] | None:
     for label, root in (("shared folder", options.data_shared), ("user cache", cache)):
         stored = store.load(store.path_of_published(root, dataset)) if root else None
         if stored:
             arrays, origin = stored
             return arrays, f"{dataset.title}, {label} {root} (read from {origin})"
+    return None
+
+
+def _made(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str]:
     paths, origin = acquire(dataset, cache, options)
     try:
         arrays = decode(dataset, paths)

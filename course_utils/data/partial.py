@@ -1,0 +1,153 @@
+"""The bytes of a download so far: in a private file, checksummed as they come, found by the next run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from course_utils.data.catalog import File
+from course_utils.data.files import create, private_name, published, settle, settle_folder
+
+_PIECE = 1 << 20
+
+
+class Partial:
+    """A download on its way to `path`. Use it as a context manager.
+
+    No process ever writes to another's file: what an earlier run left is copied, so no lock is needed.
+
+    Attributes
+    ----------
+    size : int
+        Bytes so far.
+    best : int
+        The most bytes there have ever been.
+    origins : set of str
+        Which mirrors the bytes came from; ``""`` stands for an earlier run.
+    """
+
+    def __init__(self, path: Path, file: File) -> None:
+        self.path, self.file = path, file
+        self.size = self.best = 0
+        self.origins: set[str] = set()
+        self.validators: dict[str, str] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._own = private_name(path, "part")
+        self._handle = create(self._own)
+        self._digest = hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        try:
+            self._adopt()
+        except BaseException:
+            self.discard()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._handle.closed:
+            return
+        full = isinstance(error, OSError)
+        if full or not self.size:
+            self.discard()
+            return
+        try:
+            # What has come is kept: the next run goes on from there.
+            self._handle.close()
+        except OSError:
+            self._own.unlink(missing_ok=True)
+
+    def append(self, piece: bytes, origin: str) -> None:
+        """Add bytes that came from `origin`."""
+        self._handle.write(piece)
+        self._digest.update(piece)
+        self.size += len(piece)
+        self.best = max(self.best, self.size)
+        self.origins.add(origin)
+
+    def restart(self) -> None:
+        """Forget all bytes."""
+        self._handle.seek(0)
+        self._handle.truncate()
+        self._digest = hashlib.sha256()
+        self.size = 0
+        self.origins.clear()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all bytes are there."""
+        return self.size == self.file.size
+
+    @property
+    def right(self) -> bool:
+        """Whether they are the published ones."""
+        return self._digest.hexdigest() == self.file.sha256
+
+    def publish(self) -> None:
+        """Give the verified file its name, and remove what earlier runs left."""
+        settle(self._handle)
+        if os.name == "nt":
+            self._handle.close()
+        try:
+            os.replace(self._own, self.path)
+        except FileNotFoundError:
+            # Another process, that did not see our lock, tidied up: the open file still has the bytes.
+            self._handle.seek(0)
+            with published(self.path) as copy:
+                shutil.copyfileobj(self._handle, copy)
+        self._handle.close()
+        settle_folder(self.path.parent)
+        for leftover in {self._own, *self._leftovers()}:
+            _remove(leftover)
+
+    def discard(self) -> None:
+        """Remove the private file."""
+        with contextlib.suppress(OSError):
+            self._handle.close()
+        _remove(self._own)
+
+    def remember(self, url: str, validator: str | None) -> None:
+        """Note the server's validator for the bytes so far, for a later ``If-Range``."""
+        if validator and self.validators.get(url) != validator:
+            self.validators = {url: validator}
+            with contextlib.suppress(OSError):
+                _note(self._own).write_text(f"{url}\n{validator}\n", encoding="utf-8")
+
+    def _adopt(self) -> None:
+        """Copy the longest leftover of an earlier run into this one's file."""
+        leftovers = [(path.stat().st_size, path) for path in self._leftovers() if path != self._own]
+        usable = [(size, path) for size, path in leftovers if 0 < size <= self.file.size]
+        if not usable:
+            return
+        _, chosen = max(usable)
+        with contextlib.suppress(OSError, ValueError):
+            url, validator = _note(chosen).read_text(encoding="utf-8").splitlines()
+            self.remember(url, validator)
+        with chosen.open("rb") as old:
+            while piece := old.read(_PIECE):
+                self.append(piece, "")
+        if self.size > self.file.size or (self.complete and not self.right):
+            self.restart()
+        self._handle.flush()
+        for _, path in leftovers:
+            _remove(path)
+
+    def _leftovers(self) -> list[Path]:
+        return sorted(self.path.parent.glob(f"{self.path.name}.*.part"))
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.note")
+
+
+def _remove(part: Path) -> None:
+    for path in (part, _note(part)):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
