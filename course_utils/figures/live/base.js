@@ -1,0 +1,273 @@
+// What every live figure shares: elements, labelled controls, grids of numbers, and the way into the page.
+// A figure's own file follows this one in the same function and defines `render({ model, el })`, so that a
+// widget host could call it too. Indentation and lines of comment are cut before a page gets this text:
+// no string may run over several lines.
+
+const QUIET = { "data-lm-suppress-shortcuts": "true" };
+
+function make(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+function draw(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+// At most `digits` significant digits, whole numbers without a point: as course_utils.figures.numbers.compact.
+function short(value, digits = 4) {
+  if (!Number.isFinite(value)) return String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value).replace("-", "−");
+  const size = Math.floor(Math.log10(Math.abs(value) || 1));
+  const text = size < -4 || size >= digits ? value.toExponential(digits - 1) : value.toPrecision(digits);
+  const [mantissa, power] = text.split("e");
+  const cut = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
+  return (power === undefined ? cut : `${cut}e${power}`).replace(/-/g, "−");
+}
+
+function clamp(value, least, most) {
+  return Math.min(Math.max(value, least), most);
+}
+
+function times(count, each) {
+  return Array.from({ length: count }, (_, index) => each(index));
+}
+
+// Controls. Each is { row, input, value, set(value) }: `row` goes into the page, `changed` hears the user,
+// `set` changes the control from outside without a call of `changed`.
+
+function labelled(label, input, ...more) {
+  return make("label", { class: "cl-control" }, make("span", {}, label), input, ...more);
+}
+
+// `say` puts the value into words, for the eye beside the slider and for a screen reader.
+function range(label, { min = 0, max, value, say = String }, changed) {
+  const input = make("input", { type: "range", min, max, step: 1, ...QUIET });
+  const words = make("output", { "aria-hidden": "true" });
+  const control = {
+    input,
+    row: labelled(label, input, words),
+    get value() {
+      return Number(input.value);
+    },
+    set(next) {
+      input.value = next;
+      words.textContent = say(control.value);
+      input.setAttribute("aria-valuetext", words.textContent);
+    },
+    limit(least, most) {
+      input.min = least;
+      input.max = most;
+      control.set(clamp(control.value, least, most));
+    },
+  };
+  input.addEventListener("input", () => {
+    control.set(control.value);
+    changed(control.value);
+  });
+  control.set(value);
+  return control;
+}
+
+// What is typed outside the limits counts as the nearest limit, and is corrected when the field is left.
+function number(label, { min, max, value }, changed) {
+  const input = make("input", { type: "number", min, max, step: 1, ...QUIET });
+  const control = {
+    input,
+    row: labelled(label, input),
+    value,
+    set(next) {
+      control.value = next;
+      input.value = next;
+    },
+    limit(least, most) {
+      input.min = least;
+      input.max = most;
+      control.set(clamp(control.value, least, most));
+    },
+  };
+  input.addEventListener("input", () => {
+    if (input.value === "" || !Number.isFinite(input.valueAsNumber)) return;
+    const next = clamp(Math.round(input.valueAsNumber), Number(input.min), Number(input.max));
+    if (next === control.value) return;
+    control.value = next;
+    changed(next);
+  });
+  input.addEventListener("change", () => control.set(control.value));
+  control.set(value);
+  return control;
+}
+
+// `options` are texts; the value is the index of the chosen one.
+function choice(label, options, value, changed) {
+  const input = make("select", QUIET);
+  const control = {
+    input,
+    row: labelled(label, input),
+    get value() {
+      return input.selectedIndex;
+    },
+    set(next) {
+      input.selectedIndex = next;
+    },
+    offer(texts) {
+      input.replaceChildren(...texts.map((text) => make("option", {}, text)));
+    },
+  };
+  input.addEventListener("change", () => changed(control.value));
+  control.offer(options);
+  control.set(value);
+  return control;
+}
+
+function tick(label, value, changed) {
+  const input = make("input", { type: "checkbox", ...QUIET });
+  const control = {
+    input,
+    row: make("label", { class: "cl-control" }, input, make("span", {}, label)),
+    get value() {
+      return input.checked;
+    },
+    set(next) {
+      input.checked = next;
+    },
+  };
+  input.addEventListener("change", () => changed(control.value));
+  control.set(value);
+  return control;
+}
+
+function button(label, clicked) {
+  return make("button", { type: "button", onclick: clicked, ...QUIET }, label);
+}
+
+// A place in a matrix: one slider in reading order, on which the arrows up and down move by a row.
+// Its value is an index; `shape(rows, columns)` fits it to another matrix and keeps row and column where it can.
+function place(label, changed) {
+  let rows = 1;
+  let columns = 1;
+  const say = (at) => `row ${Math.floor(at / columns)}, column ${at % columns}`;
+  const control = range(label, { max: 0, value: 0, say }, changed);
+  control.shape = (high, wide) => {
+    const [row, column] = [Math.floor(control.value / columns), control.value % columns];
+    [rows, columns] = [high, wide];
+    control.input.max = rows * columns - 1;
+    control.set(Math.min(row, rows - 1) * columns + Math.min(column, columns - 1));
+  };
+  control.go = (at) => {
+    if (at < 0 || at >= rows * columns) return;
+    control.set(at);
+    changed(at);
+  };
+  control.input.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: -columns, ArrowDown: columns }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    control.go(control.value + step);
+  });
+  control.input.title = "Arrow keys move by one cell; up and down by one row";
+  return control;
+}
+
+// A button that walks a `place` from cell to cell until it is pressed again; `line` stays silent meanwhile.
+function player(control, line) {
+  let timer = null;
+  const stop = () => {
+    clearInterval(timer);
+    timer = null;
+    press.textContent = "Play";
+    line.setAttribute("aria-live", "polite");
+  };
+  const press = button("Play", () => {
+    if (timer) return stop();
+    press.textContent = "Pause";
+    line.setAttribute("aria-live", "off");
+    timer = setInterval(() => {
+      if (!press.isConnected) return stop();
+      control.go(control.value < Number(control.input.max) ? control.value + 1 : 0);
+    }, 600);
+  });
+  return press;
+}
+
+// A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title } and touches
+// only what changed; `kind` is a list of the marks in style.css, `shade` from 0 to 1 tints.
+// `picked(i, j)` hears presses and drags with the mouse, a shortcut for what a control does too.
+function grid(name, picked) {
+  const caption = make("caption", {}, name);
+  const body = make("tbody");
+  const element = make("table", { class: "cl-nums" }, caption, body);
+  let cells = [];
+  let shown = [];
+  const report = (event) => {
+    const cell = event.target.closest("td");
+    if (cell && body.contains(cell)) picked(cell.parentNode.rowIndex, cell.cellIndex);
+  };
+  if (picked) {
+    element.classList.add("cl-pick");
+    body.addEventListener("pointerdown", report);
+    body.addEventListener("pointerover", (event) => event.buttons === 1 && report(event));
+  }
+  return {
+    element,
+    caption,
+    paint(rows, columns, look) {
+      if (cells.length !== rows || (cells[0] || []).length !== columns) {
+        cells = times(rows, () => times(columns, () => make("td")));
+        shown = times(rows, () => times(columns, () => ({})));
+        body.replaceChildren(...cells.map((row) => make("tr", {}, ...row)));
+      }
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < columns; j++) {
+          const { text = "", kind = "", shade, title } = look(i, j);
+          const [cell, old] = [cells[i][j], shown[i][j]];
+          if (old.text !== text) cell.textContent = text;
+          if (old.kind !== kind) cell.className = kind;
+          if (old.shade !== shade) cell.style.setProperty("--cl-shade", shade);
+          if (old.title !== title) cell.title = title ?? "";
+          shown[i][j] = { text, kind, shade, title };
+        }
+      }
+    },
+  };
+}
+
+// The line that says in words what the picture shows; screen readers speak it after each change.
+function sentence() {
+  return make("p", { class: "cl-say", role: "status", "aria-live": "polite" });
+}
+
+function toolbar(...rows) {
+  return make("div", { class: "cl-controls" }, ...rows);
+}
+
+function panel(...children) {
+  return make("div", { class: "cl-panel" }, ...children);
+}
+
+// Puts the figure in the place of its still picture, which stays when anything goes wrong.
+function start(script, render) {
+  const root = script.closest(".cl-live");
+  const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+  const model = {
+    get: (key) => data[key],
+    set: (key, value) => (data[key] = value),
+    on() {},
+    off() {},
+    save_changes() {},
+  };
+  const el = make("div", { class: "cl-stage", ...QUIET });
+  render({ model, el });
+  root.querySelector(".cl-stage")?.remove();
+  root.querySelector(".cl-still").hidden = true;
+  root.append(el);
+}

@@ -1,0 +1,150 @@
+"""What every live figure is made of: data and script in one piece of HTML, and a still picture.
+
+A figure is a Python function that checks its input and returns a `LiveFigure`, and a script of the same name
+beside this file that defines ``render({ model, el })`` with the helpers of ``base.js``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from course_utils.errors import FigureError
+from course_utils.figures.numbers import as_array, shape_text
+
+_HERE = Path(__file__).parent
+_CAPTION = "A still picture. The figure answers to mouse and keyboard where the notebook is trusted."
+
+
+@dataclass(frozen=True, repr=False)
+class LiveFigure:
+    """A figure that answers in the reader's browser, without a kernel.
+
+    Attributes
+    ----------
+    name : str
+        Of the script beside this file.
+    title : str
+        Names the figure for the reader.
+    data : mapping
+        What the script reads with ``model.get(key)``; plain numbers, texts, lists and dicts.
+    png : bytes
+        The still picture, at twice its size on the screen.
+    text : str
+        The same for every run: names the figure and one or two key numbers. Also the picture's alt text.
+    """
+
+    name: str
+    title: str
+    data: Mapping[str, Any]
+    png: bytes
+    text: str
+
+    @cached_property
+    def html(self) -> str:
+        """The whole figure: style, still picture, data, script."""
+        # A "<" could end the script element early.
+        data = json.dumps(self.data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        data = data.replace("<", "\\u003c")
+        key = hashlib.sha256(f"{self.name}{data}".encode()).hexdigest()[:10]
+        width = struct.unpack(">I", self.png[16:20])[0] // 2
+        picture = base64.b64encode(self.png).decode()
+        return (
+            f'<div class="cl-live" id="cl-{key}" role="group" aria-label="{escape(self.title)}">\n'
+            f"<style>{style()}</style>\n"
+            f'<div class="cl-still"><img alt="{escape(self.text)}" width="{width}" '
+            f'src="data:image/png;base64,{picture}"><p>{_CAPTION}</p></div>\n'
+            f'<script type="application/json">{data}</script>\n'
+            f"<script>(() => {{\n{script(self.name)}\n"
+            "start(document.currentScript, render);\n})();</script>\n</div>"
+        )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"text/plain": self.text, "text/html": self.html}
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@lru_cache
+def script(name: str) -> str:
+    """Return ``base.js`` and a figure's own script without indentation and lines of comment."""
+    source = (_HERE / "base.js").read_text("utf-8") + (_HERE / f"{name}.js").read_text("utf-8")
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+@lru_cache
+def style() -> str:
+    """Return the style that all live figures share."""
+    return (_HERE / "style.css").read_text("utf-8").strip()
+
+
+def numbers(array: np.ndarray) -> list[Any]:
+    """Return nested lists for JSON: integers where all are whole, otherwise the digits of float32."""
+    if array.dtype.kind == "b":
+        return numbers(array.astype(np.int64))
+    if array.dtype.kind in "iu" or bool((array == np.round(array)).all() and (abs(array) < 2**53).all()):
+        return array.astype(np.int64).tolist()  # type: ignore[no-any-return]
+    return array.astype(np.float32).astype(str).astype(float).tolist()  # type: ignore[no-any-return]
+
+
+def take(value: Any, wanted: str, ranks: tuple[int, ...], largest: tuple[int, ...]) -> np.ndarray:
+    """Return `value` as an array that a figure can draw.
+
+    Parameters
+    ----------
+    value : tensor, array or nested lists
+    wanted : str
+        The sentence's first half, for example ``"conv_walk takes an image C×H×W of at most 8×32×32"``.
+    ranks : tuple of int
+        The numbers of axes that are taken; an array of fewer axes than the largest gets leading ones.
+    largest : tuple of int
+        The longest that each axis may be, one per axis of the largest rank.
+
+    Raises
+    ------
+    FigureError
+        If rank or size are others, the array is empty, or a number is not finite.
+    """
+    if hasattr(value, "shape") and _too_long(tuple(value.shape), largest):
+        raise FigureError(f"{wanted}; this one is {shape_text(tuple(value.shape))}.")
+    array = as_array(value)
+    if array is None:
+        raise FigureError(f"{wanted}; this is {type(value).__name__}.")
+    if array.ndim not in ranks or array.size == 0 or _too_long(array.shape, largest):
+        raise FigureError(f"{wanted}; this one is {shape_text(array.shape)}.")
+    if not np.isfinite(array).all():
+        raise FigureError(f"{wanted}; this one holds nan or infinity.")
+    return array.reshape((1,) * (len(largest) - array.ndim) + array.shape)
+
+
+def _too_long(shape: tuple[int, ...], largest: tuple[int, ...]) -> bool:
+    return any(have > most for have, most in zip(reversed(shape), reversed(largest), strict=False))
+
+
+def count(value: Any, name: str, least: int) -> int:
+    """Return a whole number of at least `least`, such as a stride.
+
+    Raises
+    ------
+    FigureError
+        If it is another number, a pair, or no number.
+    """
+    try:
+        number = int(value)
+    except (TypeError, ValueError, RuntimeError):
+        number = least - 1
+    if number < least or number != value:
+        raise FigureError(f"{name} is a whole number of at least {least}; this one is {value!r}.")
+    return number
