@@ -1,0 +1,99 @@
+"""Exercise 2.2: the mean of each window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils.exercises.model import Exercise, Misconception
+from course_utils.exercises.pooling_layer.windowing import moved_wrongly, pooling_probes, pooling_window
+
+
+def avg_pool(x: Tensor, size: int = 2, stride: int | None = None) -> Tensor:
+    """Take the mean of each window, channel by channel; windows that do not fit are left out."""
+    stride = size if stride is None else stride
+    channels, height, width = x.shape
+    rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
+    out = torch.zeros(channels, rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            window = x[:, i * stride : i * stride + size, j * stride : j * stride + size]
+            out[:, i, j] = window.sum(dim=(1, 2)) / size**2
+    return out
+
+
+def _mean(x: Tensor, size: Any = 2, stride: Any = None, **options: Any) -> Tensor:
+    return functional.avg_pool2d(x, size, stride, **options)
+
+
+AVG_POOL = Exercise(
+    id="avg_pool",
+    lab=2,
+    number="2.2",
+    title="avg_pool",
+    points=1,
+    signature="avg_pool(x, size=2, stride=None)",
+    reference=avg_pool,
+    probes=pooling_probes,
+    misconceptions=(
+        Misconception(
+            "not-divided",
+            lambda x, size=2, stride=None: _mean(x, size, stride) * size**2,
+            "This is the sum of each window.",
+            "Lab 02, Average pooling",
+        ),
+        Misconception(
+            "divided-by-the-side",
+            lambda x, size=2, stride=None: _mean(x, size, stride) * size,
+            "The sum is divided by the window's side, not by the number of its pixels.",
+            "Lab 02, Average pooling",
+        ),
+        Misconception(
+            "always-four",
+            lambda x, size=2, stride=None: _mean(x, size, stride) * size**2 / 4,
+            "The sum is divided by 4 whatever the window's size.",
+            "Lab 02, Average pooling",
+        ),
+        Misconception(
+            "largest",
+            lambda x, size=2, stride=None: functional.max_pool2d(x, size, stride),
+            "This is the largest value of each window.",
+            "Lab 02, Average pooling",
+        ),
+        Misconception(
+            "median",
+            lambda x, size=2, stride=None: (
+                x.unfold(1, size, stride or size).unfold(2, size, stride or size).flatten(3).median(-1).values
+            ),
+            "This is the median of each window.",
+            "Lab 02, Average pooling",
+        ),
+        Misconception(
+            "fractions-lost",
+            lambda x, size=2, stride=None: _mean(x, size, stride).floor(),
+            "The mean is rounded down to a whole number.",
+            "Lab 02, Average pooling",
+        ),
+        Misconception(
+            "channels-averaged",
+            lambda x, size=2, stride=None: _mean(x, size, stride).mean(0, keepdim=True),
+            "The mean is taken over the channels too; pooling leaves their number as it is.",
+            "Lab 02, Average pooling",
+        ),
+        Misconception(
+            "partial-windows",
+            lambda x, size=2, stride=None: _mean(x, size, stride, ceil_mode=True),
+            "Windows that reach over the border are counted too: the number of windows is rounded up.",
+            "Lab 02, Shapes",
+        ),
+        *moved_wrongly(_mean, "Lab 02, Average pooling"),
+    ),
+    hints=(
+        "The windows are those of max pooling. Only what happens inside a window is new.",
+        "How many pixels has a window of side `size`?",
+    ),
+    window=pooling_window,
+)

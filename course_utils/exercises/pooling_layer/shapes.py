@@ -1,0 +1,149 @@
+"""Exercise 2.3: the shape after pooling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from course_utils.exercises.model import Exercise, Misconception, Probe
+from course_utils.exercises.probes import Draw
+
+Shape = tuple[int, int, int]
+
+
+def pooled_shape(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
+    """Return the shape after pooling: as many channels, and the windows that fit."""
+    stride = size if stride is None else stride
+    channels, height, width = shape
+    return channels, (height - size) // stride + 1, (width - size) // stride + 1
+
+
+def _with(windows: Callable[[int, int, int], float]) -> Callable[..., tuple[float, ...]]:
+    """Return `pooled_shape` with another count of windows along an axis, from its length, size and stride."""
+
+    def wrong(shape: Shape, size: int = 2, stride: int | None = None) -> tuple[float, ...]:
+        step = size if stride is None else stride
+        return shape[0], windows(shape[1], size, step), windows(shape[2], size, step)
+
+    return wrong
+
+
+def _stride_one(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
+    return pooled_shape(shape, size, 1 if stride is None else stride)
+
+
+def _channels_pooled(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
+    return shape[0] // size, *pooled_shape(shape, size, stride)[1:]
+
+
+def _swapped(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
+    channels, height, width = pooled_shape(shape, size, stride)
+    return channels, width, height
+
+
+def _channels_last(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
+    channels, height, width = pooled_shape(shape, size, stride)
+    return height, width, channels
+
+
+def _probes(seed: int) -> Sequence[Probe]:
+    draw = Draw(seed)
+    channels, height, width = draw.between(5, 64), draw.between(31, 47), draw.between(12, 30)
+    return (
+        Probe(((3, 2, 2),), note="one window"),
+        Probe(((4, 4, 6),), note="wider than tall"),
+        Probe(((6, 7, 5),), note="size 2 does not divide"),
+        Probe(((4, 5, 8), 3), note="size 3; the stride is 3 too"),
+        Probe(((5, 6, 5), 3, 1), note="stride 1: windows overlap"),
+        Probe(((4, 7, 10), 2), {"stride": 3}, "stride above size"),
+        Probe(((7, 8, 6),), {"size": 3, "stride": 2}, "size 3, stride 2"),
+        Probe(((50, 28, 28),), note="after the first convolution of LeNet5"),
+        Probe(((96, 55, 55), 3, 2), note="overlapping pooling, as in AlexNet"),
+        Probe(
+            ((channels, height, width), draw.one_of(2, 3)), {"stride": draw.one_of(3, 4)}, "larger numbers"
+        ),
+    )
+
+
+POOLED_SHAPE = Exercise(
+    id="pooled_shape",
+    lab=2,
+    number="2.3",
+    title="pooled_shape",
+    points=1,
+    signature="pooled_shape(shape, size=2, stride=None)",
+    reference=pooled_shape,
+    probes=_probes,
+    misconceptions=(
+        Misconception(
+            "channels-pooled",
+            _channels_pooled,
+            "The channels get fewer too; pooling works on each channel and leaves their number as it is.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "ceil-for-floor",
+            _with(lambda n, size, step: math.ceil((n - size) / step) + 1),
+            "The division is rounded up: a window that reaches over the border is counted.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "not-floored",
+            _with(lambda n, size, step: (n - size) / step + 1),
+            "The division leaves a fraction: the number of windows is whole.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "first-window-forgotten",
+            _with(lambda n, size, step: (n - size) // step),
+            "This counts the steps between windows; the first window is missing.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "stride-one",
+            _stride_one,
+            "Without a stride the window moves by one pixel; in pooling it then moves by its own size.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "stride-ignored",
+            _with(lambda n, size, step: n // size),
+            "The length is divided by the window's size; the stride has no effect.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "size-ignored",
+            _with(lambda n, size, step: n // step),
+            "The length is divided by the stride alone; the room that the window takes is not considered.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "always-halved",
+            _with(lambda n, size, step: n // 2),
+            "Height and width are halved whatever the size and the stride.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "height-width-swapped",
+            _swapped,
+            "Height and width are exchanged.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "channels-last",
+            _channels_last,
+            "The channels come last here; PyTorch has them first.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "channels-dropped",
+            lambda shape, size=2, stride=None: pooled_shape(shape, size, stride)[1:],
+            "The channels are missing from the shape.",
+            "Lab 02, Shapes",
+        ),
+    ),
+    hints=(
+        "It is the formula of Lab 01 without padding: a window is placed as a kernel is.",
+        "Which of the three numbers does pooling leave alone? And what is the stride when none is given?",
+    ),
+)

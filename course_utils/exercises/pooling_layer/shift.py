@@ -1,0 +1,183 @@
+"""Exercise 2.6: how much of a layer's output survives a shift of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils.exercises.model import Exercise, Misconception, Probe
+from course_utils.exercises.probes import Draw
+
+Layer = Callable[[Tensor], Tensor]
+_SECTION = "Lab 02, Translation and deformation"
+
+
+def shift_agreement(layer: Layer, x: Tensor, shift: int) -> float:
+    """Return the share of a layer's outputs that stay the same when the image moves right by `shift` pixels."""
+    moved = torch.roll(x, shift, dims=-1)
+    return (layer(x) == layer(moved)).float().mean().item()
+
+
+def no_layer(x: Tensor) -> Tensor:
+    """Give the image as it is."""
+    return x
+
+
+def max_pool_2(x: Tensor) -> Tensor:
+    """Pool 2×2 windows."""
+    return functional.max_pool2d(x, 2)
+
+
+def max_pool_rows(x: Tensor) -> Tensor:
+    """Pool 1×3 windows along the rows."""
+    return functional.max_pool2d(x, (1, 3))
+
+
+def column_sums(x: Tensor) -> Tensor:
+    """Add up each column."""
+    return x.sum(dim=-2)
+
+
+def ahead(x: Tensor) -> Tensor:
+    """Whether a pixel is larger than its right neighbour: a layer that can tell left from right."""
+    return (x[..., :-1] > x[..., 1:]).float()
+
+
+def _share(a: Tensor, b: Tensor) -> float:
+    return (a == b).float().mean().item()
+
+
+def _filled(layer: Layer, x: Tensor, shift: int) -> float:
+    moved = torch.zeros_like(x)
+    moved[..., shift:] = x[..., : x.shape[-1] - shift]
+    return _share(layer(x), layer(moved))
+
+
+def _whole_images(layer: Layer, x: Tensor, shift: int) -> float:
+    same = layer(x) == layer(torch.roll(x, shift, dims=-1))
+    return same.flatten(1).all(dim=1).float().mean().item()
+
+
+def _output_shifted(layer: Layer, x: Tensor, shift: int) -> float:
+    return _share(layer(x), torch.roll(layer(x), shift, dims=-1))
+
+
+def _both_shifted(layer: Layer, x: Tensor, shift: int) -> float:
+    return _share(torch.roll(layer(x), shift, dims=-1), layer(torch.roll(x, shift, dims=-1)))
+
+
+def _probes(seed: int) -> Sequence[Probe]:
+    draw = Draw(seed)
+
+    def bits(*shape: int) -> Tensor:
+        """Few values, so that many outputs agree by chance; never all and never none of them."""
+        return draw.integers(*shape, low=0, high=2)
+
+    row = torch.tensor([[[[0.0, 0.0, 1.0, 0.0, 2.0]]]]) * draw.between(1, 4)
+    return (
+        Probe((no_layer, row, 1), note="the layer changes nothing"),
+        Probe((no_layer, row, 2), note="two pixels"),
+        Probe((max_pool_2, bits(1, 1, 4, 6), 1), note="2×2 max pooling"),
+        Probe((max_pool_rows, bits(1, 1, 5, 9), 1), note="1×3 max pooling, rows and columns unlike"),
+        Probe((no_layer, bits(2, 3, 4, 5), 0), note="no shift: everything agrees"),
+        Probe((ahead, bits(3, 1, 4, 7), 2), note="a layer that tells left from right"),
+        Probe((column_sums, bits(3, 2, 3, 7), 3), note="a layer that drops an axis"),
+        Probe((max_pool_2, bits(4, 3, 8, 12), draw.one_of(1, 3, 5)), note="several images and channels"),
+        Probe((ahead, bits(5, 2, 6, 11), draw.between(1, 4)), note="larger"),
+        Probe((max_pool_rows, bits(4, 2, 6, 13), draw.one_of(1, 2, 4)), note="larger"),
+    )
+
+
+SHIFT_AGREEMENT = Exercise(
+    id="shift_agreement",
+    lab=2,
+    number="2.6",
+    title="shift_agreement",
+    points=2,
+    signature="shift_agreement(layer, x, shift)",
+    reference=shift_agreement,
+    probes=_probes,
+    misconceptions=(
+        Misconception(
+            "share-that-differs",
+            lambda layer, x, shift: 1 - shift_agreement(layer, x, shift),
+            "This is the share of outputs that change.",
+            _SECTION,
+        ),
+        Misconception(
+            "percent",
+            lambda layer, x, shift: 100 * shift_agreement(layer, x, shift),
+            "This is a percentage; a share lies between 0 and 1.",
+            _SECTION,
+        ),
+        Misconception(
+            "counted",
+            lambda layer, x, shift: int((layer(x) == layer(torch.roll(x, shift, dims=-1))).sum()),
+            "This is the number of outputs that agree, not their share.",
+            _SECTION,
+        ),
+        Misconception(
+            "all-or-nothing",
+            lambda layer, x, shift: float(torch.equal(layer(x), layer(torch.roll(x, shift, dims=-1)))),
+            "This asks whether all outputs agree.",
+            _SECTION,
+        ),
+        Misconception(
+            "whole-images",
+            _whole_images,
+            "This is the share of images whose whole output agrees.",
+            _SECTION,
+        ),
+        Misconception(
+            "layer-ignored",
+            lambda layer, x, shift: _share(x, torch.roll(x, shift, dims=-1)),
+            "The images are compared, not what the layer makes of them.",
+            _SECTION,
+        ),
+        Misconception(
+            "moved-down",
+            lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, shift, dims=-2))),
+            "The image moves down instead of to the right.",
+            _SECTION,
+        ),
+        Misconception(
+            "moved-left",
+            lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, -shift, dims=-1))),
+            "The image moves to the left.",
+            _SECTION,
+        ),
+        Misconception(
+            "rolled-through-all",
+            lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, shift))),
+            "Without an axis, pixels that leave a row enter the next one.",
+            _SECTION,
+        ),
+        Misconception(
+            "filled-with-zeros",
+            _filled,
+            "Zeros come in on the left; what leaves on the right should come back there.",
+            _SECTION,
+        ),
+        Misconception(
+            "output-moved",
+            _output_shifted,
+            "The output is moved; the question is what happens to it when the input moves.",
+            _SECTION,
+        ),
+        Misconception(
+            "moved-along",
+            _both_shifted,
+            "The first output is moved along with the image: this asks whether the output moves with its input, "
+            "not whether it stays.",
+            _SECTION,
+        ),
+    ),
+    hints=(
+        "torch.roll moves a tensor and lets what leaves come back on the other side. Which axis is left to right?",
+        "You need the layer's output twice: for the image, and for the image that has moved.",
+        "Comparing two tensors gives True and False; their mean, as numbers, is the share of True.",
+    ),
+)

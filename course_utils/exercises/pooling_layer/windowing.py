@@ -1,0 +1,98 @@
+"""What max- and average-pooling share: probes, the window behind a cell, and wrong ways to move it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils.exercises.model import Misconception, Probe, Window
+from course_utils.exercises.probes import Draw
+from course_utils.exercises.windows import patch
+
+Pool = Callable[..., Tensor]
+"""``(x C×H×W, size, stride) -> C×H'×W'``; sizes and strides may be pairs."""
+
+
+def pooling_probes(seed: int) -> Sequence[Probe]:
+    """Return the cases of exercises 2.1 and 2.2."""
+    draw = Draw(seed)
+    return (
+        Probe((draw.distinct(1, 2, 2, low=1),), note="one window"),
+        Probe((draw.distinct(1, 2, 4),), note="two windows side by side"),
+        Probe((draw.distinct(1, 4, 2),), note="two windows, one below the other"),
+        Probe((draw.distinct(1, 2, 2, low=-6),), note="all values negative"),
+        Probe((draw.distinct(2, 2, 4),), note="two channels"),
+        Probe(
+            (draw.distinct(1, 3, 5),), note="size 2 does not divide: the last row and column fill no window"
+        ),
+        Probe((draw.distinct(1, 3, 4), 2, 1), note="stride 1: windows overlap"),
+        Probe((draw.distinct(1, 5, 4), 3), note="3×3 windows; the stride is 3 too"),
+        Probe((draw.distinct(2, 5, 7, low=-80), 3), {"stride": 2}, "3×3 windows, stride 2, all negative"),
+        Probe((draw.distinct(1, 4, 5),), {"stride": 3}, "stride above size: some pixels lie in no window"),
+        Probe((draw.distinct(1, 2, 3), 1), note="windows of one pixel"),
+        Probe((draw.floats(3, 8, 9), draw.one_of(2, 3)), {"stride": draw.between(1, 2)}, "fractions"),
+    )
+
+
+def pooling_window(probe: Probe, index: tuple[int, ...]) -> Window:
+    """Return the window behind one output cell."""
+    x, *rest = probe.arguments
+    size = rest[0] if rest else probe.keywords.get("size", 2)
+    stride = rest[1] if len(rest) > 1 else probe.keywords.get("stride", size)
+    region = patch(index[1], index[2], (size, size), tuple(x.shape[1:]), stride=stride)
+    return {"x": [(index[0], *region)]}
+
+
+def _beyond(x: Tensor, size: int, stride: int) -> Tensor:
+    height, width = x.shape[1:]
+    return functional.pad(x, (0, -(width - size) % stride, 0, -(height - size) % stride))
+
+
+def moved_wrongly(pool: Pool, section: str) -> tuple[Misconception, ...]:
+    """Return the wrong ideas about where the windows of `pool` lie."""
+    return (
+        Misconception(
+            "stride-one",
+            lambda x, size=2, stride=None: pool(x, size, 1 if stride is None else stride),
+            "Without a stride the window moves by one pixel; in pooling it then moves by its own size.",
+            section,
+        ),
+        Misconception(
+            "stride-ignored",
+            lambda x, size=2, stride=None: pool(x, size, size),
+            "The stride has no effect: the window always moves by its own size.",
+            section,
+        ),
+        Misconception(
+            "zeros-in-partial-windows",
+            lambda x, size=2, stride=None: pool(_beyond(x, size, stride or size), size, stride or size),
+            "Windows that reach over the border are counted too, filled up with zeros.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "stride-on-rows-only",
+            lambda x, size=2, stride=None: pool(x, size, (stride or size, 1)),
+            "The window moves by the stride down the rows, but by one pixel along the columns.",
+            section,
+        ),
+        Misconception(
+            "along-rows-only",
+            lambda x, size=2, stride=None: pool(x, (1, size), (1, stride or size)),
+            "The windows are one row high: only neighbours in a row are brought together.",
+            section,
+        ),
+        Misconception(
+            "result-transposed",
+            lambda x, size=2, stride=None: pool(x, size, stride or size).transpose(1, 2),
+            "The result is written with rows and columns exchanged.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "first-channel-only",
+            lambda x, size=2, stride=None: pool(x[:1], size, stride or size),
+            "Only the first channel is pooled; each channel gives a map of its own.",
+            "Lab 02, Shapes",
+        ),
+    )
