@@ -1,0 +1,182 @@
+"""Exercise 3.4: the share of wrong answers in a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_utils.exercises.model import Exercise, Misconception, Probe
+from course_utils.exercises.probes import Draw
+
+SECTION = "Lab 03, Loss and error"
+
+
+def error_rate(scores: Tensor, labels: Tensor) -> float:
+    """Return the share of images whose highest score is not that of their label.
+
+    Parameters
+    ----------
+    scores : Tensor
+        N×classes.
+    labels : Tensor
+        N, integers.
+    """
+    return (scores.argmax(dim=1) != labels).float().mean().item()
+
+
+def _accuracy(scores: Tensor, labels: Tensor) -> float:
+    return 1 - error_rate(scores, labels)
+
+
+def _percent(scores: Tensor, labels: Tensor) -> float:
+    return 100 * error_rate(scores, labels)
+
+
+def _accuracy_percent(scores: Tensor, labels: Tensor) -> float:
+    return 100 * (1 - error_rate(scores, labels))
+
+
+def _count(scores: Tensor, labels: Tensor) -> float:
+    return (scores.argmax(dim=1) != labels).sum().item()
+
+
+def _correct_count(scores: Tensor, labels: Tensor) -> float:
+    return (scores.argmax(dim=1) == labels).sum().item()
+
+
+def _lowest(scores: Tensor, labels: Tensor) -> float:
+    return (scores.argmin(dim=1) != labels).float().mean().item()
+
+
+def _per_class(scores: Tensor, labels: Tensor) -> float:
+    return (scores.argmax(dim=1) != labels).sum().item() / scores.shape[1]
+
+
+def _along_batch(scores: Tensor, labels: Tensor) -> float:
+    images = min(len(labels), scores.shape[1])
+    return (scores.argmax(dim=0)[:images] != labels[:images]).float().mean().item()
+
+
+def _of_all_scores(scores: Tensor, labels: Tensor) -> float:
+    return (scores.argmax(dim=1) != labels).sum().item() / scores.numel()
+
+
+def _counted_from_one(scores: Tensor, labels: Tensor) -> float:
+    return (scores[:, 1:].argmax(dim=1) != labels).float().mean().item()
+
+
+def _rounded(scores: Tensor, labels: Tensor) -> float:
+    return float(round(error_rate(scores, labels)))
+
+
+def _distance(scores: Tensor, labels: Tensor) -> float:
+    return (scores.argmax(dim=1) - labels).abs().float().mean().item()
+
+
+def scores_with(draw: Draw, wrong: Sequence[bool], classes: int) -> tuple[Tensor, Tensor]:
+    """Draw scores and labels such that exactly the images marked in `wrong` get a wrong answer.
+
+    A wrong answer is two classes beside the right one. The label has the lowest score in a wrong answer to
+    the first image only, so that taking the lowest score differs from counting the right answers.
+    """
+    rows, labels = [], []
+    for index, is_wrong in enumerate(wrong):
+        values = draw.distinct(classes, low=1).sort().values
+        label = draw.between(0, classes - 1) if index else 1
+        highest = (label + 2) % classes if is_wrong else label
+        others = [c for c in draw.shuffled(*range(classes)) if c not in (highest, label)]
+        if is_wrong:
+            others.insert(0 if index == 0 else 1, label)
+        row = torch.empty(classes)
+        row[others], row[highest] = values[:-1], values[-1]
+        rows.append(row - classes // 2)
+        labels.append(label)
+    return torch.stack(rows), torch.tensor(labels)
+
+
+def probes(seed: int) -> Sequence[Probe]:
+    """Draw batches from one image to many, most answers right, and some with all of them wrong."""
+    draw = Draw(seed)
+    return (
+        Probe(scores_with(draw, [False], 3), note="one image, right"),
+        Probe(scores_with(draw, [True], 4), note="one image, wrong"),
+        Probe(scores_with(draw, [True, False, False], 4), note="one of three images is wrong"),
+        Probe(scores_with(draw, [False, True, False, True, False], 4), note="two of five images are wrong"),
+        Probe(
+            scores_with(draw, [draw.between(0, 3) == 0 for _ in range(6)] + [True, False], 10),
+            note="eight images, ten classes",
+        ),
+    )
+
+
+def _explain(probe: Probe, expected: Any, actual: Any) -> str | None:
+    if isinstance(actual, (int, float)) and not isinstance(actual, bool):
+        if actual < 0:
+            return "A share of images cannot be negative."
+        if actual > 1:
+            return "A share lies between 0 and 1."
+    return None
+
+
+EXERCISE = Exercise(
+    id="error_rate",
+    lab=3,
+    number="3.4",
+    title="error_rate",
+    points=1,
+    signature="error_rate(scores, labels)",
+    reference=error_rate,
+    probes=probes,
+    explain=_explain,
+    misconceptions=(
+        Misconception("accuracy", _accuracy, "That is the share of right answers, the accuracy.", SECTION),
+        Misconception(
+            "percent", _percent, "That is the error in percent; the lab keeps shares from 0 to 1.", SECTION
+        ),
+        Misconception("accuracy-in-percent", _accuracy_percent, "That is the accuracy, in percent.", SECTION),
+        Misconception("count", _count, "That is the number of wrong answers, not their share.", SECTION),
+        Misconception("count-of-right", _correct_count, "That is the number of right answers.", SECTION),
+        Misconception("lowest-score", _lowest, "The lowest score is taken as the answer.", SECTION),
+        Misconception(
+            "along-the-batch",
+            _along_batch,
+            "The highest score is looked for among the images, within each class; each image chooses "
+            "among the classes.",
+            SECTION,
+        ),
+        Misconception(
+            "divided-by-classes",
+            _per_class,
+            "The wrong answers are divided by the number of classes, not by that of images.",
+            SECTION,
+        ),
+        Misconception(
+            "divided-by-all-scores",
+            _of_all_scores,
+            "The wrong answers are divided by the number of all scores, images times classes.",
+            SECTION,
+        ),
+        Misconception(
+            "first-class-forgotten",
+            _counted_from_one,
+            "The classes are counted from 1: the first score never wins, and every answer is one class off.",
+            SECTION,
+        ),
+        Misconception(
+            "distance-of-labels",
+            _distance,
+            "The difference between the class numbers is averaged; an answer is right or wrong, never "
+            "nearly right.",
+            SECTION,
+        ),
+        Misconception("rounded", _rounded, "The share is rounded to 0 or 1.", SECTION),
+    ),
+    hints=(
+        "What does the network answer for one image? The class with the highest score.",
+        "scores.argmax(dim=1) gives one answer for each image; compare them with the labels.",
+        "The mean of wrong-or-not, as 0.0 and 1.0, is the share.",
+    ),
+)

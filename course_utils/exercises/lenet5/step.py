@@ -1,0 +1,135 @@
+"""Exercise 3.6: one step of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+from course_utils.exercises.compare import Difference, difference
+from course_utils.exercises.lenet5.wrong_steps import MISCONCEPTIONS, Criterion
+from course_utils.exercises.model import Exercise, Probe
+from course_utils.exercises.probes import Draw
+
+STEPS = 3
+
+
+def train_step(
+    model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion, optimizer: Optimizer
+) -> float:
+    """Make one step of `optimizer` on a batch and return the batch's loss before the step."""
+    optimizer.zero_grad()
+    loss = criterion(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def observe_train_step(candidate: Callable[..., Any], probe: Probe) -> dict[str, Any]:
+    """Let the candidate make three steps on one batch; keep each loss and the parameters after each step."""
+    model, images, labels, criterion, optimizer = probe.arguments
+    # A copy of the pair could have lost its connection: the optimizer is made anew for this very model.
+    optimizer = type(optimizer)(model.parameters(), **optimizer.defaults)
+    events: list[str] = []
+    optimizer.register_step_post_hook(lambda *_: events.append("step"))
+    for parameter in model.parameters():
+        parameter.register_post_accumulate_grad_hook(lambda _: events.append("backward"))
+    before = _parameters(model)
+    losses, parameters = [], []
+    for _ in range(STEPS):
+        losses.append(candidate(model, images.clone(), labels.clone(), criterion, optimizer))
+        parameters.append(_parameters(model))
+    moved = any(not torch.equal(old, new) for old, new in zip(before, parameters[-1], strict=True))
+    return {"losses": losses, "parameters": parameters, "stuck": "" if moved else _why_stuck(events)}
+
+
+def _parameters(model: nn.Module) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def _why_stuck(events: list[str]) -> str:
+    if "step" not in events:
+        return "the optimizer never makes a step"
+    if "backward" not in events:
+        return "no gradient is ever computed"
+    if events.index("step") < events.index("backward"):
+        return "the optimizer steps before there is a gradient"
+    return "the gradient is gone when the optimizer steps"
+
+
+def compare_train_step(expected: dict[str, Any], actual: Any) -> Difference | None:
+    """Compare step by step: the loss that is returned, then the parameters after it."""
+    if not isinstance(actual, dict) or set(actual) != set(expected):
+        return difference(expected, actual)
+    if actual["stuck"] and actual["stuck"] != expected["stuck"]:
+        before = "The parameters never change: "
+        return Difference("values", f"{before}{actual['stuck']}.", expected["stuck"] or "moving", "stuck")
+    steps = zip(
+        expected["losses"], expected["parameters"], actual["losses"], actual["parameters"], strict=True
+    )
+    for number, (loss, parameters, my_loss, my_parameters) in enumerate(steps, 1):
+        if found := difference(loss, my_loss):
+            return _in_step(number, "The loss that it returns", found)
+        for right, mine in zip(parameters, my_parameters, strict=True):
+            if found := difference(right, mine):
+                return _in_step(number, "What the step makes of the parameters", found)
+    return None
+
+
+def _in_step(number: int, what: str, found: Difference) -> Difference:
+    which = "in the first step" if number == 1 else f"in step {number} (right until then)"
+    sentence = f"{what} {which}: {found.sentence[0].lower()}{found.sentence[1:]}"
+    return Difference(found.kind, sentence, found.expected, found.actual, found.mask)
+
+
+def probes(seed: int) -> Sequence[Probe]:
+    """Draw tiny models and batches; plain SGD first, then momentum, another loss, batch normalisation."""
+    draw = Draw(seed)
+
+    def probe(note: str, count: int, criterion: nn.Module, *layers: nn.Module, momentum: float = 0) -> Probe:
+        first, last = layers[0], layers[-1]
+        assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
+        model = nn.Sequential(nn.Flatten(), *layers)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(draw.distinct(*parameter.shape).clamp(-4, 4) / 4)
+        images = draw.integers(count, 1, 1, first.in_features, low=1, high=3)
+        labels = torch.tensor([draw.between(0, last.out_features - 1) for _ in range(count)])
+        optimizer = SGD(model.parameters(), lr=0.5, momentum=momentum)
+        shown = {"images": images.flatten(1), "labels": labels}
+        shown |= {name: value.detach() for name, value in model.named_parameters()}
+        call = "train_step(model, images, labels, criterion, optimizer)"
+        return Probe((model.train(), images, labels, criterion, optimizer), note=note, call=call, shown=shown)
+
+    entropy = nn.CrossEntropyLoss()
+    smoothed = nn.CrossEntropyLoss(label_smoothing=0.25)
+    normalised = nn.Linear(3, 2, bias=False), nn.BatchNorm1d(2), nn.Linear(2, 3)
+    return (
+        probe("three steps of plain SGD on two images", 2, entropy, nn.Linear(2, 2)),
+        probe("SGD with momentum", 3, entropy, nn.Linear(2, 3), momentum=0.9),
+        probe("a batch of one, another loss", 1, smoothed, nn.Linear(3, 3)),
+        probe("a model with batch normalisation", 4, entropy, *normalised),
+    )
+
+
+EXERCISE = Exercise(
+    id="train_step",
+    lab=3,
+    number="3.6",
+    title="train_step",
+    points=2,
+    signature="train_step(model, images, labels, criterion, optimizer)",
+    reference=train_step,
+    probes=probes,
+    observe=observe_train_step,
+    compare=compare_train_step,
+    misconceptions=MISCONCEPTIONS,
+    hints=(
+        "Four things: clear the old gradients, compute the loss, compute its gradients, step.",
+        "loss.backward() adds to the gradients that are there already.",
+        "optimizer.zero_grad(), loss = criterion(model(images), labels), loss.backward(), optimizer.step().",
+    ),
+)

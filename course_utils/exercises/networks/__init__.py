@@ -1,0 +1,8 @@
+"""How networks are judged: by what they do, never by what their layers are called."""
+
+from __future__ import annotations
+
+from course_utils.exercises.networks.differences import network_difference
+from course_utils.exercises.networks.observation import observe_network
+
+__all__ = ["network_difference", "observe_network"]

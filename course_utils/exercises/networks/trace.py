@@ -1,0 +1,153 @@
+"""Watching a forward pass from below: which layers run, what they give, which parameters they use.
+
+PyTorch's dispatcher sees ``nn.Conv2d``, ``F.conv2d`` and ``torch.conv2d`` as one operation, so a network
+is read the same way however it is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+WIDE = 1_000_000
+INPUTS_OF_A_WIDE_UNIT = 32
+
+_KINDS = {
+    "convolution": "conv",
+    **dict.fromkeys(("addmm", "mm"), "linear"),
+    **dict.fromkeys(
+        ("relu", "relu_", "clamp_min", "clamp_min_", "threshold", "maximum", "where", "gt"), "ReLU"
+    ),
+    **dict.fromkeys(("leaky_relu", "leaky_relu_"), "leaky ReLU"),
+    **dict.fromkeys(("hardtanh", "hardtanh_"), "ReLU6"),
+    **dict.fromkeys(("elu", "elu_"), "ELU"),
+    "gelu": "GELU",
+    **dict.fromkeys(("silu", "silu_"), "SiLU"),
+    **dict.fromkeys(("sigmoid", "sigmoid_"), "sigmoid"),
+    **dict.fromkeys(("tanh", "tanh_"), "tanh"),
+    "_softmax": "softmax",
+    "_log_softmax": "log-softmax",
+    "max_pool2d_with_indices": "max-pool",
+    **dict.fromkeys(("avg_pool2d", "_adaptive_avg_pool2d"), "average-pool"),
+    **dict.fromkeys(("bernoulli_", "native_dropout"), "dropout"),
+    **dict.fromkeys(
+        ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"),
+        "batch-norm",
+    ),
+}
+
+
+class WithoutRandomInit(TorchFunctionMode):
+    """A context in which ``torch.nn.init`` leaves memory as it is.
+
+    The parameters get fixed values afterwards; drawing 27 million random ones first would cost most of a
+    second.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+class Trace(TorchDispatchMode):
+    """Records the layers of a forward pass as they run, and gives the parameters fixed values.
+
+    A parameter gets its value the moment it is first used, numbered in order of use, matrices and vectors
+    apart. So two networks that compute the same have the same weights, in whatever order they registered
+    them, and a lazy layer is no special case.
+
+    Attributes
+    ----------
+    layers : list of dict
+        For example ``{"name": "conv1", "kind": "conv", "shape": [50, 28, 28], "weight": [50, 1, 3, 3]}``; the
+        shape is that of one image, ``weight`` is empty for layers without one.
+    used : dict
+        ``id`` to each parameter that has been used.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers: list[dict[str, Any]] = []
+        self.used: dict[int, nn.Parameter] = {}
+        self._counts: Counter[str] = Counter()
+        self._features = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        operation = func.overloadpacket.__name__
+        for argument in args:
+            if isinstance(argument, nn.Parameter) and id(argument) not in self.used and not is_lazy(argument):
+                self.used[id(argument)] = argument
+                self._give_value(argument, right_factor=operation in ("mm", "addmm") and argument is args[-1])
+        result = func(*args, **(kwargs or {}))
+        self._record(operation, args, result[0] if isinstance(result, (tuple, list)) and result else result)
+        return result
+
+    def _give_value(self, parameter: nn.Parameter, *, right_factor: bool) -> None:
+        shape = parameter.shape
+        kind = "vector" if parameter.numel() == max(shape, default=1) else "matrix"
+        self._counts[kind] += 1
+        if kind == "vector":
+            values = _uniform(self._counts[kind], parameter.numel(), 0.3).reshape(tuple(shape)).copy()
+        else:
+            # `x @ weight` keeps the matrix the other way round than nn.Linear does.
+            turned = len(shape) == 2 and shape[0] == self._features and (shape[1] != shape[0] or right_factor)
+            values = _matrix(self._counts[kind], *(shape[::-1] if turned else (shape[0], shape[1:].numel())))
+            values = values.T if turned else values.reshape(tuple(shape))
+        parameter.data = torch.from_numpy(np.ascontiguousarray(values))
+
+    def _record(self, operation: str, args: Sequence[Any], out: Any) -> None:
+        if not isinstance(out, Tensor):
+            return
+        shape = list(out.shape[1:])
+        kind = _KINDS.get(operation)
+        weight: list[int] = []
+        if operation == "clamp":
+            kind = "ReLU" if args[1] == 0 and (len(args) < 3 or args[2] is None) else "clamp"
+        elif operation in ("add", "add_") and isinstance(args[1], Tensor) and args[0].shape == args[1].shape:
+            kind = "addition" if out.dim() > 1 and not isinstance(args[0], nn.Parameter) else None
+        if kind == "conv":
+            weight = list(args[1].shape)
+        elif kind == "linear":
+            weight = list(args[-1].shape[::-1])
+        if kind:
+            self._counts[kind] += 1
+            name = f"{kind}{self._counts[kind]}"
+            self.layers.append({"name": name, "kind": kind, "shape": shape, "weight": weight})
+        if out.dim() > 1 and not any(isinstance(argument, nn.Parameter) for argument in args[:1]):
+            self._features = out.shape[1:].numel()
+
+
+def _matrix(index: int, out: int, inputs: int) -> np.ndarray:
+    """Draw weights of the size that He et al. (2015) advise, so that no layer fades or explodes."""
+    if out * inputs <= WIDE:
+        return _uniform(index, out * inputs, sqrt(6 / inputs)).reshape(out, inputs).copy()
+    # Writing 100 MB would take longer than the forward pass, and zeros cost nothing until they are touched:
+    # each unit of a wide layer looks at a few inputs only.
+    weights = np.zeros((out, inputs), dtype=np.float32)
+    columns = (7 * np.arange(out)[:, None] + 13 * np.arange(INPUTS_OF_A_WIDE_UNIT)) % inputs
+    values = _uniform(index, columns.size, sqrt(6 / INPUTS_OF_A_WIDE_UNIT)).reshape(columns.shape)
+    np.put_along_axis(weights, columns, values, axis=1)
+    return weights
+
+
+@lru_cache(maxsize=128)
+def _uniform(index: int, count: int, bound: float) -> np.ndarray:
+    # RandomState's streams never change between NumPy versions: an answer and the reference may be observed
+    # on two machines.
+    return np.random.RandomState(index).uniform(-bound, bound, count).astype(np.float32)
