@@ -131,8 +131,10 @@ def duration(seconds: float) -> str:
     """Write a duration for people: ``0.4 ms``, ``3.2 s``, ``2 min 30 s``, ``7 min``, ``1 h 20 min``."""
     if seconds < 0.9995e-3:
         return f"{seconds * 1e6:.0f} µs"
-    if seconds < 0.9995:
+    if seconds < 0.0995:
         return f"{seconds * 1e3:.{0 if seconds >= 0.00995 else 1}f} ms"
+    if seconds < 0.995:
+        return f"{seconds:.2f} s"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 59.5:

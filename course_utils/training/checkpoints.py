@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import CodeType
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from torch import nn
@@ -37,10 +37,13 @@ class Checkpoint:
         Its place; the name is the run's key, see `run_key`.
     view : View
         Is told what goes wrong with the file: it is no reason to stop training.
+    usable : bool
+        Whether the last attempt to write succeeded; after a failure there is no other.
     """
 
     path: Path
     view: View
+    usable: bool = True
 
     @classmethod
     def of(cls, model: nn.Module, recipe: Recipe, digest: str, view: View) -> Checkpoint:
@@ -52,7 +55,8 @@ class Checkpoint:
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
     ) -> None:
         """Write the state after an epoch, whole or not at all; a full disk is told, not raised."""
-        done = len(history) >= history.recipe.epochs
+        if not self.usable:
+            return
         state = {
             "version": VERSION,
             "records": [asdict(record) for record in history],
@@ -60,7 +64,7 @@ class Checkpoint:
             "device": history.device,
             "model": model.state_dict(),
             # Once training is complete nothing will be continued: keep the file small.
-            "optimizer": None if done else optimizer.state_dict(),
+            "optimizer": None if history.complete else optimizer.state_dict(),
             "generator": generator.get_state(),
             "random": random_state(),
         }
@@ -77,11 +81,8 @@ class Checkpoint:
                 Path(name).unlink(missing_ok=True)
                 raise
         except (OSError, RuntimeError) as error:
-            self.trouble = (
-                f"No checkpoint was written to {self.path.parent} ({error}); training goes on without."
-            )
-        else:
-            self.trouble = ""
+            self.usable = False
+            self.view.warn(f"No checkpoint can be written to {self.path.parent} ({error}); training goes on.")
 
     def load(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
@@ -91,6 +92,9 @@ class Checkpoint:
             return False
         untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         try:
+            # torch.load does not compare the checksums that torch.save writes.
+            if damaged := ZipFile(self.path).testzip():
+                raise BadZipFile(f"{damaged} has a wrong checksum")
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             if state["version"] != VERSION:
                 raise ValueError(f"it has version {state['version']}, this course writes {VERSION}")

@@ -83,10 +83,11 @@ def estimate(model: nn.Module, dataset: Dataset, recipe: Recipe, speed: Speed, d
             evaluate(model, [(images, labels)])
 
     model.train()
-    with torch.random.fork_rng():
-        seconds = estimate_epoch(train, batches, len(batches), device=device)
-        seconds += estimate_epoch(test, tests, len(tests), device=device, at_most=5)
-    model.load_state_dict(untouched)
-    model.train(mode)
-    optimizer.zero_grad()
-    return seconds
+    try:
+        with torch.random.fork_rng():
+            seconds = estimate_epoch(train, batches, len(batches), device=device)
+            return seconds + estimate_epoch(test, tests, len(tests), device=device, at_most=5)
+    finally:
+        model.load_state_dict(untouched)
+        model.train(mode)
+        optimizer.zero_grad()

@@ -34,7 +34,8 @@ class Speed:
 
     def describe(self, device: torch.device) -> str:
         """Name the switches in one line, for example ``CPU, 2 threads, channels-last: on, bf16: on``."""
-        where = f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+        threads = torch.get_num_threads()
+        where = f"CPU, {threads} thread{'s' * (threads != 1)}" if device.type == "cpu" else str(device)
         switches = [f"channels-last: {_on(self.channels_last)}", f"bf16: {_on(self.bf16)}"]
         return ", ".join([where, *switches]) + (f" ({self.note})" if self.note else "")
 

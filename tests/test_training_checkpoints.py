@@ -1,0 +1,250 @@
+"""Checkpoints: a run goes on where it stopped, to the last bit, and never from another run's state."""
+
+from __future__ import annotations
+
+import pickle
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from training_data import Net, net, tiny_dataset, tiny_recipe
+
+from course_utils.training import checkpoints, fit, loop
+from course_utils.training.checkpoints import run_key
+
+
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def figures(history) -> list[tuple]:
+    return [
+        (each.epoch, each.learning_rate, each.train_loss, each.train_error, each.test_error)
+        for each in history
+    ]
+
+
+@pytest.fixture
+def folder(course_environment: Path) -> Path:
+    return course_environment / "checkpoints"
+
+
+def stop_in_epoch(
+    number: int, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = SystemExit
+) -> None:
+    """Let the kernel die in the middle of an epoch, counted from 1."""
+    real, calls = loop.train_epoch, []
+
+    def train_then_die(*arguments, **settings):
+        calls.append(1)
+        result = real(*arguments, **settings)
+        if len(calls) == number:
+            raise error
+        return result
+
+    monkeypatch.setattr(loop, "train_epoch", train_then_die)
+
+
+def must_not_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "train_epoch", lambda *_, **__: pytest.fail("it trained"))
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_bit(
+    folder, monkeypatch, capsys, error
+) -> None:
+    recipe, dataset = tiny_recipe(epochs=4), tiny_dataset()
+    whole = net(1)
+    expected = fit(whole, dataset, recipe, show=False, checkpoint=False)
+
+    with monkeypatch.context() as patch:
+        stop_in_epoch(3, patch, error)
+        first = net(1)
+        with suppress(SystemExit):
+            assert fit(first, dataset, recipe, show=False).interrupted
+    torch.manual_seed(999)  # another kernel: other weights, another state of the global generator
+    second = net(2)
+    torch.rand(5)
+    history = fit(second, dataset, recipe)
+    assert "going on: 2 of 4 epochs" in capsys.readouterr().out
+    assert figures(history) == figures(expected)
+    assert same(weights(second), weights(whole))
+    assert not history.interrupted
+
+
+def test_a_finished_run_is_loaded_at_once(folder, monkeypatch, capsys) -> None:
+    recipe, dataset = tiny_recipe(), tiny_dataset()
+    trained = net()
+    first = fit(trained, dataset, recipe, show=False)
+    must_not_train(monkeypatch)
+    model = net(5)
+    again = fit(model, dataset, recipe)
+    assert again.records == first.records
+    assert (again.estimate, again.device) == (first.estimate, first.device)
+    assert same(weights(model), weights(trained))
+    out = capsys.readouterr().out
+    assert "already trained: 3 of 3 epochs; fit(..., fresh=True) trains anew." in out
+    assert "≈" not in out
+
+
+def test_fresh_trains_anew(folder) -> None:
+    recipe, dataset = tiny_recipe(), tiny_dataset()
+    fit(net(), dataset, recipe, show=False)
+    model = net(5)
+    history = fit(model, dataset, recipe, fresh=True, show=False)
+    kept = net(6)
+    assert (
+        fit(kept, dataset, recipe, show=False).records == history.records
+    )  # and takes the place of the old run
+    assert same(weights(kept), weights(model))
+
+
+def test_without_checkpoints_nothing_is_written_or_read(folder) -> None:
+    recipe, dataset = tiny_recipe(epochs=1), tiny_dataset()
+    fit(net(), dataset, recipe, show=False, checkpoint=False)
+    assert not folder.exists()
+    fit(net(), dataset, recipe, show=False)
+    model = net(5)
+    fit(model, dataset, recipe, show=False, checkpoint=False)
+    assert not same(weights(model), weights(torch_load_model(folder)))
+
+
+def torch_load_model(folder: Path) -> nn.Module:
+    model = Net()
+    model.load_state_dict(torch.load(next(folder.glob("*.pt")), weights_only=True)["model"])
+    return model
+
+
+def test_a_finished_run_keeps_no_optimiser(folder) -> None:
+    fit(net(), tiny_dataset(), tiny_recipe(epochs=1), show=False)
+    assert torch.load(next(folder.glob("*.pt")), weights_only=True)["optimizer"] is None
+
+
+def test_another_run_is_never_mistaken_for_this_one() -> None:
+    class Corrected(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = nn.functional.avg_pool2d(torch.relu(self.norm(self.conv(x))), 2)
+            return self.scores(self.drop(x.flatten(1)))
+
+    Corrected.__name__, Corrected.__qualname__ = Net.__name__, Net.__qualname__
+    recipe = tiny_recipe()
+    model = net()
+    other_dropout = net()
+    other_dropout.drop.p = 0.5
+    keys = [
+        run_key(model, recipe, "tiny"),
+        run_key(model, replace(recipe, learning_rate=0.06), "tiny"),
+        run_key(model, replace(recipe, name="other"), "tiny"),
+        run_key(model, recipe, "other"),
+        run_key(other_dropout, recipe, "tiny"),
+        run_key(Corrected(), recipe, "tiny"),
+        run_key(nn.Linear(3, 4), recipe, "tiny"),
+        run_key(nn.Linear(4, 3), recipe, "tiny"),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_key_does_not_depend_on_the_weights() -> None:
+    assert run_key(net(1), tiny_recipe(), "tiny") == run_key(net(2), tiny_recipe(), "tiny")
+
+
+def test_a_class_defined_again_in_the_same_way_finds_its_run() -> None:
+    source = (
+        "class Again(nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return x if self.kind in {'a', 'b', 'c'} else [y for y in x]\n"
+    )
+    keys = []
+    for _ in range(2):
+        space = {"nn": nn}
+        exec(source, space)
+        keys.append(run_key(space["Again"](), tiny_recipe(), "tiny"))
+    assert keys[0] == keys[1]
+
+
+class Trap:
+    """What a hostile checkpoint would hold: unpickling it runs code."""
+
+    sprung = False
+
+    def __reduce__(self) -> tuple:
+        return (setattr, (Trap, "sprung", True))
+
+
+@pytest.mark.parametrize(
+    "damage", ["empty", "truncated", "garbage", "flipped", "foreign", "hostile", "old version"]
+)
+def test_a_damaged_checkpoint_is_told_and_ignored(folder, capsys, damage: str) -> None:
+    recipe, dataset = tiny_recipe(), tiny_dataset()
+    expected = fit(net(), dataset, recipe, show=False)
+    file = next(folder.glob("*.pt"))
+    whole = file.read_bytes()
+    match damage:
+        case "empty":
+            file.write_bytes(b"")
+        case "truncated":
+            file.write_bytes(whole[: len(whole) // 2])
+        case "garbage":
+            file.write_bytes(b"not a checkpoint at all" * 50)
+        case "flipped":
+            stored = torch_load_model(folder).conv.weight.detach().numpy().tobytes()
+            assert stored in whole
+            file.write_bytes(whole.replace(stored, bytes([stored[0] ^ 1]) + stored[1:]))
+        case "foreign":
+            torch.save({"version": checkpoints.VERSION, "model": {}}, file)
+        case "hostile":
+            file.write_bytes(pickle.dumps(Trap()))
+        case "old version":
+            torch.save({**torch.load(file, weights_only=True), "version": 0}, file)
+    model = net()
+    history = fit(model, dataset, recipe)
+    assert not Trap.sprung
+    assert f"The checkpoint {file.name} cannot be read and is ignored" in capsys.readouterr().out
+    assert figures(history) == figures(expected)
+    assert fit(net(3), dataset, recipe, show=False).records == history.records  # mended
+
+
+def test_a_damaged_checkpoint_is_told_in_a_silent_run_too(folder) -> None:
+    fit(net(), tiny_dataset(), tiny_recipe(epochs=1), show=False)
+    next(folder.glob("*.pt")).write_bytes(b"")
+    with pytest.warns(UserWarning, match="cannot be read and is ignored"):
+        fit(net(), tiny_dataset(), tiny_recipe(epochs=1), show=False)
+
+
+def test_an_interrupted_write_leaves_the_last_checkpoint_whole(folder, monkeypatch) -> None:
+    recipe, dataset = tiny_recipe(epochs=3), tiny_dataset()
+    real, calls = torch.save, []
+
+    def save_and_die(state, file):
+        calls.append(1)
+        if len(calls) == 2:
+            file.write(b"half")
+            raise SystemExit
+        real(state, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", save_and_die)
+        with pytest.raises(SystemExit):
+            fit(net(), dataset, recipe, show=False)
+    assert [file.suffix for file in folder.iterdir()] == [".pt"]
+    assert len(torch.load(next(folder.glob("*.pt")), weights_only=True)["records"]) == 1
+
+
+def test_a_place_that_cannot_be_written_is_told_once_and_training_goes_on(course_environment, capsys) -> None:
+    course_environment.mkdir()
+    (course_environment / "checkpoints").write_text("a file where the folder should be")
+    history = fit(net(), tiny_dataset(), tiny_recipe())
+    assert len(history) == 3
+    assert capsys.readouterr().out.count("No checkpoint can be written") == 1
+
+
+def test_checkpoints_lie_in_the_courses_data_folder_under_the_recipes_name(folder) -> None:
+    fit(net(), tiny_dataset(), tiny_recipe(name="My Recipe, 2×"), show=False)
+    assert [file.name.rpartition("-")[0] for file in folder.iterdir()] == ["my-recipe-2"]

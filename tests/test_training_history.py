@@ -1,0 +1,151 @@
+"""A history, its plot and its report: what they show is what happened, and on which data."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from training_data import tiny_recipe
+
+from course_utils.training import DivideEvery, EpochRecord, History, Recipe, Triangle, recipe, report
+from course_utils.training.results import LECTURE, MIME
+
+
+def run(epochs: int = 4, planned: Recipe | None = None, **changes: object) -> History:
+    planned = planned or tiny_recipe(epochs=4, schedule=DivideEvery(2, epochs=2))
+    records = [
+        EpochRecord(
+            number, 0.1, 1 / number, 0.2 / number, 0.25 / number, seconds=2.0 * number, test_seconds=0.5
+        )
+        for number in range(1, epochs + 1)
+    ]
+    history = History(
+        planned, "digits", "digits (1,797 real ones)", classes=10, records=records, parameters=1234
+    )
+    return replace(history, **changes)
+
+
+def test_final_figures_are_the_last_epochs() -> None:
+    history = run()
+    assert history.final is history.records[-1]
+    assert history.test_error == 0.0625
+    assert history.train_error == 0.05
+    assert history.seconds_per_epoch == 5.0
+    assert history.seconds == 22.0
+    assert history.complete
+    assert not run(3).complete
+
+
+def test_a_history_without_epochs_says_so() -> None:
+    with pytest.raises(IndexError, match="No epoch was finished"):
+        _ = run(0).final
+    assert run(0).summary() == "0 of 4 epochs"
+    run(0).plot().png()
+
+
+def test_the_estimate_is_compared_with_what_it_took() -> None:
+    assert run(estimate=11.0).estimate_ratio == 2.0
+    assert run(estimate=None).estimate_ratio is None
+    assert run(0, estimate=1.0).estimate_ratio is None
+    assert run(1, estimate=60.0).forecast("this CPU") == "3 epochs ≈ 3 min on this CPU (1 min each)"
+    assert run(3, estimate=2.0).forecast("cuda:0") == "1 epoch ≈ 2.0 s on cuda:0 (2.0 s each)"
+
+
+def test_the_text_form_holds_no_measured_figure() -> None:
+    assert repr(run()) == "History(tiny: 4 of 4 epochs on digits)"
+    assert repr(run(2, interrupted=True)) == "History(tiny: 2 of 4 epochs on digits, interrupted)"
+
+
+def test_the_plot_shows_loss_error_and_the_level_of_guessing() -> None:
+    losses, errors = run().plot().axes
+    assert losses.get_xlabel() == errors.get_xlabel() == "epoch"
+    assert "nats" in losses.get_ylabel()
+    assert "%" in errors.get_ylabel()
+    assert list(losses.lines[0].get_ydata()) == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+    assert {line.get_label(): next(iter(line.get_ydata())) for line in errors.lines[:2]} == {
+        "training": 20,
+        "test": 25,
+    }
+    assert losses.lines[1].get_ydata()[0] == math.log(10)
+    assert "ln 10 = 2.303" in losses.texts[0].get_text()
+    assert "ln 3 = 1.099" in run(classes=3).plot().axes[0].texts[0].get_text()
+
+
+def test_training_and_test_differ_in_more_than_colour() -> None:
+    training, test = run().plot().axes[1].lines[:2]
+    assert training.get_marker() != test.get_marker()
+    assert training.get_linestyle() != test.get_linestyle()
+
+
+def drops(planned: Recipe) -> list[float]:
+    axes = run(1, planned).plot().axes[1]
+    return [line.get_xdata()[0] for line in axes.lines[2:]]
+
+
+def test_the_plot_marks_where_the_learning_rate_falls() -> None:
+    assert drops(recipe("vgg", "lecture")) == [9.5, 13.5, 17.5]
+    assert drops(recipe("lenet5", "lecture")) == [5.5, 10.5, 15.5, 20.5, 25.5]
+    assert drops(tiny_recipe(epochs=9, schedule=Triangle())) == []
+    assert drops(tiny_recipe(epochs=9)) == []
+
+
+def test_the_plot_names_recipe_and_source() -> None:
+    title = run().plot().get_suptitle()
+    assert title == "tiny · digits (1,797 real ones)"
+    assert (
+        run(dataset="mnist", source="shared folder").plot().get_suptitle() == "tiny · mnist · shared folder"
+    )
+
+
+def test_the_plot_shows_itself_as_a_small_png_with_an_alternative_text() -> None:
+    history = run(30, recipe("lenet5", "lecture"))
+    data, metadata = history.plot()._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert len(data["image/png"]) < 60_000
+    assert metadata["image/png"]["alt"] == data["text/plain"] == f"Loss and error of {history!r}"
+
+
+def test_a_report_is_readable_by_people_and_by_tools() -> None:
+    bundle = report(3, run(), note="x")._repr_mimebundle_()
+    figures = json.loads(json.dumps(bundle[MIME]))
+    assert (figures["lab"], figures["dataset"], figures["substitute"]) == (3, "digits", False)
+    assert (figures["test_error"], figures["epochs"], figures["seconds_per_epoch"]) == (0.0625, 4, 5.0)
+    assert (figures["source"], figures["note"], figures["lecture"]) == (
+        "digits (1,797 real ones)",
+        "x",
+        LECTURE[3],
+    )
+    text = bundle["text/plain"]
+    assert text.splitlines()[1].split() == ["test", "error", "6.25", "%", "0.78", "%"]
+    assert "time per epoch" in text
+    assert "96 s" in text
+    assert text.splitlines()[-1] == "data: digits (1,797 real ones)"
+    assert "6.25 %" in bundle["text/html"]
+    assert "digits (1,797 real ones)" in bundle["text/html"]
+
+
+def test_a_report_says_that_embedded_data_stood_in() -> None:
+    shown = report(3, run(substitute_for="mnist"))._repr_mimebundle_()
+    sentence = "Not mnist: digits stood in for it, so the errors cannot be compared."
+    assert sentence in shown["text/plain"]
+    assert sentence in shown["text/html"]
+    assert shown[MIME]["substitute"] is True
+
+
+def test_a_report_says_that_training_is_unfinished() -> None:
+    assert "Unfinished: 2 of 4 epochs." in str(report(4, run(2)))
+    assert "Unfinished" not in str(report(4, run()))
+
+
+def test_a_report_takes_other_figures_to_compare_with() -> None:
+    text = str(report(4, run(), lecture={"test_error": 0.46}))
+    assert "46.00 %" in text
+    assert "–" in text  # what the lecture does not state
+
+
+def test_a_report_escapes_what_it_shows() -> None:
+    shown = report(4, run(dataset="<b>", source="a<script>"))._repr_mimebundle_()["text/html"]
+    assert "<script>" not in shown
+    assert "&lt;script&gt;" in shown

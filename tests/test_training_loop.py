@@ -1,0 +1,223 @@
+"""The loop: it is the lecture's, its figures are right, and what goes wrong is told."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from training_data import CLASSES, Net, net, tiny_dataset, tiny_recipe
+
+from course_utils.errors import DeviceError, TrainingError
+from course_utils.training import PLAIN, Augmentation, Recipe, error_rate, evaluate, fit, loop, predict
+from course_utils.training.preparation import estimate
+
+BARE = Recipe("bare", epochs=2, batch_size=16, learning_rate=0.1)
+
+
+def quiet(model: nn.Module, recipe: Recipe, **settings: object):
+    return fit(model, tiny_dataset(), recipe, checkpoint=False, show=False, **settings)
+
+
+def same_weights(first: nn.Module, second: nn.Module) -> bool:
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_fit_is_the_lectures_loop() -> None:
+    trained, by_hand, dataset = net(), net(), tiny_dataset()
+    for model in (trained, by_hand):
+        model.drop.p = 0.0
+    history = fit(trained, dataset, BARE, speed=PLAIN, checkpoint=False, show=False)
+
+    criterion, generator = nn.CrossEntropyLoss(), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.1)
+    for record in history:
+        total_loss, wrong = 0.0, 0
+        by_hand.train()
+        for images, labels in dataset.train.batches(16, shuffle=True, generator=generator):
+            scores = by_hand(images)
+            loss = criterion(scores, labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total_loss += loss.item() * len(labels)
+            wrong += (scores.argmax(1) != labels).sum().item()
+        assert record.train_loss == pytest.approx(total_loss / 100, rel=1e-5)
+        assert record.train_error == pytest.approx(wrong / 100)
+        assert record.test_error == evaluate(by_hand, dataset.test.batches(30))
+    assert same_weights(trained, by_hand)
+
+
+def test_training_learns() -> None:
+    history = quiet(net(), tiny_recipe(epochs=4))
+    assert history.final.train_loss < history.records[0].train_loss
+    assert history.test_error < 0.2
+    assert [record.epoch for record in history] == [1, 2, 3, 4]
+    assert all(record.seconds > 0 and record.test_seconds > 0 for record in history)
+
+
+def test_the_rate_follows_the_schedule_at_every_step(monkeypatch) -> None:
+    used = []
+    monkeypatch.setattr(
+        torch.optim.SGD, "step", lambda self: used.append(self.param_groups[0]["lr"]), raising=True
+    )
+    monkeypatch.setattr(loop, "estimate", lambda *_: 1.0)
+    recipe = tiny_recipe(epochs=2)
+    quiet(net(), recipe)
+    assert used == [recipe.rate(step / 7) for step in range(14)]
+
+
+def test_label_smoothing_reaches_the_loss() -> None:
+    losses = [
+        quiet(net(), tiny_recipe(epochs=4, label_smoothing=share)).final.train_loss for share in (0, 0.4)
+    ]
+    assert losses[1] > losses[0] + 0.3
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(shift=2, flip=True)])
+def test_the_seed_decides_the_run(augmentation: Augmentation) -> None:
+    runs = []
+    for seed in (3, 3, 4):
+        model = net()
+        model.drop.p = 0.0
+        quiet(model, tiny_recipe(seed=seed, augmentation=augmentation))
+        runs.append(model)
+    assert same_weights(runs[0], runs[1])
+    assert not same_weights(runs[0], runs[2])
+
+
+def test_the_estimate_leaves_no_trace() -> None:
+    model, untouched = net().eval(), net()
+    random = torch.get_rng_state()
+    seconds = estimate(model, tiny_dataset(), tiny_recipe(), PLAIN, torch.device("cpu"))
+    assert 0 < seconds < 60
+    assert same_weights(model, untouched)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert not model.training
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_evaluate_counts_images_and_not_batches() -> None:
+    class Always(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.one_hot(torch.zeros(len(x), dtype=torch.int64), 3).float()
+
+    batches = [
+        (torch.zeros(4, 1, 2, 2), torch.tensor([0, 0, 0, 1])),
+        (torch.zeros(1, 1, 2, 2), torch.tensor([1])),
+    ]
+    assert evaluate(Always(), batches) == pytest.approx(2 / 5)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_evaluate_and_predict_leave_mode_and_statistics_alone(mode: bool) -> None:
+    model = net().train(mode)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    first = evaluate(model, tiny_dataset().test.batches(10))
+    scores = predict(model, tiny_dataset().test)
+    assert model.training is mode
+    assert evaluate(model, tiny_dataset().test.batches(7)) == first  # no dropout: the same twice
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert not scores.requires_grad
+
+
+def test_evaluate_restores_the_mode_after_a_failure() -> None:
+    model = net().train()
+    with pytest.raises(RuntimeError):
+        evaluate(model, [(torch.zeros(2, 5, 8, 8), torch.zeros(2))])
+    assert model.training
+
+
+def test_nothing_to_evaluate_is_told() -> None:
+    with pytest.raises(TrainingError, match="nothing to evaluate"):
+        evaluate(net(), [])
+
+
+def test_predict_gives_every_score_in_order(monkeypatch) -> None:
+    monkeypatch.setattr("course_utils.training.evaluation.BATCH", 7)
+    model, dataset = net(), tiny_dataset()
+    scores = predict(model, dataset.test)
+    assert scores.shape == (30, CLASSES)
+    with torch.no_grad():
+        expected = model.eval()(dataset.test.normalised(dataset.test.images))
+    assert torch.allclose(scores, expected, atol=1e-5)
+    assert error_rate(scores, dataset.test.labels) == evaluate(model, dataset.test.batches(30))
+
+
+def test_error_rate_is_the_share_of_wrong_answers() -> None:
+    scores = torch.tensor([[2.0, 1.0], [0.0, 1.0], [5.0, 4.0], [1.0, 0.0]])
+    assert error_rate(scores, torch.tensor([0, 1, 1, 0])) == 0.25
+
+
+def test_a_loss_that_is_not_finite_ends_training_with_its_likely_cause() -> None:
+    with pytest.raises(TrainingError, match="learning rate, 1e\\+30 here, is too large"):
+        quiet(net(), tiny_recipe(learning_rate=1e30, schedule=BARE.schedule))
+
+
+def test_scores_of_a_wrong_shape_are_told_before_training() -> None:
+    class NoReturn(Net):
+        def forward(self, x: torch.Tensor) -> None:
+            super().forward(x)
+
+    with pytest.raises(TrainingError, match=r"\(2, 4\), not NoneType"):
+        quiet(NoReturn(), tiny_recipe())
+    with pytest.raises(TrainingError, match=r"\(2, 4\), not \(2, 3\)"):
+        quiet(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), tiny_recipe())
+
+
+def test_a_model_without_weights_is_told() -> None:
+    with pytest.raises(TrainingError, match="nothing to train"):
+        quiet(nn.Flatten(), tiny_recipe())
+
+
+def test_an_absent_device_is_told() -> None:
+    with pytest.raises(DeviceError, match="cuda:99"):
+        quiet(net(), tiny_recipe(), device="cuda:99")
+
+
+def test_the_models_own_error_is_not_hidden() -> None:
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        quiet(nn.Sequential(nn.Flatten(), nn.Linear(65, 4)), tiny_recipe())
+
+
+def test_ctrl_c_ends_training_and_keeps_the_model(monkeypatch, capsys) -> None:
+    real, calls = loop.evaluate, []
+
+    def evaluate_then_stop(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(loop, "evaluate", evaluate_then_stop)
+    model = net()
+    history = fit(model, tiny_dataset(), tiny_recipe(epochs=5), checkpoint=False)
+    assert history.interrupted
+    assert len(history) == 1
+    assert not same_weights(model, net())
+    assert model.conv.weight.is_contiguous()
+    assert "Interrupted after 1 of 5 epochs" in capsys.readouterr().out
+
+
+def test_the_run_announces_device_switches_and_time(capsys) -> None:
+    fit(net(), tiny_dataset(), tiny_recipe(), checkpoint=False)
+    out = capsys.readouterr().out
+    assert "CPU, " in out
+    assert "channels-last: on" in out
+    assert "3 epochs ≈ " in out
+    assert "on this CPU" in out
+    assert "epoch  3/3" in out
+
+
+def test_a_silent_run_prints_nothing(capsys) -> None:
+    quiet(net(), tiny_recipe(epochs=1))
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_the_history_knows_where_it_comes_from() -> None:
+    history = quiet(net(), tiny_recipe(epochs=1))
+    assert (history.dataset, history.source, history.classes) == ("tiny", "made for a test", CLASSES)
+    assert history.parameters == sum(weight.numel() for weight in Net().parameters())
+    assert history.device.startswith("CPU, ")
+    assert history.estimate > 0

@@ -1,0 +1,125 @@
+"""Switches for speed: probed, told, harmless; and the small network that the fast recipes train."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from training_data import CLASSES, net, tiny_dataset, tiny_recipe
+
+from course_utils.training import PLAIN, SmallVGG, Speed, fit
+from course_utils.training.preparation import sample
+from course_utils.training.speed import default_speed, fitting
+
+CPU = torch.device("cpu")
+
+
+class Viewer(nn.Module):
+    """A model that insists on contiguous images, as many students' do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 6, 3, padding=1)
+        self.scores = nn.Linear(6 * 64, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scores(self.conv(x).view(-1, 6 * 64))
+
+
+def test_a_model_that_uses_view_falls_back_and_is_told_why() -> None:
+    model = Viewer().train()
+    speed = fitting(Speed(channels_last=True, bf16=True), model, sample(tiny_dataset()))
+    assert not speed.channels_last
+    assert speed.bf16
+    assert "channels-last: off" in speed.describe(CPU)
+    assert "flatten(1) takes both" in speed.describe(CPU)
+    assert model.conv.weight.is_contiguous()
+    assert model.training
+
+
+def test_a_model_that_uses_view_trains(capsys) -> None:
+    history = fit(Viewer(), tiny_dataset(), tiny_recipe(epochs=1), checkpoint=False)
+    assert len(history) == 1
+    assert "flatten(1) takes both" in capsys.readouterr().out
+
+
+def test_a_model_that_flattens_keeps_the_switch_and_is_left_as_it_was() -> None:
+    model = net().train()
+    wished = Speed(channels_last=True)
+    before = model.norm.running_mean.clone()
+    assert fitting(wished, model, sample(tiny_dataset())) == wished
+    assert model.conv.weight.is_contiguous()
+    assert model.training
+    assert torch.equal(model.norm.running_mean, before)
+
+
+def test_weights_are_contiguous_again_after_training() -> None:
+    model = net()
+    fit(
+        model,
+        tiny_dataset(),
+        tiny_recipe(epochs=1),
+        speed=Speed(channels_last=True),
+        checkpoint=False,
+        show=False,
+    )
+    assert all(weight.is_contiguous() for weight in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("instructions", "expected"), [((False, False), False), ((True, False), True), ((False, True), True)]
+)
+def test_bf16_is_on_only_where_the_processor_has_it(monkeypatch, instructions, expected) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions[0], raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: instructions[1], raising=False)
+    assert default_speed(CPU) == Speed(channels_last=True, bf16=expected)
+
+
+def test_bf16_is_off_where_pytorch_cannot_tell(monkeypatch) -> None:
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    assert default_speed(CPU) == Speed(channels_last=True, bf16=False)
+
+
+def test_the_line_names_device_threads_and_switches(monkeypatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert Speed(True, True).describe(CPU) == "CPU, 2 threads, channels-last: on, bf16: on"
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert PLAIN.describe(CPU) == "CPU, 1 thread, channels-last: off, bf16: off"
+    assert PLAIN.describe(torch.device("cuda:1")).startswith("cuda:1, ")
+
+
+def test_bf16_changes_the_arithmetic_and_not_the_weights_type() -> None:
+    seen = []
+    model = net()
+    model.scores.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    fit(model, tiny_dataset(), tiny_recipe(epochs=1), speed=Speed(bf16=True), checkpoint=False, show=False)
+    assert torch.bfloat16 in seen
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
+def test_the_switches_do_not_change_what_is_learnt() -> None:
+    errors = []
+    for speed in (PLAIN, Speed(channels_last=True), Speed(channels_last=True, bf16=True)):
+        history = fit(net(), tiny_dataset(), tiny_recipe(epochs=4), speed=speed, checkpoint=False, show=False)
+        errors.append(history.final.train_loss)
+    assert errors == pytest.approx([errors[0]] * 3, abs=0.03)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)])
+def test_the_small_network_takes_every_dataset_of_the_course(channels: int, size: int) -> None:
+    model = SmallVGG(channels=channels, classes=7)
+    assert model(torch.zeros(2, channels, size, size)).shape == (2, 7)
+
+
+def test_the_small_network_is_what_its_description_says() -> None:
+    model = SmallVGG(((2, 8), (1, 16)), channels=3, classes=10)
+    convs = [
+        (layer.in_channels, layer.out_channels) for layer in model.modules() if isinstance(layer, nn.Conv2d)
+    ]
+    assert convs == [(3, 8), (8, 8), (8, 16)]
+    assert sum(isinstance(layer, nn.MaxPool2d) for layer in model.modules()) == 2
+    assert (
+        sum(weight.numel() for weight in model.parameters())
+        == 27 * 8 + 72 * 8 + 72 * 16 + 2 * (8 + 8 + 16) + 170
+    )
