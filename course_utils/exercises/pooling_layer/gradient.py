@@ -65,6 +65,7 @@ def _crop(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
 
 def _probes(seed: int) -> Sequence[Probe]:
     draw = Draw(seed)
+    # Each kind of pair, and four equals: first, last, shared and repeated maxima all differ somewhere.
     ties = [
         [[5, 1], [2, 5]],
         [[1, 5], [5, 2]],
@@ -74,11 +75,8 @@ def _probes(seed: int) -> Sequence[Probe]:
         [[-3, -3], [-3, -3]],
     ]
     order = draw.shuffled(*range(len(ties)))
-    rows = [
-        torch.cat([torch.tensor(ties[k], dtype=torch.float32) for k in part], 1)
-        for part in (order[:3], order[3:])
-    ]
-    tied = torch.cat(rows, 0)[None]
+    windows = torch.tensor([ties[k] for k in order], dtype=torch.float32)
+    tied = windows.reshape(1, 2, 3, 2, 2).transpose(2, 3).reshape(1, 4, 6)
     blocks = draw.integers(1, 6, 3, low=0, high=1)
     return (
         Probe((draw.distinct(1, 2, 2), draw.distinct(1, 1, 1, low=3)), note="one window"),
@@ -129,7 +127,7 @@ MAX_POOL_GRADIENT = Exercise(
         Misconception(
             "all-of-equal-maxima",
             _share(_largest),
-            "When several pixels are equally large, each gets the whole gradient; it would count several times.",
+            "When several pixels are equally large, each gets the whole gradient: it counts several times.",
             "Lab 02, Where the gradient goes",
         ),
         Misconception(
@@ -141,7 +139,7 @@ MAX_POOL_GRADIENT = Exercise(
         Misconception(
             "last-of-equals",
             _share(lambda windows: _first(windows.flip(-1)).flip(-1)),
-            "Of equally large pixels the last in reading order gets the gradient; in PyTorch it is the first.",
+            "Of equally large pixels the last in reading order gets the gradient; PyTorch takes the first.",
             "Lab 02, Where the gradient goes",
         ),
         Misconception(
@@ -177,14 +175,14 @@ MAX_POOL_GRADIENT = Exercise(
         Misconception(
             "border-dropped",
             _crop,
-            "The gradient has the size of the windows together; pixels that lie in no window have one too: 0.",
+            "The result covers the windows only; pixels that lie in no window have a gradient too: 0.",
             "Lab 02, Where the gradient goes",
         ),
     ),
     hints=(
         "If a pixel that is not the largest of its window grew a little, would the output change?",
         "The gradient has the shape of x, and most of it is 0.",
-        "argmax of a window counts its pixels in reading order; divmod by `size` turns that into row and column.",
+        "argmax counts a window's pixels in reading order; divmod by `size` gives row and column.",
     ),
     window=_window,
 )

@@ -16,7 +16,7 @@ _SECTION = "Lab 02, Translation and deformation"
 
 
 def shift_agreement(layer: Layer, x: Tensor, shift: int) -> float:
-    """Return the share of a layer's outputs that stay the same when the image moves right by `shift` pixels."""
+    """Return the share of a layer's outputs that stay as they are when the image moves right by `shift`."""
     moved = torch.roll(x, shift, dims=-1)
     return (layer(x) == layer(moved)).float().mean().item()
 
@@ -77,11 +77,13 @@ def _probes(seed: int) -> Sequence[Probe]:
         return draw.integers(*shape, low=0, high=2)
 
     row = torch.tensor([[[[0.0, 0.0, 1.0, 0.0, 2.0]]]]) * draw.between(1, 4)
+    still = torch.cat([torch.ones(1, 1, 2, 4), torch.tensor([1.0, 0.0, 0.0, 2.0]).expand(2, 1, 2, 4)])
     return (
         Probe((no_layer, row, 1), note="the layer changes nothing"),
         Probe((no_layer, row, 2), note="two pixels"),
         Probe((max_pool_2, bits(1, 1, 4, 6), 1), note="2×2 max pooling"),
         Probe((max_pool_rows, bits(1, 1, 5, 9), 1), note="1×3 max pooling, rows and columns unlike"),
+        Probe((no_layer, still, 1), note="three images, one of them the same everywhere"),
         Probe((no_layer, bits(2, 3, 4, 5), 0), note="no shift: everything agrees"),
         Probe((ahead, bits(3, 1, 4, 7), 2), note="a layer that tells left from right"),
         Probe((column_sums, bits(3, 2, 3, 7), 3), note="a layer that drops an axis"),
@@ -170,13 +172,13 @@ SHIFT_AGREEMENT = Exercise(
         Misconception(
             "moved-along",
             _both_shifted,
-            "The first output is moved along with the image: this asks whether the output moves with its input, "
+            "The first output is moved along too: this asks whether the output moves with its input, "
             "not whether it stays.",
             _SECTION,
         ),
     ),
     hints=(
-        "torch.roll moves a tensor and lets what leaves come back on the other side. Which axis is left to right?",
+        "torch.roll moves a tensor; what leaves comes back on the other side. Which axis is left to right?",
         "You need the layer's output twice: for the image, and for the image that has moved.",
         "Comparing two tensors gives True and False; their mean, as numbers, is the share of True.",
     ),
