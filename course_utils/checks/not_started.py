@@ -26,7 +26,7 @@ def install(shell: Any) -> None:
     setattr(shell, _MARK, watcher)
     shell.set_custom_exc(
         (NotImplementedError, NameError),
-        lambda _shell, *error, tb_offset=None: watcher.told(*error, tb_offset),
+        lambda _shell, kind, error, tb, tb_offset=None: watcher.told(kind, error, tb, tb_offset),
     )
     shell.events.register("post_run_cell", watcher.after_cell)
 

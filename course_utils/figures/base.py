@@ -19,6 +19,7 @@ white-space:pre-wrap}
 .cl-card code,.cl-figure code{background:none;padding:0}
 .cl-quiet{opacity:.78}
 .cl-row{display:flex;flex-wrap:wrap;align-items:center;gap:6px 18px;margin:6px 0}
+.cl-card .cl-row{align-items:flex-start}
 .cl-sign{font-size:22px;line-height:1}
 table.cl-grid,table.cl-table{border-collapse:separate;border-spacing:2px;margin:0;border:0;width:auto;
 table-layout:auto;font-size:12px}
@@ -29,7 +30,7 @@ table.cl-grid td,table.cl-grid th{font-variant-numeric:tabular-nums;text-align:r
 min-width:1.5em;max-width:none;line-height:1.5;color:inherit;border:1px solid transparent;font-weight:normal}
 table.cl-grid td{border-color:rgba(128,128,128,.4)}
 table.cl-grid th{opacity:.72;font-size:10px;border:0;background:none;text-align:center}
-table.cl-grid td.cl-differs,.cl-key.cl-differs{outline:3px solid currentColor;outline-offset:-2px;
+table.cl-grid td.cl-differs,.cl-key.cl-differs{outline:2px solid currentColor;outline-offset:-1px;
 font-weight:bold;background:rgba(213,94,0,.2)}
 .cl-key{padding:0 5px;font-size:12px}
 table.cl-grid td.cl-window,.cl-key.cl-window{border:2px dashed currentColor;padding:0 4px;

@@ -56,9 +56,9 @@ def _card(verdict: Any, name: str, data: Mapping[str, Any]) -> HtmlFigure:
     reason = verdict.reason or verdict.message
     shown = verdict.counterexample
     if shown is not None:
-        call = _call(shown)
-        html.append(f"<p><code>{escape(shown.call)}</code>{escape(call[len(shown.call) :])}</p>")
-        text.append(call)
+        note = f' <span class="cl-quiet">· {escape(shown.note)}</span>' if shown.note else ""
+        html.append(f"<p><code>{escape(shown.call)}</code>{note}</p>")
+        text.append(f"{shown.call}   {shown.note}".rstrip())
         if wrong:
             case_html, case_text = draw_case(shown)
             html.append(case_html)
@@ -82,10 +82,6 @@ def _card(verdict: Any, name: str, data: Mapping[str, Any]) -> HtmlFigure:
         "\n\n".join(part for part in text if part),
         data,
     )
-
-
-def _call(shown: Any) -> str:
-    return f"{shown.call}   {shown.note}" if shown.note else shown.call
 
 
 def _indent(text: str) -> str:

@@ -60,6 +60,7 @@ def image_grid(
     tall = height / width + band + gap
 
     def paint(figure: Figure) -> None:
+        figure.set_layout_engine("none")
         axis = figure.add_axes((0, 0, 1, 1))
         axis.set_axis_off()
         for index in range(count):

@@ -49,13 +49,15 @@ def number_grids(
         raise FigureError(f"A window names {unknown[0]!r}.", why=f"The matrices are {', '.join(named)}.")
     groups = [_drawn(name, value, marked.get(name, []), digits) for name, value in named.items()]
     between = [*signs, *[""] * (len(groups) - 1 - len(signs)), ""]
+    # One line for all signs, beside numbers even of the lowest matrix.
+    level = 1 + (min(len(group[-1].values) for group in groups) - 1) // 2
     html, blocks = [], []
     for group, sign in zip(groups, between, strict=True):
         html += [grid_html(grid) for grid in group]
         blocks += [grid_text(grid) for grid in group]
         if sign:
             html.append(f'<span class="cl-sign">{escape(sign)}</span>')
-            blocks.append([""] * (1 + len(group[-1].values) // 2) + [sign])
+            blocks.append([""] * level + [sign])
     return HtmlFigure(f'<div class="cl-figure cl-row">{"".join(html)}</div>', beside([blocks]))
 
 

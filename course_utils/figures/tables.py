@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from course_utils.errors import FigureError
 from course_utils.figures.base import HtmlFigure
 from course_utils.figures.numbers import compact
+
+_NUMBER = re.compile(r"[-+]?[\d.,]+( ?[%a-zµ]{1,3})?|–|")
+"""A number with its unit, or none."""
 
 
 def table(rows: Sequence[Sequence[Any]], columns: Sequence[str], caption: str = "") -> HtmlFigure:
@@ -34,7 +38,7 @@ def table(rows: Sequence[Sequence[Any]], columns: Sequence[str], caption: str = 
                 why=repr(list(row)),
             )
     texts = [[_text(cell) for cell in row] for row in rows]
-    words = [any(isinstance(row[j], str) for row in rows) for j in range(len(columns))]
+    words = [not all(_NUMBER.fullmatch(row[j]) for row in texts) for j in range(len(columns))]
     return HtmlFigure(_html(texts, columns, words, caption), _plain(texts, columns, words, caption))
 
 

@@ -1,0 +1,265 @@
+"""Plots, number grids and tables: what they draw, how small they are, and what they refuse."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils import figures
+from course_utils.errors import FigureError
+
+NETWORKS = [
+    {"name": "LeNet-5, 1998", "parameters": 61_706, "multiply_adds": 416_520, "slide_parameters": 600_000},
+    {"name": "VGG-16, 2014", "parameters": 138_357_544, "multiply_adds": 15_470_264_320},
+]
+CLASSES = [str(digit) for digit in range(10)]
+
+
+def random(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+PICTURES: dict[str, Callable[[], Any]] = {
+    "image_grid grey": lambda: figures.image_grid(random(20, 1, 28, 28), titles=range(20)),
+    "image_grid colour": lambda: figures.image_grid((random(30, 3, 32, 32) * 255).to(torch.uint8)),
+    "worst_mistakes": lambda: figures.worst_mistakes(
+        random(40, 3, 32, 32), random(40, 10), torch.zeros(40).long(), CLASSES
+    ),
+    "filters of one channel": lambda: figures.filters(random(50, 1, 3, 3) - 0.5),
+    "filters of many channels": lambda: figures.filters(random(100, 50, 3, 3) - 0.5),
+    "feature_maps": lambda: figures.feature_maps(random(50, 28, 28)),
+    "timing_bars": lambda: figures.timing_bars({"loops": 2.5, "im2col": 0.012, "nn.Conv2d": 3e-4}),
+    "receptive_field_growth": lambda: figures.receptive_field_growth(
+        {"conv1": 3, "conv2": 5, "pool": 6}, image=32
+    ),
+    "cost_chart": lambda: figures.cost_chart(NETWORKS),
+}
+TABLES: dict[str, Callable[[], Any]] = {
+    "number_grids": lambda: figures.number_grids(a=random(3, 3), b=torch.eye(2)),
+    "confusion_matrix": lambda: figures.confusion_matrix(torch.eye(10).long() * 5, CLASSES),
+    "table": lambda: figures.table([["conv", 500]], ["layer", "parameters"]),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_small_and_has_alt_text_and_a_text_twin(name: str) -> None:
+    drawn = PICTURES[name]()
+    bundle = drawn._repr_mimebundle_()
+    source = re.search(r'src="data:image/png;base64,([^"]+)"', bundle["text/html"])
+    alt = re.search(r'alt="([^"]+)"', bundle["text/html"])
+    assert source and alt and len(alt[1]) > 20
+    assert len(source[1]) <= 60_000
+    assert base64.b64decode(source[1]) == drawn.png
+    image = Image.open(io.BytesIO(drawn.png))
+    assert image.mode == "P" and "transparency" not in image.info
+    assert image.getpixel((0, image.height - 1)) == image.getpixel((image.width - 1, image.height - 1))
+    assert len(bundle["text/plain"]) > 20
+
+
+@pytest.mark.parametrize("name", [*PICTURES, *TABLES])
+def test_drawing_twice_gives_the_same(name: str) -> None:
+    draw = {**PICTURES, **TABLES}[name]
+    assert draw()._repr_mimebundle_() == draw()._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("name", [*PICTURES, *TABLES])
+def test_no_figure_needs_a_script_or_the_network(name: str) -> None:
+    html = {**PICTURES, **TABLES}[name]()._repr_mimebundle_()["text/html"]
+    assert not re.search(r"<script|https?:|@import|url\(|\son\w+=", html)
+
+
+def test_drawing_leaves_matplotlibs_state_alone() -> None:
+    code = """
+import sys, matplotlib
+matplotlib.rcParams["font.size"] = 31
+before = matplotlib.rcParams.copy()
+from course_utils import figures
+large = figures.timing_bars({"a": 1.0, "b": 2.0}).png
+assert matplotlib.rcParams.copy() == before, "rcParams changed"
+assert "matplotlib.pyplot" not in sys.modules, "pyplot was imported"
+matplotlib.rcParams["font.size"] = 10
+assert figures.timing_bars({"a": 1.0, "b": 2.0}).png == large, "the user's settings leak in"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_figures_is_cheap() -> None:
+    code = "import sys; from course_utils import figures; print(*{'matplotlib', 'torch'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not answer.stdout.split()
+
+
+def test_every_public_figure_resolves_to_what_it_is_called() -> None:
+    for name in figures.__all__:
+        assert getattr(figures, name) is not None
+    assert callable(figures.table) and callable(figures.verdict_card)
+    with pytest.raises(AttributeError, match="image_grid"):
+        _ = figures.image_gird
+
+
+def test_number_grids_stand_side_by_side_with_their_signs() -> None:
+    image = [[3, 2, 3], [0, 1, 3]]
+    drawn = figures.number_grids(
+        image=image, kernel=[[1, 0]], output=[[3, 2], [0, 1]], signs="*=", windows={"image": (0, slice(0, 2))}
+    )
+    assert drawn.text.splitlines() == [
+        "image 2×3       kernel 1×2       output 2×2",
+        "(3)(2) 3    *    1  0        =    3  2",
+        " 0  1  3                           0  1",
+    ]
+    assert drawn.html.count("<table") == 3 and drawn.html.count('class="cl-sign"') == 2
+    assert drawn.html.count("cl-window") == 2
+
+
+def test_number_grids_draw_each_channel() -> None:
+    drawn = figures.number_grids(x=torch.arange(8).view(2, 2, 2))
+    assert "x[0] of 2×2×2" in drawn.text and "x[1] of 2×2×2" in drawn.text
+
+
+def test_a_window_may_be_several_regions() -> None:
+    drawn = figures.number_grids(x=torch.arange(9).view(3, 3), windows={"x": [(0, 0), (2, slice(1, 3))]})
+    assert [word for word in drawn.text.split() if word.startswith("(")] == ["(0)", "(7)(8)"]
+
+
+def test_a_confusion_matrix_names_its_axes_and_shares() -> None:
+    drawn = figures.confusion_matrix([[8, 2], [0, 5]], ["cat", "dog"])
+    assert drawn.text.splitlines() == [
+        "Confusion matrix: rows are true classes, columns are predictions",
+        "true \\ predicted  cat  dog   right",
+        "────────────────  ───  ───  ──────",
+        "cat                 8    2   80.0%",
+        "dog                 0    5  100.0%",
+    ]
+    assert 'title="20.0%">2<' in drawn.html
+
+
+def test_a_class_without_images_has_no_share() -> None:
+    assert figures.confusion_matrix([[0, 0], [0, 5]], ["cat", "dog"]).text.splitlines()[3].endswith("–")
+
+
+def test_worst_mistakes_are_the_most_confident_ones_first() -> None:
+    scores = torch.tensor([[0.0, 3.0], [0.0, 9.0], [5.0, 0.0], [0.0, 1.0]])
+    drawn = figures.worst_mistakes(
+        random(4, 1, 8, 8), scores, torch.tensor([0, 0, 0, 1]), ["cat", "dog"], count=1
+    )
+    assert drawn.text.splitlines() == [
+        "The 1 most confident of 2 mistakes among 4 images:",
+        "  image 1: taken for dog with 100.0%, is cat",
+    ]
+
+
+def test_without_mistakes_a_sentence_says_so() -> None:
+    scores = torch.tensor([[3.0, 0.0]])
+    drawn = figures.worst_mistakes(random(1, 1, 8, 8), scores, torch.tensor([0]), ["cat", "dog"])
+    assert drawn.text == "No mistake among 1 images."
+
+
+def test_an_image_grid_is_recognised_by_its_pixels() -> None:
+    first, second = random(4, 1, 8, 8), random(4, 1, 8, 8)
+    second[0, 0, 0, 0] += 0.01
+    texts = [figures.image_grid(images).text for images in (first, first, second)]
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[0].startswith("4 images of 1×8×8 in 1 rows of 4; digest ")
+
+
+def test_images_show_black_and_white_where_they_are() -> None:
+    images = torch.zeros(2, 1, 4, 4, dtype=torch.uint8)
+    images[1] = 255
+    picture = Image.open(io.BytesIO(figures.image_grid(images).png)).convert("L")
+    row = [picture.getpixel((int(picture.width * x), picture.height // 2)) for x in (0.25, 0.75)]
+    assert row == [0, 255]
+
+
+def test_times_are_told_in_their_units_with_the_ratio() -> None:
+    text = figures.timing_bars({"loops": 2.5, "im2col": 0.0125, "conv": 5e-7}).text
+    assert text == (
+        "time per call: loops 2.5 s; im2col 12.5 ms, 200 times faster; conv 500 ns, 5,000,000 times faster"
+    )
+
+
+def test_the_cost_chart_says_its_numbers() -> None:
+    lines = figures.cost_chart(NETWORKS).text.splitlines()
+    assert lines[3].split() == ["LeNet-5,", "1998", "61,706", "600,000", "416,520"]
+    assert lines[4].split() == ["VGG-16,", "2014", "138,357,544", "–", "15,470,264,320"]
+
+
+def test_a_table_aligns_words_left_and_numbers_right() -> None:
+    drawn = figures.table(
+        [["conv", 450, torch.tensor(0.5)], ["a longer name", None, 12345]],
+        ["layer", "count", "share"],
+        "A caption",
+    )
+    assert drawn.text.splitlines() == [
+        "A caption",
+        "layer          count   share",
+        "─────────────  ─────  ──────",
+        "conv             450     0.5",
+        "a longer name      –  12,345",
+    ]
+    assert "<caption>A caption</caption>" in drawn.html and 'scope="row"' in drawn.html
+
+
+def test_names_are_escaped() -> None:
+    script = "<script>"
+    for drawn in (
+        figures.table([[script, 1]], [script, "b"], script),
+        figures.confusion_matrix([[1]], [script]),
+        figures.number_grids(**{script: [[1]]}),
+        figures.line(script),
+        figures.timing_bars({script: 1.0, "b": 2.0}),
+        figures.image_grid(np.zeros((1, 4, 4)), titles=[script], alt='"><script>'),
+    ):
+        assert "<script" not in drawn.html
+
+
+@pytest.mark.parametrize(
+    ("draw", "sentence"),
+    [
+        (lambda: figures.image_grid(random(8, 8)), "image_grid takes images"),
+        (lambda: figures.image_grid(random(2, 2, 8, 8)), "image_grid takes images"),
+        (lambda: figures.image_grid(random(101, 8, 8)), "1 to 100 images, not 101"),
+        (lambda: figures.image_grid(random(0, 8, 8)), "1 to 100 images, not 0"),
+        (lambda: figures.image_grid([random(8, 8), random(7, 8)]), "images of one shape"),
+        (lambda: figures.image_grid("abc"), "image_grid takes images"),
+        (lambda: figures.image_grid(random(2, 8, 8), titles=["a"]), "1 titles for 2 images"),
+        (lambda: figures.filters(random(3, 3)), "F×C×h×w"),
+        (lambda: figures.feature_maps(random(2, 3, 4, 5)), "C×H×W"),
+        (lambda: figures.timing_bars({}), "names and seconds"),
+        (lambda: figures.timing_bars({"a": 0.0}), "above 0"),
+        (lambda: figures.timing_bars({"a": "fast"}), "above 0"),
+        (lambda: figures.receptive_field_growth([3, 5]), "layers and pixels"),
+        (lambda: figures.cost_chart([]), "at least one row"),
+        (lambda: figures.cost_chart([{"name": "x"}]), "parameters and multiply_adds"),
+        (lambda: figures.confusion_matrix(torch.zeros(2, 3), ["a", "b"]), "2×2 counts for 2 classes"),
+        (lambda: figures.confusion_matrix([[-1]], ["a"]), "negative"),
+        (
+            lambda: figures.worst_mistakes(random(2, 1, 4, 4), random(3), torch.zeros(2), CLASSES),
+            "scores N×K",
+        ),
+        (
+            lambda: figures.worst_mistakes(random(2, 1, 4, 4), random(3, 10), torch.zeros(3), CLASSES),
+            "2 images",
+        ),
+        (lambda: figures.number_grids(), "0 matrices"),
+        (lambda: figures.number_grids(a=[[1]], signs="="), "1 matrices and 1 signs"),
+        (lambda: figures.number_grids(a=torch.zeros(1, 1, 1, 1)), "a has 4 axes"),
+        (lambda: figures.number_grids(a="x"), "a has no numbers"),
+        (lambda: figures.number_grids(a=[[1]], windows={"b": (0, 0)}), "names 'b'"),
+        (lambda: figures.table([[1, 2]], ["a"]), "2 cells where 1 columns"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_error_with_what_the_figure_takes(
+    draw: Callable[[], Any], sentence: str
+) -> None:
+    with pytest.raises(FigureError, match=re.escape(sentence)):
+        draw()
