@@ -115,7 +115,7 @@ def test_number_grids_stand_side_by_side_with_their_signs() -> None:
     assert drawn.text.splitlines() == [
         "image 2×3       kernel 1×2       output 2×2",
         "(3)(2) 3    *    1  0        =    3  2",
-        " 0  1  3                           0  1",
+        " 0  1  3                          0  1",
     ]
     assert drawn.html.count("<table") == 3 and drawn.html.count('class="cl-sign"') == 2
     assert drawn.html.count("cl-window") == 2
