@@ -80,7 +80,9 @@ class _Case:
         return self.observations[self.first]
 
     def verdict(self) -> Verdict:
-        known = next((m for m in self.exercise.misconceptions if self._agrees_with(m)), None)
+        # An answer that never returns anything agrees with nobody, though a wrong reference may fail as often.
+        returned = any(seen.status == "returned" for seen in self.observations)
+        known = next((m for m in self.exercise.misconceptions if returned and self._agrees_with(m)), None)
         cause = known.sentence if known else self._reason()
         if self.seen.status == "returned":
             return self._wrong(known, cause)

@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 from course_utils.exercises.compare import Difference, difference
 
-from course_utils.exercises.compare import Difference, difference
-
 ObservationStatus = Literal["returned", "error", "not started", "timeout"]
 VerdictStatus = Literal["correct", "wrong", "error", "not started"]
 Region = tuple[int | slice, ...]
@@ -89,9 +87,6 @@ class Exercise:
     observe : callable
         ``(candidate, probe) -> value``: runs the candidate and returns what is compared (tensors, arrays,
         numbers, strings, or tuples, lists and dicts of these).
-    compare : callable
-        ``(expected, actual) -> Difference or None``, on plain values; `compare.difference` unless the observed
-        value needs words of its own.
     window : callable or None
         ``(probe, index of an output cell) -> {input name: regions}``: the inputs behind that cell.
     explain : callable or None
@@ -112,7 +107,6 @@ class Exercise:
     hints: tuple[str, ...]
     also_right: tuple[Callable[..., Any], ...] = ()
     observe: Callable[[Any, Probe], Any] = call
-    compare: Callable[[Any, Any], Difference | None] = difference
     window: Callable[[Probe, tuple[int, ...]], Window] | None = None
     explain: Callable[[Probe, Any, Any], str | None] | None = None
     compare: Callable[[Any, Any], Difference | None] = difference
