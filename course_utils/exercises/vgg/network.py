@@ -1,0 +1,232 @@
+"""Exercise 4.2: the network VGG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from course_utils.exercises.model import Exercise, Misconception, Probe
+from course_utils.exercises.networks import network_difference, observe_network
+from course_utils.exercises.probes import Draw
+from course_utils.exercises.vgg.block import vgg_block
+
+SECTION = "Lab 04, The network"
+Arch = tuple[tuple[int, int], ...]
+ARCH: Arch = ((2, 64), (2, 128), (2, 256), (1, 512))
+
+
+class VGG(nn.Module):
+    """The lab's VGG: N×3×32×32 images to N×10 scores.
+
+    Parameters
+    ----------
+    arch : tuple of (convs, channels)
+        One pair for each block: how many convolutions, and how many channels they give.
+    hidden : int
+        Width of the two hidden linear layers.
+    """
+
+    def __init__(self, arch: Arch = ARCH, hidden: int = 4096) -> None:
+        super().__init__()
+        channels = (3, *(out for _, out in arch))
+        self.blocks = nn.Sequential(
+            *(vgg_block(c, out, convs) for c, (convs, out) in zip(channels, arch, strict=False))
+        )
+        side = 32 // 2 ** len(arch)
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels[-1] * side * side, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 10),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scores of a batch of images."""
+        return self.head(self.blocks(x))
+
+
+def _like(
+    *,
+    arch: Arch = ARCH,
+    hidden: tuple[int, ...] = (4096, 4096),
+    f: int = 3,
+    padding: int = 1,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+    in_head: Callable[[], nn.Module] | None = None,
+    pool: Callable[[int], nn.Module] = nn.MaxPool2d,
+    pools: int = 4,
+    normalise: Callable[[int], nn.Module] | None = None,
+    last: Callable[[], nn.Module] = nn.Identity,
+) -> Callable[[], nn.Module]:
+    """Return a network like VGG with some parts exchanged."""
+
+    def build() -> nn.Module:
+        layers: list[nn.Module] = []
+        channels, side = 3, 32
+        for index, (convs, out) in enumerate(arch):
+            for _ in range(convs):
+                layers.append(nn.Conv2d(channels, out, f, padding=padding))
+                layers += [normalise(out)] if normalise else []
+                layers.append(activation())
+                channels, side = out, side + 2 * padding - f + 1
+            if index < pools:
+                layers.append(pool(2))
+                side //= 2
+        layers.append(nn.Flatten())
+        features = (channels * side * side, *hidden)
+        for inputs, out in zip(features, hidden, strict=False):
+            layers += [nn.Linear(inputs, out), (in_head or activation)()]
+        return nn.Sequential(*layers, nn.Linear(features[-1], 10), last())
+
+    return build
+
+
+def _relu_with_dropout() -> nn.Module:
+    return nn.Sequential(nn.ReLU(), nn.Dropout(0.5))
+
+
+def probes(seed: int) -> Sequence[Probe]:
+    """Draw two small images."""
+    images = Draw(seed).integers(2, 3, 32, 32, low=-2, high=2)
+    return (Probe((images,), note="two images of 3×32×32", call="VGG()(images)", shown={}),)
+
+
+def observe_vgg(candidate: Callable[[], Any], probe: Probe) -> dict[str, Any]:
+    """Build the candidate and look at what it does to the probe's images."""
+    (images,) = probe.arguments
+    return observe_network(candidate, images)
+
+
+EXERCISE = Exercise(
+    id="vgg",
+    lab=4,
+    number="4.2",
+    title="VGG",
+    points=3,
+    signature="class VGG(nn.Module)",
+    reference=VGG,
+    probes=probes,
+    observe=observe_vgg,
+    compare=network_difference,
+    misconceptions=(
+        Misconception(
+            "second-conv-in-block-4",
+            _like(arch=(*ARCH[:3], (2, 512))),
+            "The last block has two convolutions; that is the slide's variant with 29.9 million parameters.",
+            SECTION,
+        ),
+        Misconception(
+            "216-channels",
+            _like(arch=(*ARCH[:2], (2, 216), ARCH[3])),
+            "The third block has 216 channels, a misprint on the slide.",
+            SECTION,
+        ),
+        Misconception(
+            "one-conv-a-block",
+            _like(arch=tuple((1, out) for _, out in ARCH)),
+            "Every block has a single convolution.",
+            SECTION,
+        ),
+        Misconception(
+            "no-padding",
+            _like(padding=0),
+            "The convolutions have no padding, so each of them makes the map smaller by 2.",
+            SECTION,
+        ),
+        Misconception(
+            "kernel-5",
+            _like(f=5, padding=2),
+            "The kernels are 5×5; VGG's idea is to stack small ones, 3×3.",
+            SECTION,
+        ),
+        Misconception(
+            "last-pool-forgotten",
+            _like(pools=3),
+            "The last block is not pooled, so that 512 maps of 4×4 reach the head.",
+            SECTION,
+        ),
+        Misconception(
+            "one-hidden-layer",
+            _like(hidden=(4096,)),
+            "The head has one hidden layer; the lab's has two.",
+            SECTION,
+        ),
+        Misconception(
+            "no-hidden-layer",
+            _like(hidden=()),
+            "The head has no hidden layer: the scores come straight from the flattened maps.",
+            SECTION,
+        ),
+        Misconception(
+            "narrow-head",
+            _like(hidden=(512, 512)),
+            "The hidden layers of the head have 512 units, not 4096.",
+            SECTION,
+        ),
+        Misconception(
+            "batch-normalisation",
+            _like(normalise=nn.BatchNorm2d),
+            "Batch normalisation follows the convolutions; it is younger than this network, and the "
+            "lab's has none.",
+            SECTION,
+        ),
+        Misconception(
+            "dropout",
+            _like(in_head=_relu_with_dropout),
+            "Dropout stands in the head, as in the published VGG; the lab's network has none.",
+            SECTION,
+        ),
+        Misconception(
+            "no-relu-in-head",
+            _like(in_head=nn.Identity),
+            "No ReLU stands between the linear layers, which so collapse into one.",
+            SECTION,
+        ),
+        Misconception(
+            "no-relu",
+            _like(activation=nn.Identity),
+            "There is no ReLU anywhere: the whole network is one linear map and the maximum of such maps.",
+            SECTION,
+        ),
+        Misconception(
+            "no-relu-after-convolutions",
+            _like(activation=nn.Identity, in_head=nn.ReLU),
+            "No ReLU follows the convolutions, so that stacked ones collapse into one.",
+            SECTION,
+        ),
+        Misconception(
+            "relu-on-scores",
+            _like(last=nn.ReLU),
+            "A ReLU acts on the scores, so that no score can be negative.",
+            SECTION,
+        ),
+        Misconception(
+            "softmax-inside",
+            _like(last=lambda: nn.Softmax(dim=1)),
+            "The network ends in a softmax, and the cross-entropy loss applies one itself.",
+            "Lab 03, Loss and error",
+        ),
+        Misconception(
+            "log-softmax-inside",
+            _like(last=lambda: nn.LogSoftmax(dim=1)),
+            "The network ends in a log-softmax, which the cross-entropy loss already contains.",
+            "Lab 03, Loss and error",
+        ),
+        Misconception(
+            "average-pooling",
+            _like(pool=nn.AvgPool2d),
+            "The maps are averaged; the lab's network keeps the maximum.",
+            SECTION,
+        ),
+    ),
+    hints=(
+        "Four blocks as in Exercise 4.1, with 2, 2, 2 and 1 convolutions and 64, 128, 256 and 512 channels.",
+        "Each block halves the map: 32 → 16 → 8 → 4 → 2, so that 512·2·2 numbers reach the head.",
+        "The head: linear 2048 → 4096, ReLU, linear 4096 → 4096, ReLU, linear 4096 → 10, and nothing "
+        "after it.",
+    ),
+)

@@ -1,0 +1,130 @@
+"""Exercise 4.3: how many parameters the blocks and the head of VGG have."""
+
+from __future__ import annotations
+
+import itertools
+
+from course_utils.exercises.counts import explain_counts, miscounted, observe_counts, total_alone
+from course_utils.exercises.model import Exercise, Probe
+
+SECTION = "Lab 04, Parameters"
+ARCH = ((2, 64), (2, 128), (2, 256), (1, 512))
+
+
+def vgg_parameters() -> list[int]:
+    """Return how many parameters each of VGG's four blocks has, and its head."""
+    return _counted()
+
+
+def _counted(
+    arch: tuple[tuple[int, int], ...] = ARCH,
+    hidden: tuple[int, ...] = (4096, 4096),
+    f: int = 3,
+    biases: bool = True,
+    side: int = 2,
+) -> list[int]:
+    """Count the parameters of each block and of the head."""
+    counts, channels = [], 3
+    for convs, out in arch:
+        counts.append(0)
+        for _ in range(convs):
+            counts[-1] += channels * out * f * f + out * biases
+            channels = out
+    features = (channels * side * side, *hidden, 10)
+    head = sum(i * o + o * biases for i, o in itertools.pairwise(features))
+    return [*counts, head]
+
+
+def _first_convolutions() -> list[int]:
+    return _counted(arch=tuple((1, out) for _, out in ARCH))
+
+
+def _second_like_first() -> list[int]:
+    doubled = [convs * count for (convs, _), count in zip(ARCH, _first_convolutions(), strict=False)]
+    return [*doubled, _counted()[-1]]
+
+
+def _input_channels_ignored() -> list[int]:
+    return [*(convs * (9 * out + out) for convs, out in ARCH), _counted()[-1]]
+
+
+EXERCISE = Exercise(
+    id="vgg_parameters",
+    lab=4,
+    number="4.3",
+    title="vgg_parameters",
+    points=1,
+    signature="vgg_parameters()",
+    reference=vgg_parameters,
+    also_right=(total_alone(vgg_parameters),),
+    probes=lambda seed: (Probe((), note="the four blocks, then the head"),),
+    observe=observe_counts,
+    explain=explain_counts("block 1", "block 2", "block 3", "block 4", "the head"),
+    misconceptions=(
+        *miscounted(
+            SECTION,
+            "second-conv-in-block-4",
+            _counted(arch=(*ARCH[:3], (2, 512))),
+            "The last block is counted with two convolutions; that is the slide's variant.",
+        ),
+        *miscounted(
+            SECTION,
+            "216-channels",
+            _counted(arch=(*ARCH[:2], (2, 216), ARCH[3])),
+            "The third block is counted with 216 channels, a misprint on the slide.",
+        ),
+        *miscounted(
+            SECTION, "no-biases", _counted(biases=False), "The biases are not counted, one for each output."
+        ),
+        *miscounted(
+            SECTION,
+            "first-convolutions-only",
+            _first_convolutions(),
+            "Only the first convolution of each block is counted.",
+        ),
+        *miscounted(
+            SECTION,
+            "second-like-first",
+            _second_like_first(),
+            "The second convolution of a block is counted like the first; it already gets the block's "
+            "own channels.",
+        ),
+        *miscounted(
+            SECTION,
+            "input-channels-ignored",
+            _input_channels_ignored(),
+            "A filter is counted as 3×3 weights; it reaches through all channels of its input.",
+        ),
+        *miscounted(SECTION, "kernel-counted-once", _counted(f=1), "A kernel is counted as 1×1, not 3×3."),
+        *miscounted(SECTION, "kernel-5", _counted(f=5), "The kernels are counted as 5×5."),
+        *miscounted(
+            SECTION,
+            "one-hidden-layer",
+            _counted(hidden=(4096,)),
+            "The head is counted with one hidden layer; it has two.",
+        ),
+        *miscounted(
+            SECTION,
+            "unpooled-map",
+            _counted(side=4),
+            "The head is counted on 4×4 maps, before the last pooling.",
+        ),
+        *miscounted(
+            SECTION,
+            "one-pixel-a-channel",
+            _counted(side=1),
+            "The head is counted as if each of the 512 maps were one number; each has 2×2.",
+        ),
+        *miscounted(
+            SECTION,
+            "imagenet-head",
+            _counted(side=7),
+            "The head is counted on 7×7 maps, as for the images of ImageNet; 32×32 images leave 2×2.",
+        ),
+    ),
+    hints=(
+        "A 3×3 convolution has in·out·3·3 weights and out biases; ReLU and pooling have no parameters.",
+        "Block 1: (3·64·9 + 64) + (64·64·9 + 64). In the second convolution of a block, in equals out.",
+        "The head: 2048 → 4096 → 4096 → 10, since 512 maps of 2×2 are left.",
+    ),
+)

@@ -1,0 +1,199 @@
+"""Exercise 4.5: multilayer perceptrons, the baselines."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from course_utils.exercises.model import Exercise, Misconception, Probe
+from course_utils.exercises.networks import network_difference, observe_network
+from course_utils.exercises.probes import Draw
+
+SECTION = "Lab 04, Baselines"
+Sizes = Sequence[int]
+
+
+def make_mlp(sizes: Sizes) -> nn.Sequential:
+    """Return a network of linear layers with ReLUs between them; images are flattened first.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Inputs, hidden units …, classes: (3072, 512, 10) has two linear layers.
+    """
+    layers: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _like(
+    *,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+    first: Callable[[], nn.Module] = nn.Flatten,
+    last: Callable[[], nn.Module] = nn.Identity,
+    bias: bool = True,
+    after_input: Callable[[], nn.Module] = nn.Identity,
+    change: Callable[[Sizes], Sizes] = lambda sizes: sizes,
+) -> Callable[[Sizes], nn.Module]:
+    """Return a builder of perceptrons with some parts exchanged."""
+
+    def build(asked: Sizes) -> nn.Module:
+        sizes = list(change(asked))
+        layers: list[nn.Module] = [first(), after_input()]
+        for inputs, outputs in itertools.pairwise(sizes):
+            layers += [nn.Linear(inputs, outputs, bias=bias), activation()]
+        return nn.Sequential(*layers[:-1], last())
+
+    return build
+
+
+def _hidden_widths_ignored(sizes: Sizes) -> Sizes:
+    return [sizes[0], *[sizes[1]] * (len(sizes) - 2), sizes[-1]]
+
+
+def _first_hidden_only(sizes: Sizes) -> Sizes:
+    return [sizes[0], sizes[1], sizes[-1]] if len(sizes) > 2 else sizes
+
+
+def _relu_once(sizes: Sizes) -> nn.Module:
+    layers: list[nn.Module] = [nn.Flatten()]
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
+        layers += [nn.Linear(inputs, outputs)]
+        layers += [nn.ReLU()] if index == 0 and len(sizes) > 2 else []
+    return nn.Sequential(*layers)
+
+
+def probes(seed: int) -> Sequence[Probe]:
+    """Draw sizes and images; a single layer first, then one and two hidden layers of different widths."""
+    draw = Draw(seed)
+
+    def probe(channels: int, height: int, width: int, *widths: int, count: int, note: str) -> Probe:
+        sizes = (channels * height * width, *widths)
+        return Probe(
+            (sizes, draw.integers(count, channels, height, width)),
+            note=f"{note}; {count} images of {channels}×{height}×{width}",
+            call=f"make_mlp({sizes})(images)",
+            shown={},
+        )
+
+    few, some, many = draw.between(2, 4), draw.between(5, 7), draw.between(8, 10)
+    return (
+        probe(1, 2, 3, few, count=2, note="one linear layer"),
+        probe(2, 2, 2, many, few, count=3, note="one hidden layer"),
+        probe(3, 4, 3, some, many, few, count=3, note="two hidden layers"),
+        probe(1, 4, 4, many, some, few, 3, count=2, note="three hidden layers"),
+    )
+
+
+def observe_mlp(candidate: Callable[[Sizes], Any], probe: Probe) -> dict[str, Any]:
+    """Build the candidate's network and look at what it does to the probe's images."""
+    sizes, images = probe.arguments
+    return observe_network(lambda: candidate(sizes), images)
+
+
+EXERCISE = Exercise(
+    id="make_mlp",
+    lab=4,
+    number="4.5",
+    title="make_mlp",
+    points=1,
+    signature="make_mlp(sizes)",
+    reference=make_mlp,
+    probes=probes,
+    observe=observe_mlp,
+    compare=network_difference,
+    misconceptions=(
+        Misconception(
+            "no-relu",
+            _like(activation=nn.Identity),
+            "There is no ReLU between the layers, which so collapse into one linear layer.",
+            SECTION,
+        ),
+        Misconception(
+            "relu-on-scores",
+            _like(last=nn.ReLU),
+            "A ReLU acts on the scores, so that no score can be negative.",
+            SECTION,
+        ),
+        Misconception(
+            "relu-once",
+            _relu_once,
+            "Only the first hidden layer has a ReLU; the layers after it collapse into one.",
+            SECTION,
+        ),
+        Misconception(
+            "relu-on-input",
+            _like(after_input=nn.ReLU),
+            "A ReLU acts on the input already, and the dark half of the pixels is lost.",
+            SECTION,
+        ),
+        Misconception(
+            "not-flattened",
+            _like(first=nn.Identity),
+            "The images reach the first linear layer with their axes, which acts on their rows only.",
+            SECTION,
+        ),
+        Misconception(
+            "batch-flattened",
+            _like(first=lambda: nn.Flatten(0)),
+            "The batch is flattened along with the images.",
+            SECTION,
+        ),
+        Misconception("no-biases", _like(bias=False), "The linear layers have no biases.", SECTION),
+        Misconception(
+            "softmax-inside",
+            _like(last=lambda: nn.Softmax(dim=1)),
+            "The network ends in a softmax, and the cross-entropy loss applies one itself.",
+            "Lab 03, Loss and error",
+        ),
+        Misconception(
+            "log-softmax-inside",
+            _like(last=lambda: nn.LogSoftmax(dim=1)),
+            "The network ends in a log-softmax, which the cross-entropy loss already contains.",
+            "Lab 03, Loss and error",
+        ),
+        Misconception(
+            "sigmoid", _like(activation=nn.Sigmoid), "The activations are sigmoids, not ReLUs.", SECTION
+        ),
+        Misconception("tanh", _like(activation=nn.Tanh), "The activations are tanh, not ReLUs.", SECTION),
+        Misconception(
+            "last-layer-missing",
+            _like(change=lambda sizes: sizes[:-1] if len(sizes) > 2 else sizes),
+            "The last linear layer is missing: the loop ends one pair of sizes too early.",
+            SECTION,
+        ),
+        Misconception(
+            "one-hidden-width",
+            _like(change=_hidden_widths_ignored),
+            "All hidden layers get the width of the first.",
+            SECTION,
+        ),
+        Misconception(
+            "one-hidden-layer",
+            _like(change=_first_hidden_only),
+            "There is never more than one hidden layer, however many sizes are given.",
+            SECTION,
+        ),
+        Misconception(
+            "always-a-hidden-layer",
+            _like(change=lambda sizes: sizes if len(sizes) > 2 else [sizes[0], sizes[0], sizes[1]]),
+            "Two sizes, which mean a single linear layer, still get a hidden one.",
+            SECTION,
+        ),
+        Misconception(
+            "dropout",
+            _like(activation=lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5))),
+            "Dropout follows the activations; the lecture's baselines have none.",
+            SECTION,
+        ),
+    ),
+    hints=(
+        "n sizes make n − 1 linear layers, one for each neighbouring pair.",
+        "zip(sizes[:-1], sizes[1:]) gives the pairs; nn.Flatten() first takes images to rows.",
+        "A ReLU stands between two linear layers, so none follows the last.",
+    ),
+)

@@ -1,0 +1,191 @@
+"""Exercise 4.7: the block of a residual network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from course_utils.exercises.model import Exercise, Misconception, Probe
+from course_utils.exercises.networks import network_difference, observe_network
+from course_utils.exercises.probes import Draw
+
+SECTION = "Lab 04, Case studies"
+Step = Callable[[Tensor, Tensor], Tensor]
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions whose result is added to the input: relu(x + conv2(relu(conv1(x))))."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a map of the same shape."""
+        return F.relu(x + self.conv2(F.relu(self.conv1(x))))
+
+
+class _Like(nn.Module):
+    """A block with parts exchanged: `first` follows conv1, `join` gets the input and what conv2 gives."""
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        f: int = 3,
+        padding: int = 1,
+        bias: bool = True,
+        normalised: bool = False,
+        first: Callable[[Tensor], Tensor] = F.relu,
+        join: Step = lambda x, y: F.relu(x + y),
+        convs: int = 2,
+    ) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, channels, f, padding=padding, bias=bias),
+                *([nn.BatchNorm2d(channels)] if normalised else []),
+            )
+            for _ in range(convs)
+        )
+        self.first, self.join = first, join
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for index, conv in enumerate(self.convs):
+            y = conv(self.first(y) if index else y)
+        return self.join(x, y)
+
+
+def _like(**changes: Any) -> Callable[[int], nn.Module]:
+    return lambda channels: _Like(channels, **changes)
+
+
+def _one_convolution_used_twice(channels: int) -> nn.Module:
+    block = _Like(channels)
+    block.convs[1] = block.convs[0]
+    return block
+
+
+def _shape_changing(x: Tensor, y: Tensor) -> Tensor:
+    edge = (x.shape[-1] - y.shape[-1]) // 2
+    return F.relu(x[..., edge : x.shape[-2] - edge, edge : x.shape[-1] - edge] + y)
+
+
+def probes(seed: int) -> Sequence[Probe]:
+    """Draw maps; one channel first, then several on a map that is not square."""
+    draw = Draw(seed)
+
+    def probe(channels: int, count: int, height: int, width: int, note: str) -> Probe:
+        return Probe(
+            (channels, draw.integers(count, channels, height, width)),
+            note=f"{note}; {count} maps of {channels}×{height}×{width}",
+            call=f"ResidualBlock({channels})(x)",
+            shown={},
+        )
+
+    return (
+        probe(2, 2, 5, 6, "two channels"),
+        probe(draw.between(3, 5), 3, 7, 5, "more channels, not square"),
+    )
+
+
+def observe_residual(candidate: Callable[[int], Any], probe: Probe) -> dict[str, Any]:
+    """Build the candidate's block and look at what it does to the probe's maps."""
+    channels, maps = probe.arguments
+    return observe_network(lambda: candidate(channels), maps)
+
+
+def _wrong(name: str, wrong: Callable[[int], nn.Module], sentence: str) -> Misconception:
+    return Misconception(name, wrong, sentence, SECTION)
+
+
+EXERCISE = Exercise(
+    id="residual_block",
+    lab=4,
+    number="4.7",
+    title="ResidualBlock",
+    points=2,
+    signature="class ResidualBlock(nn.Module)",
+    reference=ResidualBlock,
+    also_right=(
+        _like(bias=False),
+        _like(normalised=True),
+        _like(normalised=True, bias=False),
+    ),
+    probes=probes,
+    observe=observe_residual,
+    compare=network_difference,
+    misconceptions=(
+        _wrong(
+            "relu-before-addition",
+            _like(join=lambda x, y: x + F.relu(y)),
+            "The last ReLU comes before the addition: the block can then only ever add, never take away.",
+        ),
+        _wrong(
+            "relu-before-and-after-addition",
+            _like(join=lambda x, y: F.relu(x + F.relu(y))),
+            "A ReLU follows the second convolution before the addition as well: the block can then only "
+            "ever add.",
+        ),
+        _wrong(
+            "no-final-relu",
+            _like(join=lambda x, y: x + y),
+            "No ReLU follows the addition.",
+        ),
+        _wrong(
+            "no-first-relu",
+            _like(first=lambda y: y),
+            "No ReLU stands between the convolutions, which so collapse into one.",
+        ),
+        _wrong(
+            "no-skip", _like(join=lambda x, y: F.relu(y)), "The input is never added: there is no residual."
+        ),
+        _wrong(
+            "skip-doubled",
+            _like(join=lambda x, y: F.relu(2 * x + y)),
+            "The input is added twice.",
+        ),
+        _wrong(
+            "branch-added-to-itself",
+            _like(join=lambda x, y: F.relu(y + y)),
+            "What the convolutions give is added to itself: the name x no longer stands for the input.",
+        ),
+        _wrong("multiplied", _like(join=lambda x, y: F.relu(x * y)), "The input is multiplied, not added."),
+        _wrong("subtracted", _like(join=lambda x, y: F.relu(x - y)), "The branch is taken from the input."),
+        _wrong(
+            "skip-through-relu",
+            _like(join=lambda x, y: F.relu(F.relu(x) + y)),
+            "The input passes a ReLU before it is added; the skip connection leaves it as it is.",
+        ),
+        _wrong("one-convolution", _like(convs=1), "There is a single convolution; the block has two."),
+        _wrong("three-convolutions", _like(convs=3), "There are three convolutions; the block has two."),
+        _wrong(
+            "one-convolution-used-twice",
+            _one_convolution_used_twice,
+            "One convolution is used twice: both share their weights.",
+        ),
+        _wrong(
+            "no-padding",
+            _like(padding=0),
+            "The convolutions have no padding: what they give is smaller than the input and cannot be "
+            "added to it.",
+        ),
+        _wrong(
+            "cropped-input",
+            _like(padding=0, join=_shape_changing),
+            "The convolutions have no padding, and the input is cropped to fit.",
+        ),
+        _wrong("kernel-1", _like(f=1, padding=0), "The kernels are 1×1: they see no neighbours."),
+        _wrong("kernel-5", _like(f=5, padding=2), "The kernels are 5×5."),
+    ),
+    hints=(
+        "The branch is convolution, ReLU, convolution; both convolutions keep channels and size.",
+        "Keep the input under its own name: it is needed once more, for the addition.",
+        "The last ReLU acts on the sum.",
+    ),
+)
