@@ -169,6 +169,7 @@ def test_an_image_grid_is_recognised_by_its_pixels() -> None:
     second[0, 0, 0, 0] += 0.01
     texts = [figures.image_grid(images).text for images in (first, first, second)]
     assert texts[0] == texts[1] != texts[2]
+    assert figures.image_grid(first + 1e-7).text == texts[0], "rounding must not change what is compared"
     assert texts[0].startswith("4 images of 1×8×8 in 1 rows of 4; digest ")
 
 
@@ -178,6 +179,23 @@ def test_images_show_black_and_white_where_they_are() -> None:
     picture = Image.open(io.BytesIO(figures.image_grid(images).png)).convert("L")
     row = [picture.getpixel((int(picture.width * x), picture.height // 2)) for x in (0.25, 0.75)]
     assert row == [0, 255]
+
+
+def centre_colours(drawn: Any) -> set[tuple[int, ...]]:
+    """The colours along the middle line of a picture, left of its scale."""
+    picture = Image.open(io.BytesIO(drawn.png)).convert("RGB")
+    line = (picture.getpixel((x, picture.height // 3)) for x in range(int(picture.width * 0.7)))
+    return {colour for colour in line if isinstance(colour, tuple)}
+
+
+def test_maps_without_negatives_are_grey_and_others_are_told_apart_by_lightness() -> None:
+    positive = torch.tensor([0.0, 1.0]).view(2, 1, 1).expand(2, 6, 6)
+    assert {(0, 0, 0), (255, 255, 255)} <= centre_colours(figures.feature_maps(positive))
+    assert all(len(set(colour)) == 1 for colour in centre_colours(figures.feature_maps(positive)))
+    signed = torch.tensor([-1.0, 0.0, 1.0]).view(3, 1, 1).expand(3, 6, 6)
+    for drawn in (figures.feature_maps(signed), figures.filters(signed.unsqueeze(1))):
+        colours = sorted(sum(colour) for colour in centre_colours(drawn) if colour != (255, 255, 255))
+        assert len(colours) >= 3 and 300 < colours[1] < 420, "0 is the middle grey"
 
 
 def test_times_are_told_in_their_units_with_the_ratio() -> None:

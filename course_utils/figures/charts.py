@@ -116,7 +116,8 @@ def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
             )
     _need({row["name"]: row["parameters"] for row in rows}, "cost_chart takes at least one row.")
     names = [row["name"] for row in rows]
-    cells = [[r["name"], r["parameters"], r.get("slide_parameters"), r["multiply_adds"]] for r in rows]
+    keys = ("parameters", "slide_parameters", "multiply_adds")
+    cells = [[row["name"], *(int(row[key]) if row.get(key) else None for key in keys)] for row in rows]
     text = table(cells, ["network", "parameters", "slide", "multiply-adds"], "Networks and their cost").text
 
     def paint(figure: Figure) -> None:

@@ -52,8 +52,10 @@ def image_grid(
     size = min(1.1, 7.5 / columns)
     lines = max((str(title).count("\n") + 1 for title in titles or ()), default=0)
     shape = shape_text(_channels_first(pixels))
-    title_text = f", titles {', '.join(str(title).split(chr(10))[0] for title in titles)}" if titles else ""
-    text = f"{count} images of {shape} in {rows} rows of {columns}{title_text}; digest {digest(pixels)}"
+    named = ", titles " + ", ".join(str(title).split("\n")[0] for title in titles) if titles else ""
+    # Of 8-bit numbers, so that the last digit of a division is not compared between machines.
+    identity = digest((pixels * 255).round().astype(np.uint8))
+    text = f"{count} images of {shape} in {rows} rows of {columns}{named}; digest {identity}"
 
     # One sheet in units of a column's width: an axis for each image would take seconds to lay out.
     gap, band = 0.06, 0.16 * lines / size

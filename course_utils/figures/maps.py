@@ -55,7 +55,7 @@ def filters(weight: Any) -> Picture:
 
 
 def feature_maps(maps: Any) -> Picture:
-    """Show the feature maps of one image on one scale.
+    """Show the feature maps of one image on one scale: from black up, or around 0 where some are negative.
 
     Parameters
     ----------
@@ -74,8 +74,10 @@ def feature_maps(maps: Any) -> Picture:
         raise FigureError("feature_maps takes the maps of one image, C×H×W.", why=f"It got {_shape(array)}.")
     shown = min(len(array), MOST)
     text = f"Feature maps: {_of(shown, len(array))} of {shape_text(array.shape[1:])}, in reading order"
-    limits = (float(array.min()), float(array.max()))
-    return _sheet(array[:shown], 10, text, "channels, in reading order", "activation", "gray", limits)
+    low, high = float(array.min()), float(array.max())
+    limit = max(-low, high) or 1.0
+    scale = ("cividis", (-limit, limit)) if low < 0 else ("gray", (low, high))
+    return _sheet(array[:shown], 10, text, "channels, in reading order", "activation", *scale)
 
 
 def _shape(array: np.ndarray | None) -> str:
