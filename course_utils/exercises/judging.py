@@ -80,7 +80,7 @@ class _Case:
         return self.observations[self.first]
 
     def verdict(self) -> Verdict:
-        # An answer that never returns anything agrees with nobody, though a wrong reference may fail as often.
+        # An answer that never returns agrees with nobody, though a wrong reference may fail as often.
         returned = any(seen.status == "returned" for seen in self.observations)
         known = next((m for m in self.exercise.misconceptions if returned and self._agrees_with(m)), None)
         cause = known.sentence if known else self._reason()
