@@ -1,0 +1,61 @@
+"""What the proof tests share: observed values of the references, and quick judgements."""
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+
+from course_utils import exercises
+from course_utils.exercises import observe
+
+LABS = ("conv_layer", "pooling_layer", "lenet5", "vgg")
+SEEDS = range(20)
+
+
+def right_ways():
+    """Return the right ways of all labs, by exercise id."""
+    found = {}
+    for lab in LABS:
+        if find_spec(f"right_ways.{lab}"):
+            found |= import_module(f"right_ways.{lab}").RIGHT_WAYS
+    return found
+
+
+@cache
+def probes(exercise_id, seed):
+    return tuple(exercises.get(exercise_id).probes(seed))
+
+
+@cache
+def expected(exercise_id, seed):
+    exercise = exercises.get(exercise_id)
+    seen = [observe(exercise, exercise.reference, probe) for probe in probes(exercise_id, seed)]
+    assert all(s.status == "returned" for s in seen), [s.traceback for s in seen]
+    return tuple(s.value for s in seen)
+
+
+@cache
+def wrong_observations(exercise_id, seed):
+    """Return, for each misconception, what its wrong reference does on every probe."""
+    exercise = exercises.get(exercise_id)
+    return {
+        m.id: tuple(observe(exercise, m.wrong, probe) for probe in probes(exercise_id, seed))
+        for m in exercise.misconceptions
+    }
+
+
+def is_accepted(exercise_id, candidate, seed):
+    """Whether `candidate` is right on every probe; ends at the first that it gets wrong."""
+    exercise = exercises.get(exercise_id)
+    for probe, value in zip(probes(exercise_id, seed), expected(exercise_id, seed), strict=True):
+        seen = observe(exercise, candidate, probe, seconds=5)
+        if seen.status != "returned" or seen.changed_inputs or exercise.compare(value, seen.value):
+            return False
+    return True
+
+
+def agree(exercise, one, other):
+    """Whether two lists of observations cannot be told apart."""
+    return all(
+        a.status == b.status and (a.status != "returned" or not exercise.compare(a.value, b.value))
+        for a, b in zip(one, other, strict=True)
+    )

@@ -1,0 +1,177 @@
+"""The checks themselves are proved: what is right is accepted, what is wrong is rejected and named."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from proof import SEEDS, agree, expected, is_accepted, probes, right_ways, wrong_observations
+
+from course_utils import exercises
+from course_utils.exercises import Observation, judge
+
+IDS = exercises.names()
+WAYS = right_ways()
+
+every_exercise = pytest.mark.parametrize("exercise_id", IDS)
+
+
+def test_there_are_thirty_exercises_with_at_least_110_misconceptions():
+    found = [exercises.get(name) for name in IDS]
+    assert len(found) == 30
+    assert sum(len(exercise.misconceptions) for exercise in found) >= 110
+    assert [exercise.number for exercise in found] == [
+        f"{lab}.{k}" for lab, count in ((1, 10), (2, 6), (3, 7), (4, 7)) for k in range(1, count + 1)
+    ]
+
+
+@every_exercise
+def test_an_exercise_is_complete(exercise_id):
+    exercise = exercises.get(exercise_id)
+    assert exercise.id == exercise_id and exercise.points >= 1
+    assert len(exercise.misconceptions) >= 3
+    assert len({m.id for m in exercise.misconceptions}) == len(exercise.misconceptions)
+    assert all(m.sentence.endswith(".") and m.section.startswith("Lab 0") for m in exercise.misconceptions)
+    assert 2 <= len(exercise.hints) <= 4
+    assert all(probe.note for probe in exercise.probes(0)[1:])
+
+
+@every_exercise
+def test_the_reference_is_accepted(exercise_id):
+    exercise = exercises.get(exercise_id)
+    verdict = exercises.evaluate(exercise_id, exercise.reference)
+    assert verdict.status == "correct" and verdict.earned == exercise.points, verdict.message
+    for seed in SEEDS:
+        assert is_accepted(exercise_id, exercise.reference, seed)
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "way"),
+    [(exercise_id, way) for exercise_id in IDS for way in WAYS.get(exercise_id, [])],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_right_way_is_accepted_for_every_seed(exercise_id, way):
+    verdict = exercises.evaluate(exercise_id, way)
+    assert verdict.status == "correct", verdict.message
+    for seed in SEEDS:
+        assert is_accepted(exercise_id, way, seed), seed
+
+
+@every_exercise
+def test_there_are_two_right_ways_beside_the_reference(exercise_id):
+    assert len(WAYS.get(exercise_id, [])) >= 2
+
+
+@every_exercise
+def test_every_misconception_is_rejected_and_named_for_every_seed(exercise_id):
+    exercise = exercises.get(exercise_id)
+    for seed in SEEDS:
+        right = [Observation("returned", value=value) for value in expected(exercise_id, seed)]
+        seen = wrong_observations(exercise_id, seed)
+        for misconception in exercise.misconceptions:
+            mine = seen[misconception.id]
+            assert not agree(exercise, right, mine), f"seed {seed}: {misconception.id} passes as right"
+            # The first that agrees is the one that the engine names; two may share a sentence on purpose.
+            named = next(m for m in exercise.misconceptions if agree(exercise, seen[m.id], mine))
+            assert named.sentence == misconception.sentence, f"seed {seed}: {misconception.id} is {named.id}"
+
+
+@every_exercise
+def test_the_engine_names_every_misconception(exercise_id):
+    exercise = exercises.get(exercise_id)
+    sentence = {m.id: m.sentence for m in exercise.misconceptions}
+    for misconception in exercise.misconceptions:
+        observations = wrong_observations(exercise_id, 0)[misconception.id]
+        verdict = judge(exercise, probes(exercise_id, 0), observations)
+        assert verdict.status in ("wrong", "error")
+        assert verdict.earned == 0
+        assert sentence.get(verdict.misconception) == misconception.sentence, verdict.message
+        assert misconception.sentence in verdict.message
+        assert verdict.counterexample is not None
+        assert verdict.section == next(
+            m.section for m in exercise.misconceptions if m.id == verdict.misconception
+        )
+
+
+def filled(value, number):
+    """A value of the same form that holds one number everywhere."""
+    if isinstance(value, dict):
+        return {key: filled(item, number) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(filled(item, number) for item in value)
+    if isinstance(value, np.ndarray):
+        return np.full_like(value, number)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return type(value)(number)
+    return value
+
+
+@every_exercise
+@pytest.mark.parametrize("number", [0, 1])
+def test_results_of_zeros_or_ones_are_rejected(exercise_id, number):
+    for seed in SEEDS[:5]:
+        constant = [Observation("returned", value=filled(v, number)) for v in expected(exercise_id, seed)]
+        assert judge(exercises.get(exercise_id), probes(exercise_id, seed), constant).status == "wrong"
+
+
+def nothing(*arguments, **keywords):
+    return None
+
+
+def identity(*arguments, **keywords):
+    return arguments[0] if arguments else None
+
+
+def always_zero(*arguments, **keywords):
+    return 0
+
+
+def always_one(*arguments, **keywords):
+    return 1.0
+
+
+def always_true(*arguments, **keywords):
+    return True
+
+
+class EqualToAll:
+    def __init__(self, *arguments, **keywords):
+        pass
+
+    def __call__(self, *arguments, **keywords):
+        return EqualToAll()
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+@every_exercise
+@pytest.mark.parametrize(
+    "candidate",
+    [nothing, identity, always_zero, always_one, always_true, EqualToAll],
+    ids=lambda c: c.__name__,
+)
+def test_empty_answers_are_rejected(exercise_id, candidate):
+    for seed in SEEDS[:3]:
+        verdict = exercises.evaluate(exercise_id, candidate, seed=seed)
+        assert verdict.status in ("wrong", "error"), verdict.message
+        assert verdict.earned == 0
+
+
+@every_exercise
+def test_no_result_of_one_probe_answers_another(exercise_id):
+    """An answer that looks up the first case's result cannot be right: at least two results differ."""
+    values = expected(exercise_id, 0)
+    if len(values) < 2:
+        pytest.skip("one case, and no argument that could vary")
+    exercise = exercises.get(exercise_id)
+    assert any(exercise.compare(values[0], value) for value in values[1:])
+
+
+@every_exercise
+def test_the_seed_changes_what_is_asked(exercise_id):
+    if not any(probe.arguments or probe.keywords for probe in probes(exercise_id, 0)):
+        pytest.skip("it takes no arguments")
+    texts = {str([dataclasses.astuple(probe)[:2] for probe in probes(exercise_id, seed)]) for seed in SEEDS}
+    assert len(texts) > 1
