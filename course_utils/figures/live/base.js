@@ -152,10 +152,10 @@ function button(label, clicked) {
 
 // A place in a matrix: one slider in reading order, on which the arrows up and down move by a row.
 // Its value is an index; `shape(rows, columns)` fits it to another matrix and keeps row and column where it can.
-function place(label, changed) {
+function place(label, changed, words = (at, row, column) => `row ${row}, column ${column}`) {
   let rows = 1;
   let columns = 1;
-  const say = (at) => `row ${Math.floor(at / columns)}, column ${at % columns}`;
+  const say = (at) => words(at, Math.floor(at / columns), at % columns);
   const control = range(label, { max: 0, value: 0, say }, changed);
   control.shape = (high, wide) => {
     const [row, column] = [Math.floor(control.value / columns), control.value % columns];

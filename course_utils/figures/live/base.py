@@ -42,6 +42,8 @@ class LiveFigure:
         The still picture, at twice its size on the screen.
     text : str
         The same for every run: names the figure and one or two key numbers. Also the picture's alt text.
+    needs : tuple of str
+        Scripts beside this file that the figure's own script builds on.
     """
 
     name: str
@@ -49,6 +51,7 @@ class LiveFigure:
     data: Mapping[str, Any]
     png: bytes
     text: str
+    needs: tuple[str, ...] = ()
 
     @cached_property
     def html(self) -> str:
@@ -65,7 +68,7 @@ class LiveFigure:
             f'<div class="cl-still"><img alt="{escape(self.text)}" width="{width}" '
             f'src="data:image/png;base64,{picture}"><p>{_CAPTION}</p></div>\n'
             f'<script type="application/json">{data}</script>\n'
-            f"<script>(() => {{\n{script(self.name)}\n"
+            f"<script>(() => {{\n{script(*self.needs, self.name)}\n"
             "start(document.currentScript, render);\n})();</script>\n</div>"
         )
 
@@ -77,9 +80,9 @@ class LiveFigure:
 
 
 @lru_cache
-def script(name: str) -> str:
-    """Return ``base.js`` and a figure's own script without indentation and lines of comment."""
-    source = (_HERE / "base.js").read_text("utf-8") + (_HERE / f"{name}.js").read_text("utf-8")
+def script(*names: str) -> str:
+    """Return ``base.js`` and the named scripts after it, without indentation and lines of comment."""
+    source = "\n".join((_HERE / f"{name}.js").read_text("utf-8") for name in ("base", *names))
     lines = (line.strip() for line in source.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
@@ -95,8 +98,8 @@ def numbers(array: np.ndarray) -> list[Any]:
     if array.dtype.kind == "b":
         return numbers(array.astype(np.int64))
     if array.dtype.kind in "iu" or bool((array == np.round(array)).all() and (abs(array) < 2**53).all()):
-        return array.astype(np.int64).tolist()  # type: ignore[no-any-return]
-    return array.astype(np.float32).astype(str).astype(float).tolist()  # type: ignore[no-any-return]
+        return array.astype(np.int64).tolist()
+    return array.astype(np.float32).astype(str).astype(float).tolist()
 
 
 def take(value: Any, wanted: str, ranks: tuple[int, ...], largest: tuple[int, ...]) -> np.ndarray:

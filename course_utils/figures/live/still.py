@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,12 @@ from course_utils.figures.numbers import compact
 SCALE = 2
 """Pixels of the picture per pixel on the screen."""
 
-_INK, _RULE, _TINT, _BLUE, _ORANGE = "#1f2328", "#9a9a9a", "#cfe3f1", "#0072B2", "#b34700"
-_COLOURS = 32
+_WHITE, _INK, _RULE, _TINT, _ORANGE = "#ffffff", "#1f2328", "#9a9a9a", "#cfe3f1", "#b34700"
+_PALETTE = (_WHITE, _INK, _RULE, _TINT, _ORANGE, "#0072b2")
+"""All colours of a picture: to reduce a picture to few colours would take most of its time."""
+
+_COLOURS = 96
+"""Of one image."""
 
 
 class Still:
@@ -27,22 +32,24 @@ class Still:
     """
 
     def __init__(self, width: int, height: int) -> None:
-        from PIL import Image, ImageDraw
+        from PIL import Image, ImageColor, ImageDraw
 
-        self._image = Image.new("RGB", (width * SCALE, height * SCALE), "white")
+        self._image = Image.new("P", (width * SCALE, height * SCALE), _index(_WHITE))
+        self._palette = [level for colour in _PALETTE for level in ImageColor.getrgb(colour)]
         self._pen = ImageDraw.Draw(self._image)
+        # Letters without grey edges; at twice the screen's resolution they are smooth enough.
+        self._pen.fontmode = "1"
 
-    def text(self, x: float, y: float, text: str, *, size: int = 12, centred: bool = False) -> None:
+    def text(self, x: float, y: float, text: str, *, size: int = 11, centred: bool = False) -> None:
         """Write a line; `x`, `y` is its top left corner, or its middle."""
         anchor = "mm" if centred else "la"
-        self._pen.text((x * SCALE, y * SCALE), text, _INK, font=_font(size), anchor=anchor)
+        self._pen.text((x * SCALE, y * SCALE), text, _index(_INK), font=_font(size), anchor=anchor)
 
-    def box(
-        self, x: float, y: float, width: float, height: float, *, line: str = _RULE, fill: str = ""
-    ) -> None:
-        """Draw a rectangle; a strong `line` is drawn three times as thick."""
+    def box(self, x: float, y: float, width: float, height: float, line: str = _RULE, fill: str = "") -> None:
+        """Draw a rectangle in colours of the palette; a `line` that is not the default is thick."""
         corners = [each * SCALE for each in (x, y, x + width, y + height)]
-        self._pen.rectangle(corners, fill or None, line, width=1 if line == _RULE else 3 * SCALE)
+        inside = _index(fill) if fill else None
+        self._pen.rectangle(corners, inside, _index(line), width=1 if line == _RULE else 3 * SCALE)
 
     def cells(
         self,
@@ -71,7 +78,7 @@ class Still:
             left, top = x + j * size, y + 18 + i * size
             self.box(left, top, size, size, fill=_TINT if (i, j) in window else "")
             if size >= 20:
-                self.text(left + size / 2, top + size / 2, compact(value, 3), size=11, centred=True)
+                self.text(left + size / 2, top + size / 2, compact(value, 3), size=10, centred=True)
         if at is not None:
             self.box(x + at[1] * size, y + 18 + at[0] * size, size, size, line=_ORANGE)
         return x + max(values.shape[1] * size, len(name) * 6.5) + 24
@@ -80,25 +87,30 @@ class Still:
         """Put an image of 8-bit numbers, H×W or H×W×3, each of its pixels `size` wide."""
         from PIL import Image
 
-        picture: Any = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
+        picture = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB").quantize(_COLOURS)
+        first = len(self._palette) // 3
+        self._palette += (picture.getpalette() or [])[: _COLOURS * 3]
         shape = (round(pixels.shape[1] * size * SCALE), round(pixels.shape[0] * size * SCALE))
-        self._image.paste(
-            picture.resize(shape, Image.Resampling.NEAREST), (round(x * SCALE), round(y * SCALE))
-        )
+        large = picture.resize(shape, Image.Resampling.NEAREST).point(lambda index: index + first)
+        self._image.paste(large, (round(x * SCALE), round(y * SCALE)))
 
-    def png(self, colours: int = _COLOURS) -> bytes:
+    def png(self) -> bytes:
         """Return the picture as a small PNG."""
-        from PIL import Image
-
         buffer = io.BytesIO()
-        self._image.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-            buffer, "PNG", optimize=True
-        )
+        self._image.putpalette(self._palette)
+        self._image.save(buffer, "PNG")
         return buffer.getvalue()
+
+
+def _index(colour: str) -> int:
+    return _PALETTE.index(colour.lower())
 
 
 @lru_cache
 def _font(size: int) -> Any:
+    import matplotlib
     from PIL import ImageFont
 
-    return ImageFont.load_default(size * SCALE)
+    # Pillow's own font has no "×".
+    file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return ImageFont.truetype(file, size * SCALE)
