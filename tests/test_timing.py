@@ -41,7 +41,12 @@ def test_a_stopwatch_measures_a_block(clock: Clock) -> None:
 def test_a_stopwatch_waits_for_the_accelerator_at_both_ends(clock: Clock, monkeypatch) -> None:
     # Work queued before the block must not be counted, work queued inside it must.
     queued = [3.0]
-    monkeypatch.setattr(timing, "synchronize", lambda device: clock.work(queued.pop() if queued else 0))
+
+    def finish(device: object) -> None:
+        clock.work(sum(queued))
+        queued.clear()
+
+    monkeypatch.setattr(timing, "synchronize", finish)
     with Stopwatch() as watch:
         queued.append(7.0)
     assert watch.seconds == 7

@@ -1,27 +1,17 @@
-"""What happened in training, epoch by epoch, and its plot."""
+"""What happened in training, epoch by epoch."""
 
 from __future__ import annotations
 
-import io
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from torch import nn
 
 from course_utils.data.dataset import Dataset
 from course_utils.timing import duration
+from course_utils.training.curves import Curves, draw
 from course_utils.training.recipes import Recipe
-
-# Okabe and Ito's blue and vermilion: told apart by the colour-blind, and in greyscale by their markers.
-TRAIN = {"color": "#0072B2", "marker": "o", "linestyle": "-"}
-TEST = {"color": "#D55E00", "marker": "s", "linestyle": "--"}
 
 
 @dataclass(frozen=True)
@@ -162,6 +152,12 @@ class History:
         return self.estimate / median(record.seconds + record.test_seconds for record in self.records)
 
     @property
+    def data(self) -> str:
+        """Dataset and source in one phrase."""
+        named = self.dataset.lower() in self.source.lower()
+        return self.source if named else f"{self.dataset}, {self.source}"
+
+    @property
     def complete(self) -> bool:
         """Whether the recipe is done."""
         return len(self) >= self.recipe.epochs
@@ -191,68 +187,4 @@ class History:
         Curves
             A matplotlib figure that a notebook shows by itself; ``savefig`` writes it to a file.
         """
-        figure = Curves(self, figsize=(8, 3.1), dpi=100, layout="constrained", facecolor="white")
-        FigureCanvasAgg(figure)
-        losses, errors = figure.subplots(1, 2)
-        epochs = [record.epoch for record in self.records]
-        losses.plot(epochs, [record.train_loss for record in self.records], label="training", ms=3, **TRAIN)
-        losses.axhline(math.log(self.classes), color="0.35", linestyle=(0, (6, 3)), linewidth=1)
-        losses.text(
-            1, math.log(self.classes), f"ln {self.classes} = {math.log(self.classes):.3f}: guessing",
-            transform=losses.get_yaxis_transform(), ha="right", va="bottom", fontsize=8, color="0.25",
-        )  # fmt: skip
-        losses.set(yscale="log", ylabel="cross-entropy loss (nats)", title="Loss")
-        losses.yaxis.set_major_formatter("{x:g}")
-        for name, style in (("train_error", TRAIN), ("test_error", TEST)):
-            shares = [100 * getattr(record, name) for record in self.records]
-            errors.plot(
-                epochs, shares, label=name.removesuffix("_error").replace("train", "training"), ms=3, **style
-            )
-        errors.set(ylabel="wrong answers (%)", title="Error")
-        errors.set_ylim(bottom=0)
-        errors.legend(frameon=False, fontsize=8)
-        for axes in (losses, errors):
-            self._dress(axes)
-        place = f"{self.dataset} · {self.source}" if self.dataset not in self.source else self.source
-        figure.suptitle(f"{self.recipe.name} · {place}", fontsize=9, color="0.25")
-        return figure
-
-    def _dress(self, axes: Axes) -> None:
-        axes.set_xlabel("epoch")
-        axes.set_xlim(0.5, max(2, self.recipe.epochs) + 0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(True, color="0.9", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        for epoch in self._rate_drops():
-            axes.axvline(epoch - 0.5, color="0.6", linestyle=":", linewidth=1)
-        if self._rate_drops():
-            axes.text(
-                0, 0.01, " dotted: learning rate falls", transform=axes.transAxes, fontsize=7, color="0.35"
-            )
-
-    def _rate_drops(self) -> list[int]:
-        """Epochs (from 1) at whose start the rate jumps; a rate that moves with every step has none."""
-        rate = self.recipe.rate
-        starts = range(1, self.recipe.epochs)
-        if any(rate(start) != rate(start + 0.5) for start in starts):
-            return []
-        return [start + 1 for start in starts if rate(start) != rate(start - 1)]
-
-
-class Curves(Figure):
-    """A figure of a history that shows itself as one small PNG with an alternative text."""
-
-    def __init__(self, history: History, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.description = f"Loss and error of {history!r}"
-
-    def png(self) -> bytes:
-        """Draw the figure as a PNG of few colours, well under 60 kB."""
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", metadata={"Software": None})
-        return buffer.getvalue()
-
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        return {"text/plain": self.description, "image/png": self.png()}, {
-            "image/png": {"alt": self.description}
-        }
+        return draw(self)

@@ -97,7 +97,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     ("lenet5", "fast"): Recipe(
         "lenet5, fast",
-        epochs=3,
+        epochs=2,
         learning_rate=0.1,
         schedule=Triangle(peak=0.25),
         momentum=0.9,

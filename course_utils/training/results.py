@@ -30,8 +30,6 @@ LECTURE: dict[int, dict[str, float]] = {
 }
 """The lecture's own figures for labs 3 (LeNet5, MNIST) and 4 (VGG, CIFAR-10); its seconds are on a CPU."""
 
-DATASET = {3: "mnist", 4: "cifar10"}
-
 
 @dataclass(frozen=True)
 class Report:
@@ -43,16 +41,18 @@ class Report:
         What was measured and on what; see `report`.
     lecture : dict
         The lecture's figures, under the same names.
+    data : str
+        Dataset and source in one phrase.
     """
 
     figures: dict[str, Any]
     lecture: dict[str, Any]
+    data: str
 
     def notes(self) -> list[str]:
         """Say what the figures rest on: the data and its source, and what forbids a comparison."""
         run = self.figures
-        named = run["dataset"] in run["source"]
-        notes = ["data: " + (run["source"] if named else f"{run['dataset']}, {run['source']}")]
+        notes = [f"data: {self.data}"]
         if run["substitute"]:
             wanted = run["substitute_for"]
             notes.append(f"Not {wanted}: {run['dataset']} stood in for it, so the errors cannot be compared.")
@@ -121,7 +121,7 @@ def report(lab: int, history: History, lecture: Mapping[str, float] | None = Non
         "device": history.device,
         **more,
     }
-    return Report(figures, dict(LECTURE.get(lab, {}) if lecture is None else lecture))
+    return Report(figures, dict(LECTURE.get(lab, {}) if lecture is None else lecture), history.data)
 
 
 _LABELS = {
