@@ -47,15 +47,7 @@ NAMES = {
     "zeros": "ones",
     "std": "var",
 }
-PARTNERS = [
-    ("height", "width"),
-    ("rows", "columns"),
-    ("kh", "kw"),
-    ("i", "j"),
-    ("di", "dj"),
-    ("a", "b"),
-    ("c", "d"),
-]
+PARTNERS = ("height width", "rows columns", "kh kw", "i j", "di dj", "a b", "c d")
 PARTNER = {name: other for pair in PARTNERS for name, other in permutations(pair.split())}
 
 
@@ -68,25 +60,33 @@ class Mutant:
 
 
 def mutants(reference: Any) -> Iterator[Mutant]:
-    """Yield every mutant of a function or class that still compiles."""
+    """Yield every mutant of a function or class, and of the helpers in its module that it calls."""
+    sources = [inspect.getsource(unit) for unit in (*_helpers(reference), reference)]
+    trees = [ast.parse(textwrap.dedent(source)) for source in sources]
+    seen = {ast.unparse(tree) for tree in trees}
+    for k, tree in enumerate(trees):
+        for path, replacement in _changes(tree):
+            changed = copy.deepcopy(tree)
+            before, after = _apply(changed, path, replacement)
+            text = ast.unparse(changed)
+            if text not in seen:
+                seen.add(text)
+                units = [*trees[:k], changed, *trees[k + 1 :]]
+                yield Mutant(f"{before}  ->  {after}", _compiled(units, reference))
+
+
+def _helpers(reference: Any) -> list[Any]:
+    module = sys.modules[reference.__module__]
     tree = ast.parse(textwrap.dedent(inspect.getsource(reference)))
-    seen = {ast.unparse(tree)}
-    for path, replacement in _changes(tree):
-        changed = copy.deepcopy(tree)
-        before, after = _apply(changed, path, replacement)
-        text = ast.unparse(changed)
-        if text in seen:
-            continue
-        seen.add(text)
-        yield Mutant(f"{before}  ->  {after}", _compiled(changed, reference))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    found = [getattr(module, name, None) for name in sorted(names - {reference.__name__})]
+    return [f for f in found if inspect.isfunction(f) and f.__module__ == reference.__module__]
 
 
-def _compiled(tree: ast.AST, reference: Any) -> Any:
+def _compiled(trees: list[ast.Module], reference: Any) -> Any:
     namespace = dict(vars(sys.modules[reference.__module__]))
-    code = compile(
-        ast.fix_missing_locations(tree), f"<mutant of {reference.__name__}>", "exec", dont_inherit=True
-    )
-    exec(code, namespace)
+    for tree in trees:
+        exec(compile(ast.fix_missing_locations(tree), "<mutant>", "exec", dont_inherit=True), namespace)
     return namespace[reference.__name__]
 
 
