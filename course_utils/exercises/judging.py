@@ -81,7 +81,7 @@ class _Case:
 
     def verdict(self) -> Verdict:
         # An answer that never returns agrees with nobody, though a wrong reference may fail as often.
-        returned = any(seen.status == "returned" for seen in self.observations)
+        returned = any(seen.status == "returned" or seen.value is not None for seen in self.observations)
         known = next((m for m in self.exercise.misconceptions if returned and self._agrees_with(m)), None)
         cause = known.sentence if known else self._reason()
         if self.seen.status == "returned":
@@ -118,10 +118,12 @@ class _Case:
         if seen.error in ("NotCallable", "Signature"):
             return _verdict(self.exercise, "error", seen.traceback)
         before = f" after {self.first} right answers" if self.first else ""
-        problem = Difference("error", "", self.expected[self.first], None)
+        problem = self.problems[self.first]
+        assert problem is not None
         sentences = [
             f"{text} raises {seen.error}{before}.",
             self.probe.note and f"The case: {self.probe.note}.",
+            problem.sentence,
             cause,
         ]
         return _verdict(
@@ -156,9 +158,18 @@ def _reference_value(exercise: Exercise, probe: Probe) -> Any:
 
 
 def _problem(exercise: Exercise, seen: Observation, expected: Any) -> Difference | None:
-    if seen.status != "returned":
-        return Difference(seen.status, "")
-    return exercise.compare(expected, seen.value)
+    if seen.status == "returned":
+        return _compared(exercise, expected, seen.value)
+    until_then = _compared(exercise, expected, seen.value) if seen.value is not None else None
+    return until_then or Difference(seen.status, "", expected)
+
+
+def _compared(exercise: Exercise, expected: Any, actual: Any) -> Difference | None:
+    try:
+        return exercise.compare(expected, actual)
+    except (TypeError, ValueError, LookupError, AttributeError):
+        # What was observed may come from another process, and need not have the form that `observe` gives it.
+        return Difference("type", "What it gave cannot be read.", expected)
 
 
 def _agrees(
@@ -168,10 +179,12 @@ def _agrees(
     if len(observations) < len(probes):
         return False
     for probe, seen in zip(probes, observations, strict=True):
-        theirs = observe(exercise, other, probe, seconds=_TRUSTED_SECONDS)
-        if theirs.status != seen.status:
+        if exercise.rules_out and seen.value is not None and exercise.rules_out(other, probe, seen.value):
             return False
-        if seen.status == "returned" and exercise.compare(theirs.value, seen.value):
+        theirs = observe(exercise, other, probe, seconds=_TRUSTED_SECONDS)
+        if theirs.status != seen.status or (theirs.value is None) != (seen.value is None):
+            return False
+        if seen.value is not None and _compared(exercise, theirs.value, seen.value):
             return False
     return True
 

@@ -93,6 +93,9 @@ class Exercise:
         ``(probe, expected, actual) -> sentence or None``, asked when no misconception agrees; plain values.
     compare : callable
         ``(expected, actual) -> Difference or None``: what counts as another answer, told in words.
+    rules_out : callable or None
+        ``(wrong, probe, actual) -> bool``: a quick look at a wrong reference that tells that it cannot have
+        given `actual`, where running it takes long.
     """
 
     id: str
@@ -110,6 +113,7 @@ class Exercise:
     window: Callable[[Probe, tuple[int, ...]], Window] | None = None
     explain: Callable[[Probe, Any, Any], str | None] | None = None
     compare: Callable[[Any, Any], Difference | None] = difference
+    rules_out: Callable[[Any, Probe, Any], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,8 @@ class Observation:
     status : str
         ``"returned"``, ``"error"``, ``"not started"`` or ``"timeout"``.
     value
-        What came back, as plain arrays, numbers, strings, tuples, lists and dicts.
+        What came back, as plain arrays, numbers, strings, tuples, lists and dicts. For ``"error"``: what was
+        observed until then, which an exercise's `observe` leaves in the error's ``observed``, or None.
     changed_inputs : tuple of str
         Names of the arguments that the call modified.
     traceback : str

@@ -53,7 +53,10 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
             where = innermost_function(error)
             blocked_by = where if where != getattr(candidate, "__name__", where) else ""
             return Observation("not started", call=text, error=name, printed=printed, blocked_by=blocked_by)
-        return Observation("error", traceback=own_lines(error), call=text, error=name, printed=printed)
+        until_then = plain(getattr(error, "observed", None))
+        return Observation(
+            "error", value=until_then, traceback=own_lines(error), call=text, error=name, printed=printed
+        )
     after = _plain_arguments(exercise, probe)
     changed = tuple(name for name in before if difference(before[name], after[name]) is not None)
     return Observation("returned", value=value, changed_inputs=changed, call=text, printed=printed)

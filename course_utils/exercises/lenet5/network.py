@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
-from course_utils.exercises.networks import network_difference, observe_network
+from course_utils.exercises.networks import has_other_count, network_difference, observe_network
 from course_utils.exercises.probes import Draw
 
 SECTION = "Lab 03, The network"
@@ -112,6 +112,7 @@ EXERCISE = Exercise(
     probes=probes,
     observe=observe_lenet5,
     compare=network_difference,
+    rules_out=lambda wrong, probe, actual: has_other_count(wrong, actual),
     misconceptions=(
         _network(
             "no-padding",

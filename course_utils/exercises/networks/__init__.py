@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from course_utils.exercises.networks.differences import network_difference
-from course_utils.exercises.networks.observation import observe_network
+from course_utils.exercises.networks.observation import has_other_count, observe_network
 
-__all__ = ["network_difference", "observe_network"]
+__all__ = ["has_other_count", "network_difference", "observe_network"]

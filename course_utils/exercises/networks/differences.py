@@ -12,7 +12,7 @@ from course_utils.exercises.compare import Difference, difference
 Observed = Mapping[str, Any]
 Layer = Mapping[str, Any]
 
-_DECISIVE = ("problem", "one", "several", "training", "parameters", "learning")
+_DECISIVE = ("problem", "stopped", "one", "several", "parameters", "learning")
 _SHAPING = ("conv", "linear", "max-pool", "average-pool", "addition", "batch-norm")
 _WITH_ACTIVATION = ("conv", "linear", "addition", "batch-norm")
 _TRAIL = 3
@@ -35,7 +35,13 @@ def network_difference(expected: Observed, actual: Any) -> Difference | None:
     found = difference(_behaviour(expected), _behaviour(actual))
     if found is None:
         return None
+    return _explained(expected, actual) or found
+
+
+def _explained(expected: Observed, actual: Observed) -> Difference | None:
     wanted, layers = _layers(expected), _layers(actual)
+    if actual["stopped"]:
+        return _about_shapes(wanted, layers, stopped=True)
     return (
         _said(actual["problem"])
         or _about_batches(actual)
@@ -51,8 +57,12 @@ def network_difference(expected: Observed, actual: Any) -> Difference | None:
 
 def _behaviour(observed: Observed) -> dict[str, Any]:
     kept = {key: observed[key] for key in _DECISIVE}
-    for run in ("several", "training"):
-        kept[run] = "an error" if isinstance(kept[run], str) else kept[run]
+    if isinstance(kept["several"], str):
+        kept["several"] = "an error"
+    if observed["stopped"]:
+        kept["layers"] = [
+            f"{layer['name']} {layer['shape']} {layer['weight']}" for layer in _layers(observed)
+        ]
     return kept
 
 
@@ -87,7 +97,9 @@ def _about_registration(actual: Observed) -> Difference | None:
     )
 
 
-def _about_shapes(wanted: Sequence[Layer], layers: Sequence[Layer]) -> Difference | None:
+def _about_shapes(
+    wanted: Sequence[Layer], layers: Sequence[Layer], *, stopped: bool = False
+) -> Difference | None:
     wanted = [layer for layer in wanted if layer["kind"] in _SHAPING]
     layers = [layer for layer in layers if layer["kind"] in _SHAPING]
     pairs = zip(layers, wanted, strict=False)
@@ -96,7 +108,10 @@ def _about_shapes(wanted: Sequence[Layer], layers: Sequence[Layer]) -> Differenc
     if at == len(layers) == len(wanted):
         return None
     before = f"after {layers[at - 1]['name']}" if at else "first"
-    if at == len(layers):
+    if at == len(layers) and stopped:
+        until = f"Until {layers[-1]['name']} its layers are" if layers else "It is"
+        sentence = f"{until} as expected; it stops where {_described(wanted[at])} should follow."
+    elif at == len(layers):
         sentence = f"It ends {before}; in {_WHOSE} {_described(wanted[at])} follows."
     elif at == len(wanted):
         sentence = f"One layer more than expected comes {before}: {_described(layers[at])}."
@@ -214,24 +229,20 @@ def _about_gradients(actual: Observed) -> Difference | None:
 
 
 def _about_scores(expected: Observed, actual: Observed) -> Difference:
-    for run, where in (
-        ("one", "for one image"),
-        ("several", "for several images"),
-        ("training", "in training mode"),
-    ):
+    for run in ("one", "several"):
         right, mine = np.asarray(expected[run]), np.asarray(actual[run])
         found = difference(right, mine)
         if found is None:
             continue
         if right.shape != mine.shape:
-            sentence = f"The shape {where} is {_sizes(mine.shape)}; expected {_sizes(right.shape)}."
-        elif run == "training":
+            where = "one image" if run == "one" else "several images"
+            sentence = f"The shape for {where} is {_sizes(mine.shape)}; expected {_sizes(right.shape)}."
+        elif run == "several":
             sentence = "It is right in evaluation mode and gives other values in training mode."
         else:
             sentence = (
                 "Its layers have the expected shapes, but with equal weights the values differ: is each "
-                "layer used "
-                "once, in the right order, and is every result passed on?"
+                "layer used once, in the right order, and is every result passed on?"
             )
         return Difference(found.kind, sentence, right, mine, found.mask)
     return Difference("values", "Its behaviour differs.", "", "")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from course_utils.exercises.networks.trace import Trace, WithoutRandomInit
 
@@ -25,41 +26,68 @@ def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``problem`` (a sentence, or empty), ``one`` (scores of the first image), ``several`` (scores of all,
-        or the error that they gave), ``training`` (the same in training mode), ``parameters`` (how many
-        numbers are registered), ``learning`` (how many of them get a gradient), ``unused`` and
-        ``unregistered`` (how many), ``layers`` (see `Trace`).
+        ``problem`` (a sentence, or empty), ``one`` (scores of the first image, in evaluation mode),
+        ``several`` (scores of all images in training mode, or the error that they gave), ``parameters`` (how
+        many numbers are registered), ``learning`` (how many of them get a gradient), ``unused`` and
+        ``unregistered`` (how many), ``stopped`` (whether an error ended it), ``layers`` (see `Trace`).
+
+    Raises
+    ------
+    Exception
+        What the network raises for one image; its ``observed`` holds the dict as far as it is known.
     """
     with WithoutRandomInit():
         model = build()
     if problem := _problem(model):
-        return _nothing(problem)
+        return _nothing() | {"problem": problem}
     model = model.to("cpu", torch.float32).eval()
     trace = Trace()
-    with torch.no_grad(), torch.random.fork_rng(devices=()):
-        torch.manual_seed(0)
+    with torch.no_grad():
         try:
             with trace:
                 one = model(images[:1].clone())
         except Exception as error:
-            error.add_note(_so_far(trace))
+            error.observed = _nothing() | {  # type: ignore[attr-defined]
+                "parameters": _count(model.parameters()),
+                "stopped": True,
+                "layers": trace.layers,
+            }
             raise
-        if type(one) is not Tensor:
-            return _nothing(f"It returns {_a(one)} where a tensor is expected.")
-        several = _try(model, images)
+    if type(one) is not Tensor:
+        return _nothing() | {"problem": f"It returns {_a(one)} where a tensor is expected."}
+    several, learning, dropout = _in_training(model, images, trace)
     registered = {id(parameter): parameter for parameter in model.parameters()}
-    in_training, learning, dropout = _in_training(model, images)
     return {
         "problem": "",
         "one": _plain(one),
-        "several": several if isinstance(several, str) else _plain(several),
-        "training": in_training,
+        "several": several,
         "parameters": _count(registered.values()),
         "learning": learning,
         "unused": _count(value for key, value in registered.items() if key not in trace.used),
         "unregistered": _count(value for key, value in trace.used.items() if key not in registered),
+        "stopped": False,
         "layers": trace.layers + dropout,
     }
+
+
+def _in_training(model: nn.Module, images: Tensor, before: Trace) -> tuple[Any, int, list[dict[str, Any]]]:
+    """Return the scores or the error, how many parameters get a gradient, and the dropout layers."""
+    model.train()
+    trace = Trace()
+    trace.used = dict(before.used)
+    try:
+        with torch.enable_grad(), trace:
+            scores = model(images.clone())
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return f"{type(error).__name__}: {error}", 0, []
+    dropout = [layer for layer in trace.layers if layer["kind"] == "dropout"]
+    if type(scores) is not Tensor:
+        return f"it returns {_a(scores)}", 0, dropout
+    reached = _reached(scores)
+    learning = _count(parameter for parameter in model.parameters() if id(parameter) in reached)
+    return _plain(scores), learning, dropout
 
 
 def _problem(model: Any) -> str:
@@ -72,49 +100,14 @@ def _problem(model: Any) -> str:
     return ""
 
 
-def _nothing(problem: str) -> dict[str, Any]:
-    return {
-        "problem": problem,
-        "one": [],
-        "several": [],
-        "training": [],
-        "parameters": 0,
-        "learning": 0,
-        "unused": 0,
-        "unregistered": 0,
-        "layers": [],
-    }
+def _nothing() -> dict[str, Any]:
+    counts = dict.fromkeys(("parameters", "learning", "unused", "unregistered"), 0)
+    return {"problem": "", "one": [], "several": [], **counts, "stopped": False, "layers": []}
 
 
 def _a(value: Any) -> str:
     name = type(value).__name__
     return "nothing (None)" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
-def _try(model: nn.Module, images: Tensor) -> Any:
-    try:
-        scores = model(images.clone())
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return scores if type(scores) is Tensor else f"It returned {_a(scores)}."
-
-
-def _in_training(model: nn.Module, images: Tensor) -> tuple[Any, int, list[dict[str, Any]]]:
-    model.train()
-    trace = Trace()
-    trace.used.update({id(parameter): parameter for parameter in model.parameters()})
-    with torch.enable_grad(), torch.random.fork_rng(devices=()):
-        torch.manual_seed(0)
-        with trace:
-            scores = _try(model, images)
-    dropout = [layer for layer in trace.layers if layer["kind"] == "dropout"]
-    if isinstance(scores, str):
-        return scores, 0, dropout
-    reached = _reached(scores)
-    learning = _count(parameter for parameter in model.parameters() if id(parameter) in reached)
-    return _plain(scores), learning, dropout
 
 
 def _reached(scores: Tensor) -> set[int]:
@@ -136,9 +129,11 @@ def _plain(scores: Tensor) -> np.ndarray:
 
 
 def _count(parameters: Any) -> int:
-    return sum(parameter.numel() for parameter in parameters)
+    return sum(parameter.numel() for parameter in parameters if not is_lazy(parameter))
 
 
-def _so_far(trace: Trace) -> str:
-    steps = [f"{layer['name']} gave {'×'.join(map(str, layer['shape']))}" for layer in trace.layers]
-    return f"Until then {', '.join(steps)}." if steps else "No layer had run until then."
+def has_other_count(build: Callable[[], nn.Module], observed: Any) -> bool:
+    """Whether the network that `build` returns has another number of parameters than observed."""
+    with WithoutRandomInit():
+        count = _count(build().parameters())
+    return not isinstance(observed, Mapping) or observed.get("parameters") != count

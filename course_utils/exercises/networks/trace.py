@@ -19,8 +19,8 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-WIDE = 1_000_000
-INPUTS_OF_A_WIDE_UNIT = 32
+WIDE = 2_000_000
+INPUTS_OF_A_WIDE_UNIT = 8
 
 _KINDS = {
     "convolution": "conv",

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
-from course_utils.exercises.networks import network_difference, observe_network
+from course_utils.exercises.networks import has_other_count, network_difference, observe_network
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.vgg.block import vgg_block
 
@@ -112,6 +112,7 @@ EXERCISE = Exercise(
     probes=probes,
     observe=observe_vgg,
     compare=network_difference,
+    rules_out=lambda wrong, probe, actual: has_other_count(wrong, actual),
     misconceptions=(
         Misconception(
             "second-conv-in-block-4",

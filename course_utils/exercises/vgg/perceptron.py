@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
-from course_utils.exercises.networks import network_difference, observe_network
+from course_utils.exercises.networks import has_other_count, network_difference, observe_network
 from course_utils.exercises.probes import Draw
 
 SECTION = "Lab 04, Baselines"
@@ -106,6 +106,7 @@ EXERCISE = Exercise(
     probes=probes,
     observe=observe_mlp,
     compare=network_difference,
+    rules_out=lambda wrong, probe, actual: has_other_count(lambda: wrong(*probe.arguments[:-1]), actual),
     misconceptions=(
         Misconception(
             "no-relu",

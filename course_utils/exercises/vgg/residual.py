@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
-from course_utils.exercises.networks import network_difference, observe_network
+from course_utils.exercises.networks import has_other_count, network_difference, observe_network
 from course_utils.exercises.probes import Draw
 
 SECTION = "Lab 04, Case studies"
@@ -120,6 +120,7 @@ EXERCISE = Exercise(
     probes=probes,
     observe=observe_residual,
     compare=network_difference,
+    rules_out=lambda wrong, probe, actual: has_other_count(lambda: wrong(*probe.arguments[:-1]), actual),
     misconceptions=(
         _wrong(
             "relu-before-addition",
