@@ -19,7 +19,7 @@ _WHITE, _INK, _RULE, _TINT, _ORANGE = "#ffffff", "#1f2328", "#9a9a9a", "#cfe3f1"
 _PALETTE = (_WHITE, _INK, _RULE, _TINT, _ORANGE, "#0072b2")
 """All colours of a picture: to reduce a picture to few colours would take most of its time."""
 
-_COLOURS = 96
+_COLOURS = 48
 """Of one image."""
 
 

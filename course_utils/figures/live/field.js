@@ -1,0 +1,184 @@
+// receptive_field: the window of one unit on the image, and the feature maps of its layer.
+
+const VIEW = 360;
+const LEVELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const LAST = LEVELS.length - 1;
+
+function decoded(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+// One image as a data URL: `levels(i, j)` gives red, green and blue from 0 to 255.
+function painted(high, wide, levels) {
+  const canvas = make("canvas", { width: wide, height: high });
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(wide, high);
+  for (let at = 0; at < high * wide; at++) {
+    picture.data.set([...levels(Math.floor(at / wide), at % wide), 255], 4 * at);
+  }
+  context.putImageData(picture, 0, 0);
+  return canvas.toDataURL();
+}
+
+// What a unit sees along one axis, the padding's overhang included.
+function span([step, first, last], unit) {
+  return [step * unit + first, step * unit + last];
+}
+
+// The part of a span inside an image of n pixels, or null where it lies in the padding alone.
+function inside([first, last], n) {
+  const cut = [Math.max(0, first), Math.min(n - 1, last)];
+  return cut[0] <= cut[1] ? cut : null;
+}
+
+// The unit whose window has its middle nearest to a pixel.
+function unitAt([step, first, last], pixel, units) {
+  return step ? clamp(Math.round((pixel - (first + last) / 2) / step), 0, units - 1) : 0;
+}
+
+function render({ model, el }) {
+  const image = model.get("image");
+  const layers = model.get("layers").map((layer) => ({
+    ...layer,
+    levels: Array.from(layer.maps, (letter) => LEVELS.indexOf(letter)),
+    urls: [],
+  }));
+  const [depth, height, width] = image.shape;
+  const pixels = decoded(image.pixels);
+  // The figure starts in the middle of the network; `map` counts the maps that are shown.
+  const local = layers.filter((layer) => layer.shape.length === 3);
+  const state = { layer: layers.indexOf(local[Math.floor(local.length / 2)]), map: 0 };
+
+  const say = sentence();
+  const kept = make("p", { class: "cl-quiet" });
+  const names = layers.map((layer, index) => `${index + 1}. ${layer.name}: ${layer.shape.join("×")}`);
+  const picker = choice("Layer", names, state.layer, (value) => change({ layer: value }));
+  const channel = choice("Channel", [], 0, (value) => change({ map: value }));
+  const at = place("Unit", update);
+
+  // The margin is as wide as the farthest overhang, so that the picture keeps its size.
+  const margin = Math.max(
+    1,
+    ...layers.flatMap(({ field, size }) =>
+      field.flatMap((axis, d) => {
+        const units = axis[0] ? size[d] : 1;
+        return [-span(axis, 0)[0], span(axis, units - 1)[1] - (d ? width : height) + 1];
+      }),
+    ),
+  );
+  const pad = margin + 0.5;
+  const all = [width + 2 * pad, height + 2 * pad];
+  const scene = svg(`the image with the window that the unit sees`, -pad, -pad, ...all);
+  const source = painted(height, width, (i, j) =>
+    times(3, (c) => pixels[(depth === 3 ? c : 0) * height * width + i * width + j]),
+  );
+  const overhang = draw("rect", { class: "cl-overhang" });
+  const frame = [draw("rect", { class: "cl-halo" }), draw("rect", { class: "cl-frame" })];
+  scene.append(
+    draw("rect", { class: "cl-outside", x: -margin, y: -margin, width: width + 2 * margin, height: height + 2 * margin }),
+    overhang,
+    draw("image", { href: source, width, height, class: "cl-pixels" }),
+    ...frame,
+  );
+  const map = svg("the feature map with the unit", 0, 0, 1, 1);
+  const mapImage = draw("image", { class: "cl-pixels" });
+  const unit = [draw("rect", { class: "cl-halo" }), draw("rect", { class: "cl-frame" })];
+  map.append(mapImage, ...unit);
+  const strip = make("div", { class: "cl-strip" });
+  listen(scene, (x, y) => {
+    const { field, size } = layers[state.layer];
+    at.go(unitAt(field[0], Math.floor(y), size[0]) * size[1] + unitAt(field[1], Math.floor(x), size[1]));
+  });
+  listen(map, (x, y) => {
+    const [high, wide] = layers[state.layer].size;
+    at.go(clamp(Math.floor(y), 0, high - 1) * wide + clamp(Math.floor(x), 0, wide - 1));
+  });
+
+  function svg(label, x, y, wide, high) {
+    const scale = VIEW / Math.max(wide, high);
+    const size = { width: wide * scale, height: high * scale };
+    return draw("svg", { ...size, viewBox: `${x} ${y} ${wide} ${high}`, role: "img", "aria-label": label });
+  }
+
+  function listen(element, picked) {
+    const report = (event) => {
+      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(element.getScreenCTM().inverse());
+      picked(point.x, point.y);
+    };
+    element.addEventListener("pointerdown", report);
+    element.addEventListener("pointermove", (event) => event.buttons === 1 && report(event));
+  }
+
+  function url(layer, index) {
+    const [high, wide] = layer.size;
+    const grey = (i, j) => Math.round((layer.levels[(index * high + i) * wide + j] / LAST) * 255);
+    layer.urls[index] ??= painted(high, wide, (i, j) => times(3, () => grey(i, j)));
+    return layer.urls[index];
+  }
+
+  function change(what) {
+    Object.assign(state, what);
+    const layer = layers[state.layer];
+    const [high, wide] = layer.size;
+    const maps = layer.channels.length;
+    state.map = Math.min(state.map, maps - 1);
+    channel.offer(layer.channels.map(String));
+    channel.set(state.map);
+    at.shape(high, wide);
+    if (what.layer !== undefined) at.set(Math.floor(high / 2) * wide + Math.floor(wide / 2));
+    const scale = VIEW / 1.6 / Math.max(high, wide);
+    setAll(map, { viewBox: `0 0 ${wide} ${high}`, width: wide * scale, height: high * scale });
+    setAll(mapImage, { href: url(layer, state.map), width: wide, height: high });
+    const thumbnail = (index) => ({
+      alt: "",
+      src: url(layer, index),
+      class: index === state.map ? "cl-pixels chosen" : "cl-pixels",
+      onclick: () => change({ map: index }),
+    });
+    strip.replaceChildren(...times(maps, (index) => make("img", thumbnail(index))));
+    const all = layer.shape.length === 3 ? layer.shape[0] : layer.shape.reduce((a, b) => a * b);
+    const count = layer.shape.length === 3 ? maps : high * wide;
+    const things = layer.shape.length === 3 ? "feature maps" : "units, row by row";
+    const some = layer.shape.length === 3 ? `the ${maps} of most contrast among` : `the first ${count} of`;
+    const [low, most] = layer.range;
+    const ends = `from ${short(low, 3)} (black) to ${short(most, 3)} (white)`;
+    kept.textContent = `Beside the image: ${count === all ? "all" : some} ${all} ${things}, ${ends}.`;
+    update();
+  }
+
+  function update() {
+    const layer = layers[state.layer];
+    const [high, wide] = layer.size;
+    const [r, q] = [Math.floor(at.value / wide), at.value % wide];
+    const [rows, columns] = [span(layer.field[0], r), span(layer.field[1], q)];
+    const box = { x: columns[0], y: rows[0], width: columns[1] - columns[0] + 1, height: rows[1] - rows[0] + 1 };
+    for (const each of [overhang, ...frame]) setAll(each, box);
+    for (const each of unit) setAll(each, { x: q, y: r, width: 1, height: 1 });
+    const [low, most] = layer.range;
+    const level = layer.levels[(state.map * high + r) * wide + q];
+    const value = short(low + ((most - low) * level) / LAST, 3);
+    const seen = [inside(rows, height), inside(columns, width)];
+    const [down, across] = seen.map((part) => (part ? part[1] - part[0] + 1 : 0));
+    const places = box.height * box.width;
+    const name =
+      layer.shape.length === 3
+        ? `The unit in channel ${layer.channels[state.map]}, row ${r}, column ${q}`
+        : `Unit ${at.value}`;
+    const where =
+      down && across
+        ? `rows ${seen[0].join(" to ")} and columns ${seen[1].join(" to ")} of the image`
+        : "nothing of the image";
+    const rest = places - down * across;
+    say.textContent =
+      `${name} of layer ${state.layer + 1} (${layer.name}; about ${value}) sees ${box.height}×${box.width} pixels: ` +
+      `${where}${rest ? `; ${rest} of its ${places} places lie in the padding` : ""}.`;
+  }
+
+  function setAll(element, attributes) {
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  }
+
+  change({ layer: state.layer });
+  const controls = toolbar(picker.row, channel.row, at.row, player(at, say));
+  el.append(controls, make("div", { class: "cl-row-of" }, scene, panel(map, strip)), say, kept);
+}

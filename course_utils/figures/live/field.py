@@ -1,0 +1,240 @@
+"""receptive_field: which part of the image a unit sees, in every layer, beside the layer's feature maps."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from course_utils.errors import FigureError
+from course_utils.figures.live.base import LiveFigure, take
+from course_utils.figures.live.still import Still
+from course_utils.figures.live.tracing import _rule
+from course_utils.figures.numbers import shape_text
+
+SIDE, MOST_MAPS, MOST_UNITS, BUDGET = 64, 8, 256, 22_000
+"""Pixels of the image's side, feature maps and units of a layer that are shown, letters of image and maps."""
+
+LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
+"""One letter for each of the 64 levels of a feature map."""
+
+_WANTED = (
+    f"receptive_field takes a model and one image C×H×W of 1 or 3 channels and at most {SIDE}×{SIDE} pixels"
+)
+_LAYERS = ("conv", "pool", "adaptive", "add", "linear")
+
+
+class Axis(NamedTuple):
+    """Along one axis, unit `u` sees the image from ``step * u + first`` to ``step * u + last``."""
+
+    step: int
+    first: int
+    last: int
+
+    def through(self, kernel: int, stride: int, padding: int, dilation: int = 1) -> Axis:
+        """Return what a unit of the next layer sees: Araujo, Norris and Sim (2019), section 2."""
+        reach = (kernel - 1) * dilation
+        first, last = self.first - self.step * padding, self.last + self.step * (reach - padding)
+        return Axis(self.step * stride, first, last)
+
+    def whole(self, units: int) -> Axis:
+        """Return what all units see together."""
+        return Axis(0, self.first, self.last + self.step * (units - 1))
+
+
+Field = tuple[Axis, Axis]
+
+
+class _Watcher(TorchDispatchMode):
+    """Follows the image through a model: fields of view, and the layers' outputs."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self.layers: list[dict[str, Any]] = []
+        self._known: dict[int, tuple[Field, int]] = {id(image): ((Axis(1, 0, 0),) * 2, -1)}
+        # A tensor that is freed may hand its id to another one.
+        self._kept: list[Any] = [image]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        made = result[0] if isinstance(result, (tuple, list)) else result
+        given = [each for group in args for each in (group if isinstance(group, (list, tuple)) else (group,))]
+        given = [each for each in given if isinstance(each, Tensor)]
+        reads = [each for each in given if id(each) in self._known]
+        if reads and isinstance(made, Tensor) and made.dim() and "detach" not in str(func):
+            self._follow(func.overloadpacket.__name__, args, given, reads, made)
+        return result
+
+    def _follow(self, name: str, args: Any, given: list[Tensor], reads: list[Tensor], made: Tensor) -> None:
+        kind, label, settings = _rule(name, args, given, reads, tuple(made.shape), None)
+        fields = [self._known[id(each)][0] for each in reads]
+        field = _field(kind, label, settings, fields, reads, made)
+        layer = self._known[id(reads[0])][1]
+        if kind in _LAYERS:
+            layer = len(self.layers)
+            self.layers.append({"name": label, "field": field, "map": made})
+        elif kind == "same" and layer >= 0:
+            self.layers[layer]["name"] += f", {label}"
+            self.layers[layer]["map"] = made
+        self._known[id(made)] = field, layer
+        self._kept += [made, *given]
+
+
+def _field(
+    kind: str, label: str, settings: Any, fields: list[Field], reads: list[Tensor], made: Tensor
+) -> Field:
+    """Return what a unit of `made` sees of the image, from what the units it reads see."""
+    field, read = fields[0], reads[0]
+    if kind in ("conv", "pool"):
+        keys = ("kernel", "stride", "padding", "dilation")
+        return _both(lambda axis, d: axis.through(*(settings[key][d] for key in keys)), field)
+    if kind == "pad" and not any(settings["pads"][4:]):
+        before = (settings["pads"] + [0, 0, 0])[2], settings["pads"][0]
+        return _both(lambda axis, d: axis.through(1, 1, before[d]), field)
+    if kind == "same":
+        return field
+    if kind == "adaptive" and not any(read.shape[d] % made.shape[d] for d in (2, 3)):
+        sizes = [read.shape[d] // made.shape[d] for d in (2, 3)]
+        return _both(lambda axis, d: axis.through(sizes[d], sizes[d], 0), field)
+    if kind in ("add", "cat") and len({tuple(axis.step for axis in each) for each in fields}) == 1:
+        return _both(lambda axis, d: _join([each[d] for each in fields]), field)
+    if kind == "fixed" and made.dim() == 4:
+        raise FigureError(
+            f"receptive_field follows convolutions, pooling, additions and what treats each number alone; "
+            f"this model also uses {label}."
+        )
+    # What comes after mixes all places.
+    wholes = [_whole(each, tensor) for each, tensor in zip(fields, reads, strict=True)]
+    return _both(lambda axis, d: _join([each[d] for each in wholes]), field)
+
+
+def _both(rule: Any, field: Field) -> Field:
+    return rule(field[0], 0), rule(field[1], 1)
+
+
+def _join(axes: list[Axis]) -> Axis:
+    return Axis(axes[0].step, min(axis.first for axis in axes), max(axis.last for axis in axes))
+
+
+def _whole(field: Field, tensor: Tensor) -> Field:
+    sizes = tensor.shape[2:] if tensor.dim() == 4 else (1, 1)
+    return field[0].whole(sizes[0]), field[1].whole(sizes[1])
+
+
+def receptive_field(model: nn.Module, image: Any) -> LiveFigure:
+    """Show which part of an image each unit of a network sees, and the network's feature maps.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Any network of convolutions and pooling, trained or not; it is run once in evaluation mode.
+    image : tensor
+        One image C×H×W as the model takes it, normalised; with 1 or 3 channels.
+
+    Raises
+    ------
+    FigureError
+        If the image has another shape, or the model cannot be run on it or cannot be followed.
+    """
+    pixels = take(image, _WANTED, (2, 3), (3, SIDE, SIDE))
+    if pixels.shape[0] == 2:
+        raise FigureError(f"{_WANTED}; this one is {shape_text(pixels.shape)}.")
+    if not isinstance(model, nn.Module):
+        raise FigureError(f"{_WANTED}; this model is {type(model).__name__}.")
+    layers = _run(model, pixels)
+    grey = _levels(pixels, pixels.min(), pixels.max(), 255)
+    shades = base64.b64encode(grey.tobytes()).decode()
+    drawn = [_drawn(layer["map"]) for layer in layers]
+    units = sum(values.size for values in drawn if len(values) == 1)
+    area = sum(values[0].size for values in drawn if len(values) > 1)
+    most = min(MOST_MAPS, (BUDGET - len(shades) - units) // max(area, 1))
+    if most < 1:
+        raise FigureError(
+            f"receptive_field takes a model and an image with at most {BUDGET:,} numbers, in the image and one "
+            f"map of each layer together; this model has {area + units:,} on {shape_text(pixels.shape)}."
+        )
+    shown = [_packed(layer, values, most) for layer, values in zip(layers, drawn, strict=True)]
+    data = {"image": {"shape": list(pixels.shape), "pixels": shades}, "layers": shown}
+    deepest = [layer for layer in layers if layer["map"].dim() == 4][-1]
+    high, wide = (axis.last - axis.first + 1 for axis in deepest["field"])
+    text = (
+        f"receptive_field: {type(model).__name__} on an image of {shape_text(pixels.shape)}, "
+        f"{len(layers)} layers; a unit of the last feature maps sees {high}×{wide} pixels"
+    )
+    return LiveFigure("field", "Receptive field", data, _still(grey, shown), text)
+
+
+def _run(model: nn.Module, pixels: np.ndarray) -> list[dict[str, Any]]:
+    like = next((each for each in model.parameters() if each.is_floating_point()), torch.zeros(()))
+    batch = torch.from_numpy(pixels[None].astype(np.float32)).to(like.device, like.dtype)
+    watcher = _Watcher(batch)
+    modes = [(part, part.training) for part in model.modules()]
+    try:
+        model.eval()
+        with torch.no_grad(), watcher:
+            model(batch)
+    except FigureError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or ["no message"]
+        raise FigureError(
+            f"receptive_field takes an image that the model accepts; {shape_text(pixels.shape)} stopped it.",
+            why=f"{type(error).__name__}: {reason[0]}",
+        ) from error
+    finally:
+        for part, training in modes:
+            part.training = training
+    if not any(layer["map"].dim() == 4 for layer in watcher.layers):
+        raise FigureError("receptive_field takes a model with at least one convolution or pooling layer.")
+    return watcher.layers
+
+
+def _drawn(output: Tensor) -> np.ndarray:
+    """Return a layer's output as maps; the first units of a linear layer fill equal rows."""
+    values: np.ndarray = output[0].float().cpu().numpy()
+    if values.ndim == 3:
+        return values
+    flat = values.reshape(-1)[:MOST_UNITS]
+    wide = next(wide for wide in range(32, 0, -1) if len(flat) % wide == 0)
+    return flat.reshape(1, -1, wide)
+
+
+def _packed(layer: dict[str, Any], values: np.ndarray, most: int) -> dict[str, Any]:
+    """Return what the script reads of a layer: its maps of most contrast, in 64 levels."""
+    if not np.isfinite(values).all():
+        raise FigureError(f"receptive_field takes a model with finite outputs; {layer['name']} gives others.")
+    contrast = values.std((1, 2))
+    channels = np.sort(np.argsort(-contrast, kind="stable")[:most])
+    kept = values[channels]
+    least, largest = (float(f"{end:.6g}") for end in (kept.min(), kept.max()))
+    return {
+        "name": layer["name"],
+        "shape": list(layer["map"].shape[1:]),
+        "size": list(values.shape[1:]),
+        "channels": channels.tolist(),
+        "field": [list(axis) for axis in layer["field"]],
+        "range": [least, largest],
+        "maps": LETTERS[_levels(kept, least, largest, 63)].tobytes().decode(),
+    }
+
+
+def _levels(values: np.ndarray, least: float, largest: float, most: int) -> np.ndarray:
+    scale = most / (largest - least) if largest > least else 0
+    levels: np.ndarray = np.clip(np.round((values.astype(np.float64) - least) * scale), 0, most)
+    return levels.astype(np.uint8)
+
+
+def _still(grey: np.ndarray, layers: list[dict[str, Any]]) -> bytes:
+    size = max(1, 160 // max(grey.shape[1:]))
+    still = Still(560, 190)
+    still.text(2, 2, f"image {shape_text(grey.shape)}")
+    still.image(2, 20, grey[0] if len(grey) == 1 else grey.transpose(1, 2, 0), size)
+    for index, layer in enumerate(layers[:9]):
+        rows, columns = (axis[2] - axis[1] + 1 for axis in layer["field"])
+        shape = "×".join(map(str, layer["shape"]))
+        still.text(190, 20 + 18 * index, f"{layer['name']}: {shape}, a unit sees {rows}×{columns} pixels")
+    return still.png()
