@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.errors import FigureError
 from course_utils.figures.live.base import LiveFigure, take
+from course_utils.figures.live.rules import rule
 from course_utils.figures.live.still import Still
-from course_utils.figures.live.tracing import _rule
 from course_utils.figures.numbers import shape_text
 
 SIDE, MOST_MAPS, MOST_UNITS, BUDGET = 64, 8, 256, 22_000
@@ -70,7 +70,7 @@ class _Watcher(TorchDispatchMode):
         return result
 
     def _follow(self, name: str, args: Any, given: list[Tensor], reads: list[Tensor], made: Tensor) -> None:
-        kind, label, settings = _rule(name, args, given, reads, tuple(made.shape), None)
+        kind, label, settings = rule(name, args, given, reads, tuple(made.shape), None)
         fields = [self._known[id(each)][0] for each in reads]
         field = _field(kind, label, settings, fields, reads, made)
         layer = self._known[id(reads[0])][1]

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.errors import FigureError
+from course_utils.figures.live.rules import multiply_adds, rule
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Step:
     ----------
     kind : str
         The rule for its output shape: ``input``, ``conv``, ``pool``, ``adaptive``, ``linear``, ``view``,
-        ``flatten``, ``pad``, ``reduce``, ``add``, ``cat``, ``same`` (the input's) or ``fixed`` (none is known).
+        ``flatten``, ``pad``, ``reduce``, ``add``, ``cat``, ``same`` (the input's) or ``fixed`` (unknown).
     label : str
         What it is called: ``conv``, ``max pool``, ``ReLU``.
     module : str
@@ -107,12 +108,12 @@ def trace(model: nn.Module | Callable[[], nn.Module], input_shape: Sequence[int]
     image = torch.empty(1, *shape, device="meta")
     recorder = _Recorder(image, weights)
     try:
-        with torch.no_grad(), _evaluating(module), _naming(module, recorder), _Sizes(recorder), recorder:
+        with torch.no_grad(), evaluating(module), _naming(module, recorder), _Sizes(recorder), recorder:
             torch.func.functional_call(module, state, (image,))
     except Exception as error:
         raise FigureError(
             f"{figure} cannot follow this model on an image of {'×'.join(map(str, shape))}.",
-            why=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else 'no message'}",
+            why=f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}",
             next_step="Call the model on one such image and mend what it says.",
         ) from error
     used = recorder.counted
@@ -160,8 +161,8 @@ def _built(model: Any, figure: str) -> nn.Module:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and each part's own mode afterwards."""
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, and each of its parts into its own mode afterwards."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
@@ -223,7 +224,7 @@ class _Recorder(TorchDispatchMode):
         self._kept: list[Any] = [image]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
+        result = _run(func, args, kwargs or {})
         given = list(_tensors(args))
         reads = [tensor for tensor in given if id(tensor) in self._step_of]
         names = set().union(*(self._weights.get(id(tensor), set()) for tensor in given))
@@ -241,17 +242,25 @@ class _Recorder(TorchDispatchMode):
         self, func: Any, args: Any, given: Any, reads: Any, names: set[str], made: Tensor, shape: Any
     ) -> None:
         inputs = tuple(self._step_of[id(tensor)] for tensor in reads)
-        kind, label, settings = _rule(func.overloadpacket.__name__, args, given, reads, shape, self.sizes)
+        kind, label, settings = rule(func.overloadpacket.__name__, args, given, reads, shape, self.sizes)
+        module = next((name for name in reversed(self.running) if name), "")
         fresh = names - self.counted
         self.counted |= fresh
         sizes = {name: t.numel() for t in given for name in self._weights.get(id(t), ())}
         self.steps.append(
             Step(
-                kind, label, next((name for name in reversed(self.running) if name), ""), inputs, shape, settings,
-                sum(sizes[name] for name in fresh), _multiply_adds(kind, label, given, shape),
+                kind, label, module, inputs, shape, settings,
+                sum(sizes[name] for name in fresh), multiply_adds(kind, label, given, shape),
             )
         )  # fmt: skip
         self._step_of[id(made)] = len(self.steps) - 1
+
+
+def _run(func: Any, args: Any, kwargs: Any) -> Any:
+    # On shapes alone PyTorch still takes batch norm apart in Python, ten times slower than all the rest.
+    if func is torch.ops.aten.native_batch_norm.default:
+        return torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)
+    return func(*args, **kwargs)
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:
@@ -260,71 +269,3 @@ def _tensors(values: Any) -> Iterator[Tensor]:
             yield value
         elif isinstance(value, (list, tuple)):
             yield from _tensors(value)
-
-
-_LABELS = {
-    "relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "elu": "ELU", "leaky_relu": "leaky ReLU", "hardtanh": "clamp",
-    "native_batch_norm": "batch norm", "cudnn_batch_norm": "batch norm", "native_layer_norm": "layer norm",
-    "native_group_norm": "group norm", "_softmax": "softmax", "_log_softmax": "log softmax",
-    "_native_batch_norm_legit_no_training": "batch norm", "mul": "multiply", "sub": "subtract",
-}  # fmt: skip
-_MATRIX = ("addmm", "mm", "bmm", "baddbmm")
-
-
-def _rule(
-    name: str, args: Any, given: Any, reads: Any, shape: tuple[int, ...], sizes: list[int] | None
-) -> tuple[str, str, dict[str, Any]]:
-    """Return kind, label and settings of an operation of PyTorch's core (names as in ``torch.ops.aten``)."""
-    before = tuple(reads[0].shape)
-    if name == "convolution" and len(shape) == 4 and not args[6]:
-        return "conv", "conv", {
-            "kernel": list(args[1].shape[2:]), "stride": _pair(args[3]), "padding": _pair(args[4]),
-            "dilation": _pair(args[5]), "groups": args[8], "out": shape[1], "bias": args[2] is not None,
-        }  # fmt: skip
-    if name in ("max_pool2d_with_indices", "avg_pool2d") and len(shape) == 4:
-        most = name.startswith("max")
-        rest = dict(enumerate(args))
-        return "pool", "max pool" if most else "average pool", {
-            "kernel": _pair(args[1]), "stride": _pair(rest.get(2) or args[1]), "padding": _pair(rest.get(3, 0)),
-            "dilation": _pair(rest.get(4, 1)) if most else [1, 1], "ceil": bool(rest.get(5 if most else 4, False)),
-            "max": most,
-        }  # fmt: skip
-    if name in ("_adaptive_avg_pool2d", "adaptive_max_pool2d") and len(shape) == 4:
-        return "adaptive", "max pool" if "max" in name else "average pool", {"size": list(shape[2:])}
-    if name == "mean" and len(args) > 1:
-        dims = [dim % len(before) for dim in args[1]]
-        return "reduce", "mean", {"dims": dims, "keep": len(shape) == len(before)}
-    if name in ("addmm", "mm") and len(reads) == 1 and len(shape) == 2 and given[-1] is not reads[0]:
-        return "linear", "linear", {"in": before[1], "out": shape[1], "bias": name == "addmm"}
-    if name in ("view", "_unsafe_view", "reshape", "_reshape_alias"):
-        if sizes is not None:
-            return "view", "view", {"sizes": sizes}
-        if len(shape) == 2 and shape[0] == before[0]:
-            return "flatten", "flatten", {}
-    if name == "constant_pad_nd":
-        return "pad", "pad", {"pads": list(args[1])}
-    if name in ("add", "add_", "mul", "mul_", "sub", "sub_") and len(reads) == 2:
-        return "add", _label(name), {}
-    if name == "cat":
-        return "cat", "concatenate", {"dim": (args[1] if len(args) > 1 else 0) % len(shape)}
-    if before == shape and len(reads) == 1 and name not in _MATRIX:
-        return "same", _label(name), {}
-    return "fixed", _label(name), {"in": [list(tensor.shape) for tensor in reads]}
-
-
-def _label(name: str) -> str:
-    return _LABELS.get(name.rstrip("_"), name.strip("_").replace("_", " "))
-
-
-def _pair(value: Any) -> list[int]:
-    values = [value] if isinstance(value, int) else list(value)
-    return values * 2 if len(values) == 1 else values
-
-
-def _multiply_adds(kind: str, label: str, given: list[Tensor], shape: tuple[int, ...]) -> int:
-    """One for each weight and place of a convolution; rows × inner × columns for each product of matrices."""
-    if kind == "conv" or label == "convolution":
-        return given[1].numel() * math.prod(shape[2:]) * shape[0]
-    if kind == "linear" or label in _MATRIX:
-        return math.prod(shape) * given[-1].shape[-2]
-    return 0
