@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from course_utils.figures.confusion import confusion_matrix as confusion_matrix
     from course_utils.figures.images import image_grid as image_grid
     from course_utils.figures.images import worst_mistakes as worst_mistakes
+    from course_utils.figures.live.chain import shape_chain as shape_chain
     from course_utils.figures.live.convolution import conv_walk as conv_walk
     from course_utils.figures.live.convolution import im2col_walk as im2col_walk
+    from course_utils.figures.live.costs import cost_bars as cost_bars
+    from course_utils.figures.live.drawing import draw_digit as draw_digit
     from course_utils.figures.live.field import receptive_field as receptive_field
     from course_utils.figures.live.pooling import pool_walk as pool_walk
+    from course_utils.figures.live.training import training_panel as training_panel
     from course_utils.figures.maps import feature_maps as feature_maps
     from course_utils.figures.maps import filters as filters
     from course_utils.figures.matrices import number_grids as number_grids
@@ -42,9 +46,13 @@ _HOMES = {
     "number_grids": "matrices",
     "table": "tables",
     "conv_walk": "live.convolution",
+    "cost_bars": "live.costs",
+    "draw_digit": "live.drawing",
     "im2col_walk": "live.convolution",
     "pool_walk": "live.pooling",
     "receptive_field": "live.field",
+    "shape_chain": "live.chain",
+    "training_panel": "live.training",
     "verdict_card": "card",
     "VERDICT_MIME": "card",
 }
