@@ -43,7 +43,7 @@ def _explained(expected: Observed, actual: Observed) -> Difference | None:
     if actual["stopped"]:
         return _about_shapes(wanted, layers, stopped=True)
     return (
-        _said(actual["problem"])
+        _about_type(actual)
         or _about_batches(actual)
         or _about_registration(actual)
         or _about_shapes(wanted, layers)
@@ -70,8 +70,12 @@ def _layers(observed: Observed) -> list[Layer]:
     return [layer for layer in observed["layers"] if layer["kind"] != "dropout"]
 
 
-def _said(sentence: str) -> Difference | None:
-    return Difference("type", sentence, "", "") if sentence else None
+def _about_type(actual: Observed) -> Difference | None:
+    if not actual["problem"]:
+        return None
+    return Difference(
+        "type", actual["problem"], "a network (nn.Module) that gives a tensor", "something else"
+    )
 
 
 def _sizes(shape: Any) -> str:
@@ -81,19 +85,25 @@ def _sizes(shape: Any) -> str:
 def _about_batches(actual: Observed) -> Difference | None:
     if not isinstance(actual["several"], str):
         return None
-    return _said(
+    return Difference(
+        "type",
         f"It works for one image and fails for several ({actual['several'].rstrip('.')}): "
-        "is the batch mixed into the features?"
+        "is the batch mixed into the features?",
+        "scores for each image",
+        "an error",
     )
 
 
 def _about_registration(actual: Observed) -> Difference | None:
     if not actual["unregistered"]:
         return None
-    return _said(
+    return Difference(
+        "type",
         f"It uses {actual['unregistered']:,} parameters that model.parameters() does not list, so no "
         "optimizer "
-        "can change them: are layers kept in a plain Python list?"
+        "can change them: are layers kept in a plain Python list?",
+        0,
+        actual["unregistered"],
     )
 
 
@@ -152,15 +162,15 @@ def _question(mine: Layer, right: Layer) -> str:
         return "is a dimension lost or added before it?"
     if mine["kind"] == "linear":
         return "has it the right number of outputs?"
-    if gives[1:] == should[1:]:
-        return "has it the right number of filters?"
     if mine["kind"] != "conv":
         return "is its window 2×2 with stride 2?"
     if mine["weight"][2:] != right["weight"][2:]:
         return f"is its kernel {_sizes(right['weight'][2:])}?"
-    if gives[1] < should[1] - 2:
-        return "is its stride 1?"
-    return "is its padding 1?"
+    if mine["stride"] != right["stride"]:
+        return f"is its stride {right['stride'][0]}?"
+    if mine["padding"] != right["padding"]:
+        return f"is its padding {right['padding'][0]}?"
+    return "has it the right number of filters, and the right input?"
 
 
 def _about_activations(wanted: Sequence[Layer], layers: Sequence[Layer]) -> Difference | None:
@@ -210,8 +220,11 @@ def _about_parameters(expected: Observed, actual: Observed) -> Difference | None
     if mine == right:
         return None
     sentence = f"It has {mine:,} parameters, {_WHOSE} {right:,}"
+    again = next((layer["name"] for layer in actual["layers"] if layer["again"]), None)
     if actual["unused"]:
         sentence += f"; {actual['unused']:,} of them are never used in forward"
+    elif again:
+        sentence += f": {again} uses the weights of an earlier layer again"
     elif mine < right:
         sentence += ": has every layer its bias?"
     return Difference("values", sentence.rstrip(".") + ("" if sentence.endswith("?") else "."), right, mine)

@@ -42,7 +42,8 @@ def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
         return _nothing() | {"problem": problem}
     model = model.to("cpu", torch.float32).eval()
     trace = Trace()
-    with torch.no_grad():
+    # Lazy layers draw their first values here, in the first forward pass.
+    with torch.no_grad(), WithoutRandomInit():
         try:
             with trace:
                 one = model(images[:1].clone())

@@ -73,8 +73,10 @@ class Trace(TorchDispatchMode):
     Attributes
     ----------
     layers : list of dict
-        For example ``{"name": "conv1", "kind": "conv", "shape": [50, 28, 28], "weight": [50, 1, 3, 3]}``; the
-        shape is that of one image, ``weight`` is empty for layers without one.
+        For example ``{"name": "conv1", "kind": "conv", "shape": [50, 28, 28], "weight": [50, 1, 3, 3],
+        "stride": [1, 1], "padding": [1, 1], "again": False}``. The shape is that of one image; ``weight``,
+        ``stride`` and ``padding`` are empty for layers without; ``again`` tells that the layer's weights
+        served before.
     used : dict
         ``id`` to each parameter that has been used.
     """
@@ -85,6 +87,7 @@ class Trace(TorchDispatchMode):
         self.used: dict[int, nn.Parameter] = {}
         self._counts: Counter[str] = Counter()
         self._features = 0
+        self._places: set[int] = set()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -114,23 +117,27 @@ class Trace(TorchDispatchMode):
     def _record(self, operation: str, args: Sequence[Any], out: Any) -> None:
         if not isinstance(out, Tensor):
             return
-        shape = list(out.shape[1:])
         kind = _KINDS.get(operation)
-        weight: list[int] = []
         if operation == "clamp":
             kind = "ReLU" if args[1] == 0 and (len(args) < 3 or args[2] is None) else "clamp"
         elif operation in ("add", "add_") and isinstance(args[1], Tensor) and args[0].shape == args[1].shape:
             kind = "addition" if out.dim() > 1 and not isinstance(args[0], nn.Parameter) else None
-        if kind == "conv":
-            weight = list(args[1].shape)
-        elif kind == "linear":
-            weight = list(args[-1].shape[::-1])
         if kind:
             self._counts[kind] += 1
-            name = f"{kind}{self._counts[kind]}"
-            self.layers.append({"name": name, "kind": kind, "shape": shape, "weight": weight})
+            layer = {"name": f"{kind}{self._counts[kind]}", "kind": kind, "shape": list(out.shape[1:])}
+            self.layers.append(layer | self._weights(kind, args))
         if out.dim() > 1 and not any(isinstance(argument, nn.Parameter) for argument in args[:1]):
             self._features = out.shape[1:].numel()
+
+    def _weights(self, kind: str, args: Sequence[Any]) -> dict[str, Any]:
+        if kind not in ("conv", "linear"):
+            return {"weight": [], "stride": [], "padding": [], "again": False}
+        weight = args[1] if kind == "conv" else args[-1].t()
+        stride, padding = (list(args[3]), list(args[4])) if kind == "conv" else ([], [])
+        place = weight.untyped_storage().data_ptr()
+        again = place in self._places
+        self._places.add(place)
+        return {"weight": list(weight.shape), "stride": stride, "padding": padding, "again": again}
 
 
 def _matrix(index: int, out: int, inputs: int) -> np.ndarray:

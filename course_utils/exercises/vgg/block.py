@@ -97,7 +97,7 @@ def probes(seed: int) -> Sequence[Probe]:
 
     few, many = draw.between(2, 3), draw.between(4, 6)
     return (
-        probe(1, 2, 1, draw.integers(2, 1, 4, 4), "one convolution"),
+        probe(1, 2, 1, draw.integers(2, 1, 6, 5), "one convolution"),
         probe(few, many, 2, draw.integers(2, few, 6, 4), "two convolutions"),
         probe(many, few, 3, draw.integers(3, many, 7, 5), "three convolutions, odd sizes, fewer channels"),
     )
