@@ -35,8 +35,8 @@ def run(
 ) -> None:
     """Execute the solution notebooks in fresh kernels and write them as self-contained HTML.
 
-    The notebooks in the checkout are not changed. Exit code 1 if a cell fails (the others still run), 130 after
-    Ctrl-C.
+    The notebooks in the checkout are not changed. Exit code 1 if a cell fails (the other notebooks still
+    run), 130 after Ctrl-C.
     """
     from course_utils import settings
     from course_utils.notebooks.layout import find_checkout, find_labs

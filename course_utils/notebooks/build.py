@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,15 +81,14 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     notebook = twins.notebook
     state = dict(notebook.metadata.get("course", {}))
     stale = state.get("executed") != code_digest(notebook)
-    notes: list[str] = []
     executed = None
     strip(notebook)  # a lab that cannot be made should not cost the time of an execution
     if stale or force:
         executed = profile or state.get("profile") or "fast"
         execute(notebook, executed)
-        notes = outputs.problems(notebook)
-        notes += _substitutes(notebook)
-        outputs.tidy(normalise(notebook))
+        normalise(notebook)
+    notes = outputs.problems(notebook) + (_substitutes(notebook) if executed else [])
+    outputs.tidy(notebook)
     student = strip(notebook)
     _refuse_leaks(lab, notebook, student)
     student_text = _as_text(student)
@@ -112,55 +111,43 @@ def check(lab: Lab) -> list[Difference]:
     """Return every difference between what is on disk and what a build would leave; write and run nothing."""
     command = f"course build --lab {lab.number}"
     try:
-        twins = bring_in_step(lab)
-        student = strip(twins.notebook)
-        _refuse_leaks(lab, twins.notebook, student)
+        found = list(_differences(lab))
     except NotebookError as error:
-        return [
-            Difference(
-                lab.shown(lab.solution), "(several)", f"{error.what} {error.why}", error.next_step or command
-            )
-        ]
-
-    behind = {"text": lab.solution, "notebook": lab.text, "both": lab.solution, "": lab.solution}[
-        twins.edited
-    ]
-    found = [
-        Difference(
-            lab.shown(behind),
-            cell,
-            f"is behind the edited {'text' if behind == lab.solution else 'notebook'}",
-            command,
-        )
-        for cell in twins.cells
-    ]
-    state = twins.notebook.metadata.get("course", {})
-    if not found and state.get("executed") != code_digest(twins.notebook):
-        found.append(
-            Difference(lab.shown(lab.solution), "(all)", "the outputs are older than the code", command)
-        )
-    if not found:
-        on_disk = read_notebook(lab.solution)
-        found += [
-            Difference(lab.shown(lab.solution), *pair, command) for pair in compare(twins.notebook, on_disk)
-        ]
-        if not found and lab.solution.read_text(encoding="utf-8") != _as_text(twins.notebook):
-            found.append(
-                Difference(
-                    lab.shown(lab.solution), "(notebook)", "is not written in the normal form", command
-                )
-            )
-    return found + _check_student_notebook(lab, student, command)
+        why = f"{error.what} {error.why}"
+        return [Difference(lab.shown(lab.solution), "(several)", why, error.next_step or command)]
+    return [Difference(lab.shown(path), cell, what, command) for path, cell, what in found]
 
 
-def _check_student_notebook(lab: Lab, expected: NotebookNode, command: str) -> list[Difference]:
-    shown = lab.shown(lab.notebook)
-    if not lab.notebook.exists():
-        return [Difference(shown, "(notebook)", "does not exist", command)]
-    found = [Difference(shown, *pair, command) for pair in compare(expected, read_notebook(lab.notebook))]
-    if not found and lab.notebook.read_text(encoding="utf-8") != _as_text(expected):
-        found.append(Difference(shown, "(notebook)", "is not written in the normal form", command))
-    return found
+def _differences(lab: Lab) -> Iterator[tuple[Path, str, str]]:
+    twins = bring_in_step(lab)
+    notebook = outputs.tidy(twins.notebook)
+    student = strip(notebook)
+    _refuse_leaks(lab, notebook, student)
+    missing = [path for path in (lab.text, lab.solution) if not path.exists()]
+    if missing:
+        yield missing[0], "(all)", "does not exist"
+    elif twins.cells:
+        behind = lab.text if twins.edited == "notebook" else lab.solution
+        what = "was edited since the last build"
+        if twins.edited != "both":
+            what = f"is behind the edited {twins.edited}"
+        for cell in twins.cells:
+            yield behind, cell, what
+    elif notebook.metadata.get("course", {}).get("executed") != code_digest(notebook):
+        yield lab.solution, "(all)", "the outputs are older than the code"
+    else:
+        yield from _against(lab.solution, notebook)
+    yield from _against(lab.notebook, student)
+
+
+def _against(path: Path, expected: NotebookNode) -> Iterator[tuple[Path, str, str]]:
+    if not path.exists():
+        yield path, "(notebook)", "does not exist"
+        return
+    pairs = compare(expected, read_notebook(path))
+    yield from ((path, *pair) for pair in pairs)
+    if not pairs and path.read_text(encoding="utf-8") != _as_text(expected):
+        yield path, "(notebook)", "is not written in the normal form"
 
 
 def _refuse_leaks(lab: Lab, notebook: NotebookNode, student: NotebookNode) -> None:

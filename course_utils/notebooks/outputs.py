@@ -65,11 +65,12 @@ def problems(notebook: NotebookNode) -> list[str]:
             texts = " ".join(output_texts(cell))
             if _ADDRESS.search(texts):
                 found.append(f"{cell.id}: its output holds a memory address, which differs in every run")
-            if any(output.get("name") == "stderr" for output in cell.outputs):
-                found.append(
-                    f"{cell.id}: it writes to stderr, which is not kept but would be compared; silence it or "
-                    f"tag the cell {IGNORE_TAG}"
-                )
+            for output in cell.outputs:
+                if output.get("name") == "stderr":
+                    found.append(
+                        f"{cell.id}: what it writes to stderr is not kept but would be compared; silence it "
+                        f"or tag the cell {IGNORE_TAG}: {output.text.strip().splitlines()[0]}"
+                    )
     return found
 
 

@@ -85,10 +85,10 @@ def read_notebook(path: Path) -> NotebookNode:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a notebook without cell ids gets them from us
             return nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+    except Exception as error:  # nbformat raises whatever a damaged file makes it stumble over
         raise NotebookError(
             f"{path} cannot be read as a notebook.",
-            why=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            why=f"{type(error).__name__}: {(str(error).splitlines() or ['it is empty'])[0]}",
             left="Nothing was written.",
             next_step="Restore the file (git checkout, or a checkpoint in .ipynb_checkpoints) and try again.",
         ) from error
