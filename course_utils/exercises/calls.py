@@ -75,7 +75,7 @@ def fit_to(candidate: Callable[..., Any], exercise: Exercise, probe: Probe) -> P
         theirs = inspect.signature(candidate)
     except (TypeError, ValueError):
         return probe
-    if _takes(theirs, probe):
+    if _refusal(theirs, probe) is None:
         return probe
     ours = inspect.signature(exercise.reference).bind(*probe.arguments, **probe.keywords)
     last = list(ours.arguments)[-1]
@@ -83,18 +83,19 @@ def fit_to(candidate: Callable[..., Any], exercise: Exercise, probe: Probe) -> P
     names = list(ours.arguments)
     in_order = tuple(ours.arguments[name] for name in names[: names.index(last) + 1])
     by_position = replace(probe, arguments=in_order, keywords={})
-    if _takes(theirs, by_position):
+    refusal = _refusal(theirs, by_position)
+    if refusal is None:
         return by_position
     name = getattr(candidate, "__name__", "the answer")
     return (
-        f"The check calls {call_text(exercise, probe)}, and {name}{theirs} does not take these arguments. "
+        f"The check calls {call_text(exercise, probe)}, and {name}{theirs} cannot be called so: {refusal}. "
         f"The signature in the exercise is {exercise.signature}."
     )
 
 
-def _takes(signature: inspect.Signature, probe: Probe) -> bool:
+def _refusal(signature: inspect.Signature, probe: Probe) -> str | None:
     try:
         signature.bind(*probe.arguments, **probe.keywords)
-    except TypeError:
-        return False
-    return True
+    except TypeError as error:
+        return str(error)
+    return None

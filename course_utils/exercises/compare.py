@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.exercises.values import Unreadable, describe, number_text, shape_text
+from course_utils.exercises.values import (
+    Unreadable,
+    axis_names,
+    describe,
+    number_text,
+    shape_text,
+    told_apart,
+)
 
 RELATIVE = 1e-4
 ABSOLUTE = 1e-5
@@ -136,7 +143,8 @@ def _number(expected: float, actual: Any) -> Difference | None:
         return Difference("not finite", "It returns NaN, which is not a number.")
     if bool(np.isclose(actual, expected, rtol=_rtol(expected), atol=_atol(expected), equal_nan=True)):
         return None
-    return Difference("values", f"It returns {number_text(actual)}; expected {number_text(expected)}.")
+    mine, right = told_apart(actual, expected)
+    return Difference("values", f"It returns {mine}; expected {right}.")
 
 
 def _rtol(expected: Any) -> float:
@@ -184,13 +192,15 @@ def _cells(expected: np.ndarray, actual: np.ndarray) -> Difference | None:
     if strange.any():
         name = "NaN" if np.isnan(mine[strange][0]) else "infinity"
         at = position(tuple(int(i) for i in np.argwhere(strange)[0]))
-        many = "in one cell" if strange.sum() == 1 else f"in {strange.sum()} of {strange.size} cells"
-        return Difference("not finite", f"It holds {name} {many}, first {at}.", expected, actual, mask)
+        many = f"{strange.sum()} of {strange.size} cells hold {name}, first {at}."
+        sentence = f"The only value is {name}." if strange.size == 1 else many
+        return Difference("not finite", sentence, expected, actual, mask)
     if actual.dtype.kind in "iu" and np.abs(mine - right).max() < 1:
         sentence = f"It holds whole numbers ({actual.dtype}), so the fractions are lost."
         return Difference("dtype", sentence, expected, actual, mask)
     first = tuple(int(i) for i in np.argwhere(mask)[0])
-    values = f"is {number_text(actual[first])}; expected {number_text(expected[first])}"
+    first_mine, first_right = told_apart(actual[first], expected[first])
+    values = f"is {first_mine}; expected {first_right}"
     if mask.size == 1:
         sentence = f"The only value {values}."
     elif mask.sum() == 1:
@@ -202,6 +212,4 @@ def _cells(expected: np.ndarray, actual: np.ndarray) -> Difference | None:
 
 def position(index: tuple[int, ...]) -> str:
     """Return where a cell is: ``at row 0, column 2``, with the channel or the leading axes before it."""
-    names = {0: (), 1: ("position",), 2: ("row", "column"), 3: ("channel", "row", "column")}
-    axes = names.get(len(index), (*(f"axis {i}:" for i in range(len(index) - 2)), "row", "column"))
-    return "at " + ", ".join(f"{axis} {i}" for axis, i in zip(axes, index, strict=True)) if index else "here"
+    return "at " + ", ".join(f"{axis} {i}" for axis, i in zip(axis_names(len(index)), index, strict=True))

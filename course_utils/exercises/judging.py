@@ -138,13 +138,16 @@ class _Case:
         )
 
     def _reason(self) -> str | None:
-        problem = self.problems[self.first]
-        assert problem is not None
         specific = None
         if self.seen.status == "returned":
             if self.exercise.explain:
                 specific = self.exercise.explain(self.probe, self.expected[self.first], self.seen.value)
-            specific = specific or explain.relation(problem.expected, problem.actual)
+            answered = [
+                problem
+                for problem, seen in zip(self.problems, self.observations, strict=True)
+                if problem and problem.kind != "dtype" and seen.status == "returned"
+            ]
+            specific = specific or explain.common_relation([(p.expected, p.actual) for p in answered])
         inputs = [calls.shown_inputs(self.exercise, probe) for probe in self.probes[: len(self.problems)]]
         kind = explain.pattern(inputs, calls.defaults(self.exercise), [p is None for p in self.problems])
         return " ".join(s for s in (specific, kind) if s) or None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.exercises.model import Counterexample, Verdict, Window
-from course_utils.exercises.values import describe, number_text, shape_text
+from course_utils.exercises.values import axis_names, describe, number_text, shape_text
 
 MOST_ROWS, MOST_COLUMNS, MOST_PLANES = 10, 12, 4
 _HEADS = {
@@ -91,7 +91,7 @@ def array_text(array: np.ndarray, marked: Any = None) -> str:
     ]
     width = max((len(cell) for row in cells for cell in row), default=0)
     tail = " …" if rows.shape[1] > MOST_COLUMNS else ""
-    lines = ["".join(cell.rjust(width) for cell in row) + tail for row in cells]
+    lines = [("".join(cell.rjust(width) for cell in row) + tail).rstrip() for row in cells]
     return "\n".join([*lines, "…"] if rows.shape[0] > MOST_ROWS else lines)
 
 
@@ -105,8 +105,7 @@ def window_text(window: Window) -> str:
 
 
 def _region(region: tuple[int | slice, ...]) -> str:
-    axes = {1: ("position",), 2: ("row", "column"), 3: ("channel", "row", "column")}
-    names = axes.get(len(region), tuple(f"axis {i}" for i in range(len(region))))
+    names = axis_names(len(region))
     return ", ".join(_span(name, part) for name, part in zip(names, region, strict=True))
 
 

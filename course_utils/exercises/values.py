@@ -109,18 +109,35 @@ def shape_text(shape: tuple[int, ...] | torch.Size) -> str:
     return "×".join(str(int(size)) for size in shape)
 
 
-def number_text(value: Any) -> str:
+def axis_names(axes: int) -> tuple[str, ...]:
+    """Return what the axes of an array are called: rows and columns last, channels and items before."""
+    known = ("item", "channel", "row", "column")
+    if axes == 1:
+        return ("position",)
+    return known[len(known) - axes :] if axes <= len(known) else tuple(f"axis {i}:" for i in range(axes))
+
+
+def number_text(value: Any, digits: int = 4) -> str:
     """Return a number as short as it is exact to the eye: ``7``, ``-0.5``, ``0.03292``."""
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     if isinstance(value, (complex, np.complexfloating)):
-        return f"{complex(value):.4g}"
+        return f"{complex(value):.{digits}g}"
     value = float(value)
     if not np.isfinite(value):
         return str(value)
-    return str(int(value)) if value == round(value) and abs(value) < 1e9 else f"{value:.4g}"
+    return str(int(value)) if value == round(value) and abs(value) < 1e9 else f"{value:.{digits}g}"
+
+
+def told_apart(one: Any, other: Any) -> tuple[str, str]:
+    """Return two different numbers with as many digits as it takes to see that they differ."""
+    for digits in (4, 6, 9):
+        texts = number_text(one, digits), number_text(other, digits)
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def describe(value: Any) -> str:

@@ -34,6 +34,13 @@ def _bias_per_channel(
     return convolve(x, weight, None if bias is None else bias * len(x), padding, stride)
 
 
+def bias_twice(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, stride: int = 1
+) -> Tensor:
+    """Add each bias two times."""
+    return convolve(x, weight, None if bias is None else 2 * bias, padding, stride)
+
+
 def _bias_along_rows(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, stride: int = 1
 ) -> Tensor:
@@ -132,6 +139,12 @@ MISCONCEPTIONS = (
         "bias-forgotten",
         lambda x, weight, bias=None, padding=0, stride=1: convolve(x, weight, None, padding, stride),
         "The bias has no effect.",
+        "Lab 01, Channels",
+    ),
+    Misconception(
+        "bias-twice",
+        bias_twice,
+        "The bias is added twice.",
         "Lab 01, Channels",
     ),
     Misconception(

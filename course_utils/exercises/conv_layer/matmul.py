@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from course_utils.exercises.conv_layer.channels import conv2d_probes, conv2d_window
-from course_utils.exercises.conv_layer.channels_wrong import convolve
+from course_utils.exercises.conv_layer.channels_wrong import bias_twice, convolve
 from course_utils.exercises.conv_layer.im2col import im2col
 from course_utils.exercises.conv_layer.sizes import output_size
 from course_utils.exercises.model import Exercise, Misconception
@@ -113,6 +113,12 @@ CONV2D_AS_MATMUL_MISCONCEPTIONS = (
         "bias-along-positions",
         _bias_along_positions,
         "The bias runs along the positions; it belongs to the filters, the rows of the product.",
+        "Lab 01, Channels",
+    ),
+    Misconception(
+        "bias-twice",
+        bias_twice,
+        "The bias is added twice.",
         "Lab 01, Channels",
     ),
     Misconception(

@@ -78,6 +78,12 @@ SAME_PADDING = Exercise(
 )
 
 
+def _refusing(n: int, f: int, p: int = 0, s: int = 1) -> int:
+    if (n + 2 * p - f) % s:
+        raise ValueError("the stride does not divide")
+    return output_size(n, f, p, s)
+
+
 def _output_size_probes(seed: int) -> Sequence[Probe]:
     draw = Draw(seed)
     kernel, stride = draw.one_of(3, 5, 7), draw.one_of(3, 4, 5)
@@ -129,6 +135,12 @@ OUTPUT_SIZE = Exercise(
             "half-rounded-up",
             lambda n, f, p=0, s=1: math.floor((n + 2 * p - f) / s + 0.5) + 1,
             "The division is rounded to the nearest number: sometimes a window that does not fit is counted.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "remainder-refused",
+            _refusing,
+            "A stride that does not divide is refused. The layer does not refuse it: pixels are left over.",
             "Lab 01, Output size",
         ),
         Misconception(

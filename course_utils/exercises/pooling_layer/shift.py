@@ -128,6 +128,12 @@ SHIFT_AGREEMENT = Exercise(
             _SECTION,
         ),
         Misconception(
+            "yes-or-no",
+            lambda layer, x, shift: torch.equal(layer(x), layer(torch.roll(x, shift, dims=-1))),
+            "This asks whether all outputs agree.",
+            _SECTION,
+        ),
+        Misconception(
             "whole-images",
             _whole_images,
             "This is the share of images whose whole output agrees.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -48,6 +49,16 @@ def _beyond(x: Tensor, size: int, stride: int) -> Tensor:
     return functional.pad(x, (0, -(width - size) % stride, 0, -(height - size) % stride))
 
 
+def _length_over_stride(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
+    rows, columns = x.shape[1] // stride, x.shape[2] // stride
+    windows = [
+        [x[:, i * stride : i * stride + size, j * stride : j * stride + size] for j in range(columns)]
+        for i in range(rows)
+    ]
+    pooled = [torch.cat([pool(w, tuple(w.shape[1:])) for w in row], dim=2) for row in windows]
+    return torch.cat(pooled, dim=1)
+
+
 def moved_wrongly(pool: Pool, section: str) -> tuple[Misconception, ...]:
     """Return the wrong ideas about where the windows of `pool` lie."""
     return (
@@ -55,6 +66,12 @@ def moved_wrongly(pool: Pool, section: str) -> tuple[Misconception, ...]:
             "stride-one",
             lambda x, size=2, stride=None: pool(x, size, 1 if stride is None else stride),
             "Without a stride the window moves by one pixel; in pooling it then moves by its own size.",
+            section,
+        ),
+        Misconception(
+            "stride-two",
+            lambda x, size=2, stride=None: pool(x, size, 2 if stride is None else stride),
+            "Without a stride the window moves by two pixels; in pooling it then moves by its own size.",
             section,
         ),
         Misconception(
@@ -67,6 +84,12 @@ def moved_wrongly(pool: Pool, section: str) -> tuple[Misconception, ...]:
             "zeros-in-partial-windows",
             lambda x, size=2, stride=None: pool(_beyond(x, size, stride or size), size, stride or size),
             "Windows that reach over the border are counted too, filled up with zeros.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "length-over-stride",
+            lambda x, size=2, stride=None: _length_over_stride(pool, x, size, stride or size),
+            "The windows are counted as length over stride, which leaves out the room that a window takes.",
             "Lab 02, Shapes",
         ),
         Misconception(
