@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
+from torch.optim import Optimizer
 
 from course_utils.exercises.compare import Difference, difference
 from course_utils.exercises.lenet5.wrong_steps import MISCONCEPTIONS, Criterion
@@ -28,13 +28,46 @@ def train_step(
     return loss.item()
 
 
+class SmallSGD:
+    """SGD with momentum like `torch.optim.SGD`, whose first use imports PyTorch's compiler (over a second)."""
+
+    def __init__(
+        self, model: nn.Module, *, lr: float, momentum: float, on_step: Callable[[], None] = lambda: None
+    ) -> None:
+        self.defaults = {"lr": lr, "momentum": momentum}
+        self.param_groups: list[dict[str, Any]] = [{"params": list(model.parameters()), **self.defaults}]
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
+        self.on_step = on_step
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        for parameter in self.param_groups[0]["params"]:
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else torch.zeros_like(parameter)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Move each parameter that has a gradient; return what `closure` gives."""
+        with torch.enable_grad():
+            loss = closure() if closure else None
+        self.on_step()
+        group = self.param_groups[0]
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                before = self.state.setdefault(parameter, {}).get("momentum_buffer")
+                velocity = parameter.grad.clone()
+                velocity += 0 if before is None else group["momentum"] * before
+                self.state[parameter]["momentum_buffer"] = velocity
+                parameter -= group["lr"] * velocity
+        return loss
+
+
 def observe_train_step(candidate: Callable[..., Any], probe: Probe) -> dict[str, Any]:
     """Let the candidate make three steps on one batch; keep each loss and the parameters after each step."""
     model, images, labels, criterion, optimizer = probe.arguments
     # A copy of the pair could have lost its connection: the optimizer is made anew for this very model.
-    optimizer = type(optimizer)(model.parameters(), **optimizer.defaults)
     events: list[str] = []
-    optimizer.register_step_post_hook(lambda *_: events.append("step"))
+    optimizer = SmallSGD(model, **optimizer.defaults, on_step=lambda: events.append("step"))
     for parameter in model.parameters():
         parameter.register_post_accumulate_grad_hook(lambda _: events.append("backward"))
     before = _parameters(model)
@@ -98,7 +131,7 @@ def probes(seed: int) -> Sequence[Probe]:
                 parameter.copy_(draw.distinct(*parameter.shape).clamp(-4, 4) / 4)
         images = draw.integers(count, 1, 1, first.in_features, low=1, high=3)
         labels = torch.tensor([draw.between(0, last.out_features - 1) for _ in range(count)])
-        optimizer = SGD(model.parameters(), lr=0.5, momentum=momentum)
+        optimizer = SmallSGD(model, lr=0.5, momentum=momentum)
         shown = {"images": images.flatten(1), "labels": labels}
         shown |= {name: value.detach() for name, value in model.named_parameters()}
         call = "train_step(model, images, labels, criterion, optimizer)"
