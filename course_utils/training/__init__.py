@@ -7,6 +7,7 @@ from course_utils.training.evaluation import predict as predict
 from course_utils.training.history import EpochRecord as EpochRecord
 from course_utils.training.history import History as History
 from course_utils.training.loop import fit as fit
+from course_utils.training.networks import ARCHS as ARCHS
 from course_utils.training.networks import SmallVGG as SmallVGG
 from course_utils.training.recipes import RECIPES as RECIPES
 from course_utils.training.recipes import Recipe as Recipe

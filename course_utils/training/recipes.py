@@ -128,7 +128,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     ("vgg", "quick"): Recipe(
         "vgg, quick",
-        epochs=4,
+        epochs=3,
         batch_size=64,
         learning_rate=0.05,
         schedule=Triangle(peak=0.25),
