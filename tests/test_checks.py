@@ -118,6 +118,7 @@ def test_progress_shows_a_lab_in_full_and_the_others_in_short(capsys: pytest.Cap
     assert "output_size" in told and "zero_pad" in told and "max_pool" not in told
     assert told.count("✓ correct") == 1 and told.count("○ not started") == count - 1
     assert f"1 of {count} correct" in told and "VGG" in told
+    assert told.index("Lab 01") < told.index("cross_correlate") < told.index("Lab 02")
 
 
 def test_two_kernels_that_write_at_once_lose_nothing(own_folder: Path) -> None:

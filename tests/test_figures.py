@@ -81,13 +81,13 @@ def test_no_figure_needs_a_script_or_the_network(name: str) -> None:
 def test_drawing_leaves_matplotlibs_state_alone() -> None:
     code = """
 import sys, matplotlib
-matplotlib.rcParams["font.size"] = 31
+matplotlib.rcParams["axes.facecolor"] = "red"
 before = matplotlib.rcParams.copy()
 from course_utils import figures
 large = figures.timing_bars({"a": 1.0, "b": 2.0}).png
 assert matplotlib.rcParams.copy() == before, "rcParams changed"
 assert "matplotlib.pyplot" not in sys.modules, "pyplot was imported"
-matplotlib.rcParams["font.size"] = 10
+matplotlib.rcParams["axes.facecolor"] = "blue"
 assert figures.timing_bars({"a": 1.0, "b": 2.0}).png == large, "the user's settings leak in"
 """
     subprocess.run([sys.executable, "-c", code], check=True)

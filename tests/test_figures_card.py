@@ -197,6 +197,16 @@ def test_numbers_have_as_many_digits_as_tell_them_apart() -> None:
     assert "1.0" not in told
 
 
+def test_every_differing_pair_is_told_apart() -> None:
+    expected, actual = np.array([[0.5, 0.123456]]), np.array([[0.25, 0.123498]])
+    assert "0.12346" in text_of(inputs={}, expected=expected, actual=actual, differing=[[True, True]])
+
+
+def test_nan_where_nan_is_expected_does_not_differ() -> None:
+    nan = np.array([[np.nan, 1.0]])
+    assert "[nan]" not in text_of(inputs={}, expected=nan, actual=np.array([[np.nan, 2.0]]))
+
+
 def test_special_numbers_are_written_out() -> None:
     told = text_of(inputs={}, expected=np.array([[1.0, 2.0]]), actual=np.array([[np.nan, -np.inf]]))
     assert "[ nan][-inf]" in told

@@ -78,6 +78,8 @@ def overview(labs: Mapping[int, str], lab: int | None = None) -> HtmlFigure:
     rows: list[list[str]] = []
     for each, title in labs.items():
         mine = [exercises.get(name) for name in exercises.names() if exercises.get(name).lab == each]
+        done = [exercise for exercise in mine if known.get(exercise.id, {}).get("status") == "correct"]
+        rows.append([f"Lab {each:02}", title, f"{len(done)} of {len(mine)} correct"])
         if lab in (None, each):
             rows += [
                 [
@@ -87,8 +89,6 @@ def overview(labs: Mapping[int, str], lab: int | None = None) -> HtmlFigure:
                 ]
                 for exercise in mine
             ]
-        done = [exercise for exercise in mine if known.get(exercise.id, {}).get("status") == "correct"]
-        rows.append([f"Lab {each:02}", title, f"{len(done)} of {len(mine)} correct"])
     caption = "Your progress"
     if _unsaved:
         caption += f" (in this notebook only: {_where()} cannot be written)"

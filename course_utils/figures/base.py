@@ -16,7 +16,8 @@ STYLE = """<style>
 .cl-card p,.cl-figure p{margin:4px 0}
 .cl-card pre,.cl-figure pre{margin:4px 0;padding:4px 8px;background:rgba(128,128,128,.14);
 white-space:pre-wrap}
-.cl-card code,.cl-figure code{background:none;padding:0}
+.cl-card pre,.cl-card code,.cl-figure code{font-family:var(--jp-code-font-family,monospace)}
+table.cl-grid caption code{background:none;padding:0}
 .cl-quiet{opacity:.78}
 .cl-row{display:flex;flex-wrap:wrap;align-items:center;gap:6px 18px;margin:6px 0}
 .cl-card .cl-row{align-items:flex-start}

@@ -119,7 +119,7 @@ def _span(length: int, at: int, most: int) -> slice:
 
 def grid_html(grid: Grid) -> str:
     """Return the matrix as a table with a caption and its row and column numbers."""
-    caption = f"<caption><code>{escape(grid.name)}</code> {escape(grid.note)}</caption>"
+    caption = f"<caption><code>{escape(grid.name)}</code>&nbsp;{escape(grid.note)}</caption>"
     if not grid.values.size:
         return f'<table class="cl-grid">{caption}<tbody><tr><td>no numbers</td></tr></tbody></table>'
     top, left = grid.origin
