@@ -11,7 +11,7 @@ from course_utils.figures.live.base import LiveFigure, count, numbers, take
 from course_utils.figures.live.still import Still
 from course_utils.figures.numbers import compact, shape_text
 
-SIDE, MOST = 32, 2500
+SIDE, MOST = 32, 2400
 """Pixels of an image's side, and numbers of image and filters together, that a figure takes."""
 
 IMAGE = [
@@ -130,7 +130,8 @@ def _output(
 
 
 def _small(sides: np.ndarray) -> int:
-    return 26 if sides.shape[1] <= 14 else 8
+    """Return the side of a cell: numbers, or squares where numbers would make the picture large."""
+    return 26 if sides.shape[1] <= 10 else 8
 
 
 def _convolution(

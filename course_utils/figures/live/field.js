@@ -25,9 +25,9 @@ function span([step, first, last], unit) {
   return [step * unit + first, step * unit + last];
 }
 
-// The part of a span inside an image of n pixels, or null where it lies in the padding alone.
-function inside([first, last], n) {
-  const cut = [Math.max(0, first), Math.min(n - 1, last)];
+// The part of it that is image, or null where all of it is padding.
+function seen([step, first, last, least, most], unit) {
+  const cut = [Math.max(least, step * unit + first), Math.min(most, step * unit + last)];
   return cut[0] <= cut[1] ? cut : null;
 }
 
@@ -151,27 +151,31 @@ function render({ model, el }) {
     const [high, wide] = layer.size;
     const [r, q] = [Math.floor(at.value / wide), at.value % wide];
     const [rows, columns] = [span(layer.field[0], r), span(layer.field[1], q)];
-    const box = { x: columns[0], y: rows[0], width: columns[1] - columns[0] + 1, height: rows[1] - rows[0] + 1 };
-    for (const each of [overhang, ...frame]) setAll(each, box);
+    const box = boxOf(rows, columns);
+    const [down, across] = [seen(layer.field[0], r), seen(layer.field[1], q)];
+    setAll(overhang, box);
+    for (const each of frame) setAll(each, down && across ? boxOf(down, across) : { width: 0, height: 0 });
     for (const each of unit) setAll(each, { x: q, y: r, width: 1, height: 1 });
     const [low, most] = layer.range;
     const level = layer.levels[(state.map * high + r) * wide + q];
     const value = short(low + ((most - low) * level) / LAST, 3);
-    const seen = [inside(rows, height), inside(columns, width)];
-    const [down, across] = seen.map((part) => (part ? part[1] - part[0] + 1 : 0));
     const places = box.height * box.width;
     const name =
       layer.shape.length === 3
         ? `The unit in channel ${layer.channels[state.map]}, row ${r}, column ${q}`
         : `Unit ${at.value}`;
-    const where =
-      down && across
-        ? `rows ${seen[0].join(" to ")} and columns ${seen[1].join(" to ")} of the image`
-        : "nothing of the image";
-    const rest = places - down * across;
+    const read = down && across ? (down[1] - down[0] + 1) * (across[1] - across[0] + 1) : 0;
+    const where = read
+      ? `rows ${down.join(" to ")} and columns ${across.join(" to ")} of the image`
+      : "nothing of the image";
+    const rest = places - read;
     say.textContent =
       `${name} of layer ${state.layer + 1} (${layer.name}; about ${value}) sees ${box.height}×${box.width} pixels: ` +
-      `${where}${rest ? `; ${rest} of its ${places} places lie in the padding` : ""}.`;
+      `${where}${rest ? `; ${rest} of its ${places} places are padding` : ""}.`;
+  }
+
+  function boxOf([top, bottom], [left, right]) {
+    return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
   }
 
   function setAll(element, attributes) {

@@ -29,21 +29,36 @@ _LAYERS = ("conv", "pool", "adaptive", "add", "linear")
 
 
 class Axis(NamedTuple):
-    """Along one axis, unit `u` sees the image from ``step * u + first`` to ``step * u + last``."""
+    """Along one axis, unit `u` sees the image from ``step * u + first`` to ``step * u + last``.
+
+    What of it is outside ``least`` to ``most`` is padding, of the image or of a layer in between.
+    """
 
     step: int
     first: int
     last: int
+    least: int
+    most: int
 
     def through(self, kernel: int, stride: int, padding: int, dilation: int = 1) -> Axis:
         """Return what a unit of the next layer sees: Araujo, Norris and Sim (2019), section 2."""
         reach = (kernel - 1) * dilation
         first, last = self.first - self.step * padding, self.last + self.step * (reach - padding)
-        return Axis(self.step * stride, first, last)
+        return self._replace(step=self.step * stride, first=first, last=last)
+
+    def of(self, units: int) -> Axis:
+        """Return the same for a layer of so many units: they may leave pixels at the end unread."""
+        seen = [self.seen(unit) for unit in range(units)]
+        seen = [(first, last) for first, last in seen if first <= last] or [(0, -1)]
+        return self._replace(least=min(first for first, _ in seen), most=max(last for _, last in seen))
+
+    def seen(self, unit: int) -> tuple[int, int]:
+        """Return the first and last pixel that a unit sees."""
+        return max(self.least, self.step * unit + self.first), min(self.most, self.step * unit + self.last)
 
     def whole(self, units: int) -> Axis:
         """Return what all units see together."""
-        return Axis(0, self.first, self.last + self.step * (units - 1))
+        return self._replace(step=0, last=self.last + self.step * (units - 1))
 
 
 Field = tuple[Axis, Axis]
@@ -55,7 +70,9 @@ class _Watcher(TorchDispatchMode):
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self.layers: list[dict[str, Any]] = []
-        self._known: dict[int, tuple[Field, int]] = {id(image): ((Axis(1, 0, 0),) * 2, -1)}
+        high, wide = image.shape[2:]
+        pixels = Axis(1, 0, 0, 0, high - 1), Axis(1, 0, 0, 0, wide - 1)
+        self._known: dict[int, tuple[Field, int]] = {id(image): (pixels, -1)}
         # A tensor that is freed may hand its id to another one.
         self._kept: list[Any] = [image]
 
@@ -73,6 +90,8 @@ class _Watcher(TorchDispatchMode):
         kind, label, settings = rule(name, args, given, reads, tuple(made.shape), None)
         fields = [self._known[id(each)][0] for each in reads]
         field = _field(kind, label, settings, fields, reads, made)
+        if made.dim() == 4:
+            field = field[0].of(made.shape[2]), field[1].of(made.shape[3])
         layer = self._known[id(reads[0])][1]
         if kind in _LAYERS:
             layer = len(self.layers)
@@ -117,7 +136,9 @@ def _both(rule: Any, field: Field) -> Field:
 
 
 def _join(axes: list[Axis]) -> Axis:
-    return Axis(axes[0].step, min(axis.first for axis in axes), max(axis.last for axis in axes))
+    ends = [(min, "first"), (max, "last"), (min, "least"), (max, "most")]
+    values = {name: outer(getattr(axis, name) for axis in axes) for outer, name in ends}
+    return axes[0]._replace(**values)
 
 
 def _whole(field: Field, tensor: Tensor) -> Field:
@@ -154,7 +175,7 @@ def receptive_field(model: nn.Module, image: Any) -> LiveFigure:
     most = min(MOST_MAPS, (BUDGET - len(shades) - units) // max(area, 1))
     if most < 1:
         raise FigureError(
-            f"receptive_field takes a model and an image with at most {BUDGET:,} numbers, in the image and one "
+            f"receptive_field takes a model and an image with at most {BUDGET:,} numbers, in image and one "
             f"map of each layer together; this model has {area + units:,} on {shape_text(pixels.shape)}."
         )
     shown = [_packed(layer, values, most) for layer, values in zip(layers, drawn, strict=True)]

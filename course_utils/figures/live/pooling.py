@@ -73,7 +73,7 @@ def _max_pool(maps: np.ndarray, size: int, stride: int) -> np.ndarray:
 
 
 def _still(plane: np.ndarray, output: np.ndarray, size: int) -> bytes:
-    cell = 26 if plane.shape[1] <= 14 else 8
+    cell = 26 if plane.shape[1] <= 10 else 8
     width = (plane.shape[1] + output.shape[1]) * cell + 90
     still = Still(max(420, width), len(plane) * cell + 24)
     window = {(i, j) for i in range(size) for j in range(size)}

@@ -37,13 +37,12 @@ class Still:
         self._image = Image.new("P", (width * SCALE, height * SCALE), _index(_WHITE))
         self._palette = [level for colour in _PALETTE for level in ImageColor.getrgb(colour)]
         self._pen = ImageDraw.Draw(self._image)
-        # Letters without grey edges; at twice the screen's resolution they are smooth enough.
-        self._pen.fontmode = "1"
 
     def text(self, x: float, y: float, text: str, *, size: int = 11, centred: bool = False) -> None:
         """Write a line; `x`, `y` is its top left corner, or its middle."""
-        anchor = "mm" if centred else "la"
-        self._pen.text((x * SCALE, y * SCALE), text, _index(_INK), font=_font(size), anchor=anchor)
+        mask = _written(text, size)
+        across, down = (mask.width / 2, mask.height / 2) if centred else (0, 0)
+        self._pen.bitmap((round(x * SCALE - across), round(y * SCALE - down)), mask, _index(_INK))
 
     def box(self, x: float, y: float, width: float, height: float, line: str = _RULE, fill: str = "") -> None:
         """Draw a rectangle in colours of the palette; a `line` that is not the default is thick."""
@@ -78,7 +77,7 @@ class Still:
             left, top = x + j * size, y + 18 + i * size
             self.box(left, top, size, size, fill=_TINT if (i, j) in window else "")
             if size >= 20:
-                self.text(left + size / 2, top + size / 2, compact(value, 3), size=10, centred=True)
+                self.text(left + size / 2, top + size / 2, compact(value, 2), size=10, centred=True)
         if at is not None:
             self.box(x + at[1] * size, y + 18 + at[0] * size, size, size, line=_ORANGE)
         return x + max(values.shape[1] * size, len(name) * 6.5) + 24
@@ -104,6 +103,17 @@ class Still:
 
 def _index(colour: str) -> int:
     return _PALETTE.index(colour.lower())
+
+
+@lru_cache(maxsize=1000)
+def _written(text: str, size: int) -> Any:
+    """Return a line of text without grey edges: at twice the screen's resolution it is smooth enough."""
+    from PIL import Image, ImageDraw
+
+    _, top, right, bottom = _font(size).getbbox(text or " ", anchor="ls")
+    mask = Image.new("1", (max(1, round(right)), max(1, round(bottom - top))))
+    ImageDraw.Draw(mask).text((0, -top), text, 1, font=_font(size), anchor="ls")
+    return mask
 
 
 @lru_cache
