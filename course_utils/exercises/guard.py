@@ -40,7 +40,7 @@ class _Printed(io.TextIOBase):
 
 @contextmanager
 def guarded(seconds: float) -> Iterator[_Printed]:
-    """Run the body with fixed random states, gradients on and float32; afterwards all is as it was before.
+    """Run the body with fixed random states, gradients on, float32 and one thread; afterwards all is as it was before.
 
     Raises
     ------
@@ -77,7 +77,9 @@ def _same_random_state() -> Iterator[None]:
 
 @contextmanager
 def _same_torch_modes() -> Iterator[None]:
-    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    grad, dtype, threads = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads()
+    # Threads that wait for one another cost more than they give on small inputs, above all on a busy machine.
+    torch.set_num_threads(1)
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
     try:
@@ -85,6 +87,7 @@ def _same_torch_modes() -> Iterator[None]:
     finally:
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
+        torch.set_num_threads(threads)
 
 
 @contextmanager
