@@ -1,4 +1,4 @@
-"""Downloads against a real server that misbehaves: what the user gets, and that nothing corrupt is ever kept."""
+"""Downloads against a real server that misbehaves: what the user gets, and that nothing corrupt stays."""
 
 from __future__ import annotations
 
@@ -357,9 +357,7 @@ class TestAcrossRuns:
 
 
 class TestSlowMirrors:
-    def test_a_crawling_mirror_is_left_for_a_faster_one_which_goes_on_from_there(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_crawling_mirror_is_left_for_a_faster_one_that_goes_on(self, tmp_path: Path) -> None:
         with Server(FILES, always=bad.slow(50)) as slow, Server(FILES) as fast:
             arrives(tmp_path, slow.url, fast.url)
             assert fast.requests[0].range is not None

@@ -17,6 +17,7 @@ from course_utils.data.partial import Partial
 from course_utils.data.patience import Patience
 from course_utils.data.refusals import BrokenError, RefusedError, SlowError
 from course_utils.data.transfer import ask, pieces
+from course_utils.errors import DataError
 from course_utils.settings import Settings
 
 PATIENCE = Patience()
@@ -107,6 +108,13 @@ class Downloader:
         try:
             with contextlib.ExitStack() as stack:
                 return self._fetch(mirrors, stack)
+        except ImportError as error:
+            raise DataError(
+                f"{self.dataset.title} cannot be downloaded.",
+                why=f"The package requests cannot be imported ({error}).",
+                left="Nothing was changed.",
+                next_step="pip install requests",
+            ) from error
         except OSError as error:
             doing = f"{self.dataset.title} cannot be stored"
             raise disk_error(error, self.folder, doing, variants[0].size) from error

@@ -21,7 +21,7 @@ from torch import Tensor
 from course_utils.data.arrays import NAMES, Arrays, checksum
 
 FORMAT = 1
-"""Part of each entry's file name, so that versions of the package with other formats can share a cache."""
+"""Part of each entry's file name: versions of the package leave each other's formats alone."""
 _ALIGNMENT = 64
 _UNSIGNED = "0" * 64
 
@@ -30,8 +30,20 @@ class DamagedError(ValueError):
     """The file is not a whole entry; the message says how it shows."""
 
 
-def write(file: IO[bytes], arrays: Arrays, origin: str) -> None:
-    """Write `arrays` to `file`, with `origin`, one line on where they were read from."""
+def write(file: IO[bytes], arrays: Arrays, origin: str, content: str) -> None:
+    """Write `arrays` to `file`.
+
+    Parameters
+    ----------
+    file : binary file
+        Where to.
+    arrays : Arrays
+        What.
+    origin : str
+        One line: where they were read from.
+    content : str
+        Identifies what they were decoded from; `read` gives it back.
+    """
     header: dict[str, Any] = {}
     offset = 0
     for name in NAMES:
@@ -48,6 +60,7 @@ def write(file: IO[bytes], arrays: Arrays, origin: str) -> None:
         "mean": repr(arrays.mean),
         "std": repr(arrays.std),
         "origin": origin,
+        "content": content,
         "sha256": arrays.sha256,
         "sum": str(_total(arrays.tensors)),
         "header_sha256": _UNSIGNED,
@@ -60,15 +73,15 @@ def write(file: IO[bytes], arrays: Arrays, origin: str) -> None:
         file.write(arrays.tensors[name].contiguous().numpy().data)
 
 
-def read(path: Path) -> tuple[Arrays, str]:
+def read(path: Path) -> tuple[Arrays, str, str]:
     """Map the entry at `path` into memory.
 
     Returns
     -------
     arrays : Arrays
         Its tensors share one private map of the file: writing to them never changes the file.
-    origin : str
-        Where the images were read from.
+    origin, content : str
+        What `write` was given.
 
     Raises
     ------
@@ -100,7 +113,7 @@ def read(path: Path) -> tuple[Arrays, str]:
         float(about["std"]),
         about["sha256"],
     )
-    return arrays, about["origin"]
+    return arrays, about["origin"], about["content"]
 
 
 def verify(path: Path) -> None:
@@ -113,7 +126,7 @@ def verify(path: Path) -> None:
     OSError
         If it cannot be read.
     """
-    arrays, _ = read(path)
+    arrays, _, _ = read(path)
     found = checksum(arrays.tensors)
     if found != arrays.sha256:
         raise DamagedError(f"{path.name} has SHA-256 {found[:12]}…, its header says {arrays.sha256[:12]}….")

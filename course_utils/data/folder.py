@@ -13,7 +13,7 @@ from torch import Tensor
 from course_utils.data.arrays import Arrays
 from course_utils.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _LAYOUT = "Expected train/<class>/*.png|jpg and test/<class>/*.png|jpg with the same classes in both."
 Listing = dict[str, dict[str, list[os.DirEntry[str]]]]
 
@@ -112,6 +112,7 @@ def _decode(folder: Path, found: Listing, channels: int, bar: object) -> dict[st
 
 
 def _pixels(folder: Path, path: str, channels: int) -> np.ndarray:
+    # Not torchvision's decoder: it is faster, but some damaged PNG files crash the whole process in it.
     from PIL import Image
 
     try:

@@ -67,7 +67,7 @@ def load_dataset(
     cache = Path(root).expanduser().resolve() if root is not None else options.data_dir
     if name in PUBLISHED:
         try:
-            arrays, source = _published(PUBLISHED[name], cache, options)
+            arrays, source = load_published(PUBLISHED[name], cache, options)
         except DataError as error:
             if offline is None:
                 raise
@@ -89,7 +89,14 @@ def _embedded(
     return make().dataset(name, source, device=device, substitute_for=instead_of)
 
 
-def _published(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str]:
+def load_published(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str]:
+    """Load `dataset` from wherever it is, downloading it into `cache` if need be; also says where it was.
+
+    Raises
+    ------
+    DataError
+        If it is out of reach, or cannot be stored or decoded.
+    """
     stored = _stored(dataset, cache, options)
     if stored:
         return stored
@@ -101,10 +108,13 @@ def _published(dataset: Published, cache: Path, options: Settings) -> tuple[Arra
 
 def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str] | None:
     for label, root in (("shared folder", options.data_shared), ("user cache", cache)):
-        stored = store.load(store.path_of_published(root, dataset)) if root else None
+        if root is None:
+            continue
+        stored = store.load(store.path_of_published(root, dataset), store.content_of(dataset))
         if stored:
             arrays, origin = stored
-            return arrays, f"{dataset.title}, {label} {root} (read from {origin})"
+            source = f"{dataset.title}, {label} {root}"
+            return arrays, source if root == options.data_shared else f"{source} (read from {origin})"
     return None
 
 
@@ -119,18 +129,22 @@ def _made(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, s
             left="The files were only read.",
             next_step=f"course data verify {dataset.name}",
         ) from error
-    return store.save(store.path_of_published(cache, dataset), arrays, origin), f"{dataset.title}, {origin}"
+    path = store.path_of_published(cache, dataset)
+    return store.save(path, arrays, origin, store.content_of(dataset)), f"{dataset.title}, {origin}"
 
 
 def _folder(place: Path, cache: Path) -> tuple[Arrays, str]:
     try:
         found = folder.listing(place)
-        path = store.path_of(cache, place.name, f"{place}\0{folder.fingerprint(found)}")
+        content = folder.fingerprint(found)
     except OSError as error:
         raise folder.wrong(place, str(error)) from error
-    stored = store.load(path)
-    arrays = stored[0] if stored else store.save(path, folder.decode(place, found), f"folder {place}")
-    return arrays, f"folder {place}"
+    source = f"folder {place}"
+    path = store.path_of(cache, place.name, str(place))
+    stored = store.load(path, content)
+    if stored:
+        return stored[0], source
+    return store.save(path, folder.decode(place, found), source, content), source
 
 
 def _reason(error: DataError) -> str:

@@ -58,7 +58,7 @@ def in_words(error: BaseException, seconds: float) -> str:
         ((ConnectionRefusedError,), "the connection was refused"),
         (
             (requests.exceptions.SSLError,),
-            f"its certificate is not trusted (is there a sign-in page?): {last}",
+            f"its certificate is not trusted (a sign-in page?): {last}",
         ),
         ((ConnectionResetError, BrokenPipeError), "the connection was reset"),
         ((three.IncompleteRead, http.client.HTTPException), "the connection closed too early"),

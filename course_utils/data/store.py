@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from course_utils.data import entry
@@ -12,38 +15,55 @@ from course_utils.data.catalog import Published
 from course_utils.data.files import disk_error, published
 
 FOLDER = "decoded"
+ABANDONED = 3600.0
+"""Seconds after which a half-written entry belongs to a process that was killed."""
 
 
-def path_of(root: Path, name: str, content: str) -> Path:
-    """Where the decoded copy of `name` lies; `content` identifies what it was decoded from."""
-    key = hashlib.sha256(f"{entry.FORMAT}\0{content}".encode()).hexdigest()[:12]
-    return root / FOLDER / f"{name}-{key}.safetensors"
+def path_of(root: Path, name: str, key: str) -> Path:
+    """Where the decoded copy of `name` lies; `key` tells it from others of that name."""
+    short = hashlib.sha256(key.encode()).hexdigest()[:12]
+    return root / FOLDER / f"{name}-v{entry.FORMAT}-{short}.safetensors"
 
 
 def path_of_published(root: Path, dataset: Published) -> Path:
     """Where the decoded copy of a published dataset lies."""
-    return path_of(root, dataset.name, " ".join(file.sha256 for file in dataset.files))
+    return path_of(root, dataset.name, content_of(dataset))
 
 
-def load(path: Path) -> tuple[Arrays, str] | None:
-    """Map the entry at `path`; None if it is missing or damaged, so that the caller makes it anew."""
+def content_of(dataset: Published) -> str:
+    """What identifies a published dataset's images: its archives' checksums."""
+    return " ".join(file.sha256 for file in dataset.files)
+
+
+def entries(root: Path) -> Iterator[Path]:
+    """The entries below `root` that this version of the package reads."""
+    yield from sorted((root / FOLDER).glob(f"*-v{entry.FORMAT}-*.safetensors"))
+
+
+def load(path: Path, content: str) -> tuple[Arrays, str] | None:
+    """Map the entry at `path`, and say where it was read from.
+
+    Returns None if the entry is missing, damaged or of another content, so that the caller makes it anew.
+    """
     try:
-        return entry.read(path)
+        arrays, origin, found = entry.read(path)
     except FileNotFoundError:
         return None
     except (entry.DamagedError, OSError) as error:
         warnings.warn(f"A cached dataset is damaged and will be made again: {error}", stacklevel=2)
         return None
+    return (arrays, origin) if found == content else None
 
 
-def save(path: Path, arrays: Arrays, origin: str) -> Arrays:
+def save(path: Path, arrays: Arrays, origin: str, content: str) -> Arrays:
     """Store `arrays` at `path` and map them from there.
 
     When they cannot be stored, a warning says so and the arrays stay in memory: it costs time, no more.
     """
     try:
         with published(path) as file:
-            entry.write(file, arrays, origin)
+            entry.write(file, arrays, origin, content)
+        _tidy(path)
         return entry.read(path)[0]
     except entry.DamagedError as error:
         warnings.warn(f"The disk did not keep what was written, so nothing was cached: {error}", stacklevel=2)
@@ -52,3 +72,11 @@ def save(path: Path, arrays: Arrays, origin: str) -> Arrays:
         refusal = disk_error(error, path, "The decoded images cannot be cached", size)
         warnings.warn(f"{refusal.what} {refusal.why} The next load will take longer.", stacklevel=2)
     return arrays
+
+
+def _tidy(path: Path) -> None:
+    """Remove what killed processes left beside `path`."""
+    for leftover in path.parent.glob(f"{path.name}.*.new"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > ABANDONED:
+                leftover.unlink()

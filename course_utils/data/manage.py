@@ -1,0 +1,276 @@
+"""What ``course data`` does: look at the datasets on this machine, fetch, check, clear and hand them on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from course_utils import settings
+from course_utils.data import entry, store
+from course_utils.data.acquire import ARCHIVES, acquire
+from course_utils.data.catalog import PUBLISHED, File, Published
+from course_utils.data.files import disk_error, published, sha256_of
+from course_utils.data.load import load_published
+from course_utils.data.serve import serve
+from course_utils.errors import DataError
+
+__all__ = ["Check", "Item", "clear", "export", "fetch", "serve", "status", "verify"]
+
+SHARED, CACHE = "shared folder", "user cache"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file that belongs to a dataset.
+
+    Attributes
+    ----------
+    dataset : str
+        The dataset's name; of a folder's decoded copy, the folder's.
+    kind : str
+        ``archive`` (as published) or ``decoded`` (ready to load).
+    place : str
+        ``shared folder`` or ``user cache``.
+    path : Path
+        The file.
+    size : int
+        Its length in bytes.
+    source : str
+        Where its content came from, as far as the file knows.
+    verified : datetime or None
+        When every byte of it was last compared with its checksum; None where that is not noted.
+    """
+
+    dataset: str
+    kind: str
+    place: str
+    path: Path
+    size: int
+    source: str
+    verified: datetime | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of verifying one file.
+
+    Attributes
+    ----------
+    item : Item
+        The file.
+    problem : str
+        What is wrong with it; empty when nothing is.
+    mended : bool
+        Whether it was damaged and has been removed, so that the next load makes it anew.
+    """
+
+    item: Item
+    problem: str
+    mended: bool
+
+
+def status() -> list[Item]:
+    """Every file of every dataset on this machine: the shared folder's first, then the user cache's."""
+    options = settings.read()
+    items: list[Item] = []
+    for place, root in ((SHARED, options.data_shared), (CACHE, options.data_dir)):
+        if root is None:
+            continue
+        archives = root if place == SHARED else root / ARCHIVES
+        items += (item for dataset in PUBLISHED.values() for item in _archives(dataset, place, archives))
+        items += _decoded(place, root)
+    return items
+
+
+def fetch(names: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Make datasets ready to load, downloading what is missing; an interrupted download goes on.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Default: all published datasets.
+
+    Returns
+    -------
+    list of (str, str)
+        Each dataset's name, and where it is now.
+
+    Raises
+    ------
+    DataError
+        If one is out of reach; those before it are ready.
+    """
+    options = settings.read()
+    return [
+        (dataset.name, load_published(dataset, options.data_dir, options)[1]) for dataset in _chosen(names)
+    ]
+
+
+def verify(names: Iterable[str] = ()) -> list[Check]:
+    """Compare every byte of what is on this machine with its checksum.
+
+    A damaged file in the user cache is removed, so that the next load makes it anew. The shared folder is
+    only read.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Default: everything, decoded copies of folders included.
+    """
+    wanted = set(names)
+    return [_checked(item) for item in status() if not wanted or item.dataset in wanted]
+
+
+def clear(names: Iterable[str] = ()) -> list[Item]:
+    """Remove datasets from the user cache, with what interrupted downloads left; returns what was removed.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Default: all datasets. Checkpoints and progress are never touched.
+    """
+    wanted = set(names)
+    cache = settings.read().data_dir
+    removed = []
+    for item in status():
+        if item.place == CACHE and (not wanted or item.dataset in wanted):
+            _remove(item.path)
+            removed.append(item)
+    for leftover in _leftovers(cache, wanted):
+        _remove(leftover)
+    return removed
+
+
+def export(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> list[Path]:
+    """Copy datasets to a folder that serves as ``COURSE_DATA_SHARED``, or, served over HTTP, as a mirror.
+
+    Parameters
+    ----------
+    directory : path
+        The folder; made if need be. Files that are already there and right are kept.
+    names : iterable of str
+        Default: all published datasets that are on this machine.
+
+    Returns
+    -------
+    list of Path
+        The files that make up the export.
+
+    Raises
+    ------
+    DataError
+        If a dataset in `names` is out of reach, or if the folder cannot be written.
+    """
+    options = settings.read()
+    names = list(names)
+    target = Path(directory).expanduser().resolve()
+    done: list[Path] = []
+    here = {item.dataset for item in status()}
+    for dataset in _chosen(names):
+        if not names and dataset.name not in here:
+            continue
+        paths, origin = acquire(dataset, options.data_dir, options)
+        arrays, _ = load_published(dataset, options.data_dir, options)
+        decoded = store.path_of_published(target, dataset)
+        try:
+            for path, variants in zip(paths, dataset.parts, strict=True):
+                done.append(_copy(path, target / path.name, variants))
+            content = store.content_of(dataset)
+            if store.load(decoded, content) is None:
+                with published(decoded) as file:
+                    entry.write(file, arrays, origin, content)
+        except OSError as error:
+            raise disk_error(error, target, f"{dataset.title} cannot be exported") from error
+        done.append(decoded)
+    return done
+
+
+def _chosen(names: Iterable[str]) -> list[Published]:
+    names = list(names)
+    for name in names:
+        if name not in PUBLISHED:
+            raise DataError(
+                f"There is no published dataset {name!r}.",
+                why=f"Those that can be fetched are {' and '.join(PUBLISHED)}.",
+                left="Nothing was changed.",
+                next_step="Use one of these names.",
+            )
+    return [PUBLISHED[name] for name in names or PUBLISHED]
+
+
+def _archives(dataset: Published, place: str, root: Path) -> Iterator[Item]:
+    for folder in dataset.folders:
+        for file in (file for variants in dataset.parts for file in variants):
+            path = root / folder / file.name
+            with contextlib.suppress(OSError):
+                about = path.stat()
+                # Whatever this package puts into its cache was verified when it was written.
+                verified = datetime.fromtimestamp(about.st_mtime, UTC) if place == CACHE else None
+                yield Item(dataset.name, "archive", place, path, about.st_size, "as published", verified)
+
+
+def _decoded(place: str, root: Path) -> Iterator[Item]:
+    for path in store.entries(root):
+        with contextlib.suppress(OSError):
+            about = path.stat()
+            try:
+                source = entry.read(path)[1]
+            except entry.DamagedError as error:
+                source = f"damaged: {error}"
+            verified = datetime.fromtimestamp(about.st_mtime, UTC)
+            name = path.stem.rpartition(f"-v{entry.FORMAT}-")[0]
+            yield Item(name, "decoded", place, path, about.st_size, source, verified)
+
+
+def _checked(item: Item) -> Check:
+    problem = ""
+    try:
+        if item.kind == "decoded":
+            entry.verify(item.path)
+        elif sha256_of(item.path) != _file_of(item).sha256:
+            problem = f"{item.path.name} differs from the published file"
+    except (entry.DamagedError, OSError) as error:
+        problem = str(error)
+    if item.place != CACHE:
+        return Check(item, problem, mended=False)
+    if problem:
+        return Check(item, problem, mended=_remove(item.path))
+    with contextlib.suppress(OSError):
+        # The time of the last change says when the file was last verified.
+        os.utime(item.path)
+    return Check(item, problem, mended=False)
+
+
+def _file_of(item: Item) -> File:
+    files = (file for variants in PUBLISHED[item.dataset].parts for file in variants)
+    return next(file for file in files if file.name == item.path.name)
+
+
+def _copy(path: Path, target: Path, variants: tuple[File, ...]) -> Path:
+    file = next(file for file in variants if file.name == path.name)
+    if not (target.exists() and sha256_of(target) == file.sha256):
+        with path.open("rb") as original, published(target) as copy:
+            shutil.copyfileobj(original, copy, 1 << 20)
+    return target
+
+
+def _leftovers(cache: Path, wanted: set[str]) -> Iterator[Path]:
+    for dataset in PUBLISHED.values():
+        if not wanted or dataset.name in wanted:
+            for file in (file for variants in dataset.parts for file in variants):
+                yield from (cache / ARCHIVES).glob(f"{file.name}.*.part*")
+                yield from (cache / ARCHIVES).glob(f"{file.name}.*.new")
+            yield from (cache / store.FOLDER).glob(f"{dataset.name}-*.new")
+            yield cache / f"{dataset.name}.lock"
+
+
+def _remove(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        path.unlink()
+        return True
+    return False
