@@ -40,7 +40,7 @@ class _Printed(io.TextIOBase):
 
 @contextmanager
 def guarded(seconds: float) -> Iterator[_Printed]:
-    """Run the body with fixed random states, gradients on, float32 and one thread; afterwards all is as it was before.
+    """Run the body with fixed random states, gradients, float32 and one thread; afterwards all is as before.
 
     Raises
     ------
