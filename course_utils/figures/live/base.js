@@ -45,7 +45,9 @@ function times(count, each) {
 // Controls. Each is { row, input, value, set(value) }: `row` goes into the page, `changed` hears the user,
 // `set` changes the control from outside without a call of `changed`.
 
+// The name is given twice: a label's text would take in the list's options and the slider's words.
 function labelled(label, input, ...more) {
+  input.setAttribute("aria-label", label);
   return make("label", { class: "cl-control" }, make("span", {}, label), input, ...more);
 }
 
