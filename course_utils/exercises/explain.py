@@ -20,7 +20,9 @@ def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
     pairs : sequence of (expected, actual)
         The cases that are wrong, smallest first.
     """
-    first, *others = [relations(expected, actual) for expected, actual in pairs] or [[]]
+    if not pairs:
+        return None
+    first, *others = [relations(expected, actual) for expected, actual in pairs]
     keys = [{relation.key for relation in found} for found in others]
     for relation in first:
         if all(relation.key in known for known in keys):

@@ -20,11 +20,12 @@ class Relation:
 
 
 def relations(expected: Any, actual: Any) -> list[Relation]:
-    """Return how `actual` relates to `expected`, both plain: all relations that have a name, closest first."""
+    """Return all relations of `actual` to `expected`, both plain, that have a name; closest first."""
     right, mine = _numeric(expected), _numeric(actual)
     if right is None or mine is None or not right.size:
         return []
-    return list(_other_shape(right, mine) if right.shape != mine.shape else _same_shape(right, mine))
+    with np.errstate(all="ignore"):
+        return list(_other_shape(right, mine) if right.shape != mine.shape else _same_shape(right, mine))
 
 
 def _numeric(value: Any) -> np.ndarray | None:

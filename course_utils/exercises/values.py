@@ -54,7 +54,9 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 def _plain_tensor(value: torch.Tensor) -> Any:
     with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
-        tensor = torch.Tensor.as_subclass(value, torch.Tensor).detach()
+        if type(value) not in (torch.Tensor, torch.nn.Parameter):
+            value = torch.Tensor.as_subclass(value, torch.Tensor)
+        tensor = value.detach()
         if tensor.is_meta or tensor.is_quantized:
             return Unreadable("a tensor without plain values")
         if tensor.numel() > MOST_CELLS:
