@@ -247,6 +247,8 @@ def _about_scores(expected: Observed, actual: Observed) -> Difference:
         found = difference(right, mine)
         if found is None:
             continue
+        if mine.dtype.kind not in "biuf":
+            return Difference("type", "Its scores are no numbers.", right, "no numbers")
         if right.shape != mine.shape:
             where = "one image" if run == "one" else "several images"
             sentence = f"The shape for {where} is {_sizes(mine.shape)}; expected {_sizes(right.shape)}."

@@ -1,0 +1,443 @@
+"""Lab 03: what the checks say about networks, training steps and evaluation; answers that are in no bank."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from course_utils import exercises
+from course_utils.exercises import judge, observe
+from course_utils.exercises.lenet5.measures import scores_with
+from course_utils.exercises.lenet5.network import LeNet5
+from course_utils.exercises.lenet5.step import SmallSGD
+from course_utils.exercises.probes import Draw
+
+
+def verdict(exercise_id, candidate, seed=0):
+    return exercises.evaluate(exercise_id, candidate, seed=seed)
+
+
+class Network(nn.Module):
+    """A LeNet5 that tests change in one place."""
+
+    def __init__(self, padding=1, features=4900, width=100, bias=True):
+        super().__init__()
+        self.first = nn.Conv2d(1, 50, 3, padding=padding, bias=bias)
+        self.second = nn.Conv2d(50, width, 3, padding=padding)
+        self.hidden = nn.Linear(features, 100)
+        self.last = nn.Linear(100, 10)
+
+    def features(self, x):
+        x = F.max_pool2d(F.relu(self.first(x)), 2)
+        return F.max_pool2d(F.relu(self.second(x)), 2).flatten(1)
+
+    def forward(self, x):
+        return self.last(F.relu(self.hidden(self.features(x))))
+
+
+# ------------------------------------------------------------------------------------------------ LeNet5
+
+
+def test_the_reference_has_the_lectures_parameters():
+    assert sum(p.numel() for p in LeNet5().parameters()) == 536_710
+
+
+def test_missing_padding_names_the_first_layer_that_differs_with_both_shapes():
+    found = verdict("lenet5", lambda: Network(padding=0, features=2500))
+    assert found.status == "wrong"
+    assert found.misconception == "no-padding"
+    assert "conv1 gives 50×26×26, the expected network 50×28×28: is its padding 1?" in found.message
+    assert "conv1 50×26×26" in str(found.counterexample.actual)
+
+
+def test_padding_missing_in_the_second_convolution_only():
+    def build():
+        model = Network(features=3600)
+        model.second = nn.Conv2d(50, 100, 3)
+        return model
+
+    found = verdict("lenet5", build)
+    assert "conv2 gives 100×12×12, the expected network 100×14×14: is its padding 1?" in found.message
+    assert found.misconception is None
+
+
+def test_an_error_half_way_shows_the_traceback_and_the_layer_that_led_to_it():
+    found = verdict("lenet5", lambda: Network(padding=0))
+    assert found.status == "error"
+    assert "conv1 gives 50×26×26, the expected network 50×28×28: is its padding 1?" in found.message
+    assert "self.last(F.relu(self.hidden(self.features(x))))" in found.traceback
+    assert "mat1 and mat2 shapes cannot be multiplied" in found.traceback
+
+
+def test_a_head_of_the_wrong_size_is_told_where_it_stops():
+    found = verdict("lenet5", lambda: Network(features=100 * 14 * 14))
+    assert found.status == "error"
+    assert (
+        "Until max-pool2 its layers are as expected; it stops where linear1 (100) should follow."
+        in found.message
+    )
+
+
+def test_errors_of_another_kind_are_not_taken_for_a_misconception():
+    found = verdict("lenet5", lambda: Network(features=100 * 14 * 14))
+    assert found.misconception is None
+
+
+def test_another_number_of_filters_is_asked_about():
+    found = verdict("lenet5", lambda: Network(width=64, features=64 * 49))
+    assert "conv2 gives 64×14×14, the expected network 100×14×14: has it the right number" in found.message
+
+
+def test_one_missing_relu_is_located():
+    class WithoutOne(Network):
+        def forward(self, x):
+            x = F.max_pool2d(F.relu(self.first(x)), 2)
+            x = F.max_pool2d(self.second(x), 2).flatten(1)
+            return self.last(F.relu(self.hidden(x)))
+
+    found = verdict("lenet5", WithoutOne)
+    assert found.status == "wrong"
+    assert "After conv2 there is no ReLU." in found.message
+
+
+def test_one_activation_of_another_kind_is_located():
+    class Mixed(Network):
+        def forward(self, x):
+            return self.last(F.gelu(self.hidden(self.features(x))))
+
+    assert "After linear1 comes a GELU, in the expected network a ReLU." in verdict("lenet5", Mixed).message
+
+
+def test_a_missing_bias_is_told_by_the_count():
+    message = verdict("lenet5", lambda: Network(bias=False)).message
+    assert "536,660 parameters, the expected network 536,710: has every layer its bias?" in message
+
+
+def test_layers_that_are_never_used_are_told():
+    class WithSpare(Network):
+        def __init__(self):
+            super().__init__()
+            self.spare = nn.Linear(10, 10)
+
+    assert "110 of them are never used in forward" in verdict("lenet5", WithSpare).message
+
+
+def test_layers_in_a_plain_list_are_told():
+    class Unregistered(Network):
+        def __init__(self):
+            super().__init__()
+            layer = self.last
+            del self.last
+            self.__dict__["last"] = layer
+
+    assert "1,010 parameters that model.parameters() does not list" in verdict("lenet5", Unregistered).message
+
+
+def test_a_detached_value_is_told():
+    class Detached(Network):
+        def forward(self, x):
+            return self.last(F.relu(self.hidden(self.features(x).detach())))
+
+    message = verdict("lenet5", Detached).message
+    assert "45,600 of its 536,710 parameters get no gradient" in message
+
+
+def test_frozen_parameters_are_told():
+    assert "get no gradient" in verdict("lenet5", lambda: Network().requires_grad_(False)).message
+
+
+def test_dropout_is_found_in_training_and_in_evaluation_mode():
+    class Dropping(Network):
+        def forward(self, x):
+            return self.last(F.dropout(F.relu(self.hidden(self.features(x))), 0.2))
+
+    class DroppingInTraining(Network):
+        def forward(self, x):
+            return self.last(F.dropout(F.relu(self.hidden(self.features(x))), 0.2, self.training))
+
+    for network in (Dropping, DroppingInTraining):
+        assert "drops values at random" in verdict("lenet5", network).message
+
+
+def test_a_batch_mixed_into_the_features_is_told():
+    class Mixing(Network):
+        def forward(self, x):
+            return self.last(F.relu(self.hidden(self.features(x).reshape(1, -1))))
+
+    found = verdict("lenet5", Mixing)
+    assert found.misconception == "batch-into-one-row"
+    assert "works for one image and fails for several" in found.message
+
+
+def test_a_lost_batch_of_one_is_told():
+    class Squeezing(Network):
+        def forward(self, x):
+            return super().forward(x).squeeze()
+
+    assert "The shape for one image is 10; expected 1×10." in verdict("lenet5", Squeezing).message
+
+
+def test_one_layer_used_twice_is_told():
+    class Twice(Network):
+        def __init__(self):
+            super().__init__()
+            self.second = nn.Conv2d(50, 50, 3, padding=1)
+            self.hidden = nn.Linear(50 * 49, 100)
+
+        def features(self, x):
+            x = F.max_pool2d(F.relu(self.first(x)), 2)
+            return F.max_pool2d(F.relu(self.second(self.second(x))), 2).flatten(1)
+
+    assert verdict("lenet5", Twice).status == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "sentence"),
+    [
+        (lambda: None, "It returns nothing (None) where a module (nn.Module) is expected."),
+        (lambda: Network, "It returns the class Network, not a network made from it."),
+        (lambda: [nn.Conv2d(1, 50, 3)], "It returns a list where a module (nn.Module) is expected."),
+        (lambda: nn.Module(), "Module has no method named forward."),
+    ],
+)
+def test_what_is_no_network_is_told_so(candidate, sentence):
+    assert sentence in verdict("lenet5", candidate).message
+
+
+def test_a_forward_that_returns_no_tensor_is_told_so():
+    class Pair(Network):
+        def forward(self, x):
+            return (super().forward(x),)
+
+    assert "It returns a tuple where a tensor is expected." in verdict("lenet5", Pair).message
+
+
+def test_a_stub_is_not_started():
+    class Stub(nn.Module):
+        def __init__(self):
+            super().__init__()
+            raise NotImplementedError()
+
+    class HalfAStub(Network):
+        def forward(self, x):
+            raise NotImplementedError()
+
+    assert verdict("lenet5", Stub).status == "not started"
+    assert verdict("lenet5", HalfAStub).status == "not started"
+
+
+def test_tensors_that_equal_everything_are_no_scores():
+    class Equal(torch.Tensor):
+        def __eq__(self, other):
+            return True
+
+        def detach(self):
+            return LeNet5()(torch.zeros(1, 1, 28, 28))
+
+    class Hostile(Network):
+        def forward(self, x):
+            return super().forward(x).mul(0).as_subclass(Equal)
+
+    assert verdict("lenet5", Hostile).status == "wrong"
+
+
+def test_the_model_that_was_checked_is_not_the_students():
+    built = []
+
+    def build():
+        built.append(Network())
+        return built[-1]
+
+    verdict("lenet5", build)
+    assert len(built) == 1
+
+
+def test_forged_observations_are_wrong_and_never_an_exception():
+    exercise = exercises.get("lenet5")
+    probes = exercise.probes(0)
+    right = observe(exercise, exercise.reference, probes[0])
+    forged = [
+        None,
+        1,
+        [],
+        {},
+        "x",
+        dict.fromkeys(right.value),
+        {key: {} for key in right.value},
+        {**right.value, "one": "x"},
+    ]
+    forged += [
+        {**right.value, "layers": [{}], "parameters": 0},
+        {**right.value, "stopped": True, "layers": 3},
+    ]
+    for value in forged:
+        seen = [type(right)("returned", value=value)]
+        assert judge(exercise, probes, seen).status == "wrong", value
+
+
+# ------------------------------------------------------------------------------------------- train_step
+
+
+def test_the_small_optimizer_moves_as_pytorchs():
+    torch.manual_seed(0)
+    one, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    other.load_state_dict(one.state_dict())
+    ours, theirs = (
+        SmallSGD(one, lr=0.1, momentum=0.9),
+        torch.optim.SGD(other.parameters(), lr=0.1, momentum=0.9),
+    )
+    for _ in range(4):
+        x = torch.randn(5, 3)
+        for model, optimizer in ((one, ours), (other, theirs)):
+            optimizer.zero_grad(set_to_none=False)
+            model(x).square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(one.weight, other.weight)
+
+
+def test_a_forgotten_zero_grad_is_right_in_the_first_step_and_named_in_the_second():
+    def train_step(model, images, labels, criterion, optimizer):
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    found = verdict("train_step", train_step)
+    assert found.misconception == "gradients-not-zeroed"
+    assert "step 2 (right until then)" in found.message
+    assert "backward adds to them" in found.message
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ("zero backward", "the optimizer never makes a step"),
+        ("zero step", "no gradient is ever computed"),
+        ("zero step backward", "the optimizer steps before there is a gradient"),
+        ("backward zero step", "the gradient is gone when the optimizer steps"),
+    ],
+)
+def test_parameters_that_never_change_are_told_why(order, reason):
+    def train_step(model, images, labels, criterion, optimizer):
+        loss = criterion(model(images), labels)
+        for action in order.split():
+            {"zero": optimizer.zero_grad, "backward": loss.backward, "step": optimizer.step}[action]()
+        return loss.item()
+
+    found = verdict("train_step", train_step)
+    assert f"The parameters never change: {reason}." in found.message
+    assert found.misconception
+
+
+def test_a_step_without_return_is_told_so():
+    def train_step(model, images, labels, criterion, optimizer):
+        exercises.get("train_step").reference(model, images, labels, criterion, optimizer)
+
+    assert "returns nothing (None)" in verdict("train_step", train_step).message
+
+
+def test_a_model_in_evaluation_mode_is_found_by_batch_normalisation():
+    def train_step(model, images, labels, criterion, optimizer):
+        model.eval()
+        return exercises.get("train_step").reference(model, images, labels, criterion, optimizer)
+
+    found = verdict("train_step", train_step)
+    assert found.misconception == "evaluation-mode"
+    assert found.counterexample.note == "a model with batch normalisation"
+
+
+# --------------------------------------------------------------------------------------------- evaluate
+
+
+def test_the_mean_of_batch_means_is_named():
+    def evaluate(model, batches):
+        model.eval()
+        with torch.no_grad():
+            errors = [(model(x).argmax(1) != y).float().mean() for x, y in batches]
+        return sum(errors) / len(errors)
+
+    found = verdict("evaluate", evaluate)
+    assert found.misconception == "mean-of-batch-means"
+    assert "It returns 0.5; expected 0.25." in found.message
+
+
+def test_a_right_share_in_the_wrong_mode_is_not_right():
+    def evaluate(model, batches):
+        with torch.no_grad():
+            wrong = [model(x).argmax(1) != y for x, y in batches]
+        return torch.cat(wrong).float().mean()
+
+    found = verdict("evaluate", evaluate)
+    assert found.misconception == "training-mode"
+    assert "The share is right, but the model ran in training mode." in found.message
+
+
+def test_recorded_gradients_are_told():
+    def evaluate(model, batches):
+        model.eval()
+        return torch.cat([model(x).argmax(1) != y for x, y in batches]).float().mean()
+
+    found = verdict("evaluate", evaluate)
+    assert found.misconception == "gradients-recorded"
+
+
+def test_a_model_that_is_changed_on_the_way_is_told():
+    def evaluate(model, batches):
+        share = exercises.get("evaluate").reference(model, batches)
+        with torch.no_grad():
+            model[0][1].weight.add_(1)
+        return share
+
+    assert "the model is not the same afterwards: 0.1.weight changed" in verdict("evaluate", evaluate).message
+
+
+def test_a_share_that_is_made_up_without_the_model_is_told():
+    def evaluate(model, batches):
+        images = torch.cat([x.flatten(1) for x, _ in batches])
+        return (images.argmax(1) != torch.cat([y for _, y in batches])).float().mean()
+
+    assert "was never called" in verdict("evaluate", evaluate).message
+
+
+# ------------------------------------------------------------------------------------------- the others
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_drawn_scores_have_the_wrong_answers_that_were_asked_for(seed):
+    wrong = [True, False, True, True, False]
+    scores, labels = scores_with(Draw(seed), wrong, 4)
+    assert (scores.argmax(1) != labels).tolist() == wrong
+    assert (scores.argmin(1) == labels).tolist() == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ([500, 45_100, 490_100, 1_000], "The count of linear2 is 10 too small."),
+        ([500, 45_100, 490_100], "One number is expected for each of conv1, conv2, linear1, linear2"),
+        ([500, 45_100, 490_100, 1_010, 536_700], "It is not the sum of the others."),
+        (536_700, "As a total that is 10 too small."),
+    ],
+)
+def test_counts_are_told_where_they_differ(counts, sentence):
+    found = verdict("lenet5_parameters", lambda: counts)
+    assert found.status == "wrong"
+    assert sentence in found.message
+
+
+def test_both_standard_deviations_are_right():
+    def statistics(correction):
+        return lambda images: tuple(
+            float(x) for x in torch.std_mean(images / 255, correction=correction)[::-1]
+        )
+
+    assert verdict("pixel_statistics", statistics(0)).status == "correct"
+    assert verdict("pixel_statistics", statistics(1)).status == "correct"
+
+
+def test_statistics_in_one_array_are_accepted():
+    assert (
+        verdict("pixel_statistics", lambda x: np.array([(x / 255.0).mean(), (x / 255.0).std()])).status
+        == "correct"
+    )

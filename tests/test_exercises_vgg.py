@@ -1,0 +1,294 @@
+"""Lab 04: what the checks say about blocks, VGG, schedules, perceptrons, fields and residual blocks."""
+
+import time
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from course_utils import exercises
+from course_utils.exercises.networks.trace import Trace, WithoutRandomInit
+from course_utils.exercises.vgg.network import VGG
+from course_utils.exercises.vgg.parameters import vgg_parameters
+
+
+def verdict(exercise_id, candidate, seed=0):
+    return exercises.evaluate(exercise_id, candidate, seed=seed)
+
+
+# ------------------------------------------------------------------------------------------------- VGG
+
+
+def test_the_reference_has_the_lectures_parameters():
+    with WithoutRandomInit():
+        model = VGG()
+    assert sum(p.numel() for p in model.parameters()) == 27_540_554 == sum(vgg_parameters())
+    blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
+    assert blocks == vgg_parameters()[:4] == [38_720, 221_440, 885_248, 1_180_160]
+
+
+def test_the_reference_takes_other_architectures():
+    small = VGG(arch=((1, 4), (2, 8)), hidden=16)
+    assert small(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_the_slides_variant_is_named():
+    class Slide(VGG):
+        def __init__(self):
+            super().__init__(arch=((2, 64), (2, 128), (2, 256), (2, 512)))
+
+    found = verdict("vgg", Slide)
+    assert found.misconception == "second-conv-in-block-4"
+    assert "conv8 (512×4×4) comes after conv7" in found.message
+
+
+def test_a_missing_pool_in_one_block_names_the_layer():
+    class Unpooled(VGG):
+        def __init__(self):
+            super().__init__()
+            self.blocks[1][-1] = nn.Identity()
+            self.head[1] = nn.Linear(512 * 4 * 4, 4096)
+
+    found = verdict("vgg", Unpooled)
+    assert found.status == "wrong"
+    assert "conv5 (256×16×16) comes after conv4, in the expected network max-pool2 (128×8×8)" in found.message
+
+
+def test_a_head_that_does_not_fit_tells_where_it_stops():
+    class Misfit(VGG):
+        def __init__(self):
+            super().__init__()
+            self.head[1] = nn.Linear(512, 4096)
+
+    found = verdict("vgg", Misfit)
+    assert found.status == "error"
+    assert "it stops where linear1 (4096) should follow" in found.message
+
+
+def test_a_class_that_needs_arguments_is_an_error_with_its_reason():
+    class Needs(VGG):
+        def __init__(self, arch):
+            super().__init__(arch)
+
+    found = verdict("vgg", Needs)
+    assert found.status == "error"
+    assert "missing 1 required positional argument" in found.traceback
+
+
+def seconds(exercise_id, candidate):
+    best = float("inf")
+    for _ in range(3):
+        started = time.process_time()
+        exercises.evaluate(exercise_id, candidate)
+        best = min(best, time.process_time() - started)
+    return best
+
+
+def test_right_and_wrong_networks_are_judged_within_a_second():
+    class WithTanh(VGG):
+        def forward(self, x):
+            return self.head(torch.tanh(self.blocks(x)))
+
+    assert seconds("vgg", VGG) < 1
+    assert seconds("vgg", WithTanh) < 1
+
+
+# ----------------------------------------------------------------------------------------------- trace
+
+
+def test_equal_networks_get_equal_values_whatever_the_order_of_registration():
+    class One(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.b(self.a(x))
+
+    class Other(One):
+        def __init__(self):
+            nn.Module.__init__(self)
+            self.b, self.a = nn.Linear(3, 2), nn.LazyLinear(3)
+
+    x = torch.randn(2, 4)
+    scores = []
+    for network in (One(), Other()):
+        with torch.no_grad(), WithoutRandomInit(), Trace():
+            scores.append(network(x))
+    assert torch.equal(*scores)
+
+
+def test_the_trace_names_layers_alike_for_modules_and_functions():
+    weight, bias = nn.Parameter(torch.randn(2, 1, 3, 3)), nn.Parameter(torch.randn(2))
+    module = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, stride=2), nn.ReLU(), nn.MaxPool2d(2))
+    x = torch.randn(1, 1, 8, 8)
+    with Trace() as one:
+        module(x)
+    with Trace() as other:
+        F.max_pool2d(F.conv2d(x, weight, bias, stride=2, padding=1).clamp(min=0), 2)
+    assert one.layers == other.layers
+    assert [layer["name"] for layer in one.layers] == ["conv1", "ReLU1", "max-pool1"]
+    assert one.layers[0]["stride"] == [2, 2]
+    assert [layer["shape"] for layer in one.layers] == [[2, 4, 4], [2, 4, 4], [2, 2, 2]]
+
+
+def test_random_starting_values_are_drawn_again_afterwards():
+    with WithoutRandomInit():
+        nn.Linear(2, 2)
+    assert nn.Linear(50, 50).weight.std() > 0
+
+
+# ----------------------------------------------------------------------------------------------- blocks
+
+
+def test_a_list_of_layers_is_no_block():
+    found = verdict("vgg_block", lambda i, o, n: [nn.Conv2d(i, o, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)])
+    assert "It returns a list where a module (nn.Module) is expected." in found.message
+
+
+def test_a_second_convolution_that_expects_the_first_ones_input_is_named():
+    def block(in_channels, out_channels, convs):
+        layers = [nn.Conv2d(in_channels, out_channels, 3, padding=1) for _ in range(convs)]
+        return nn.Sequential(*layers, nn.ReLU(), nn.MaxPool2d(2))
+
+    found = verdict("vgg_block", block)
+    assert found.status in ("error", "wrong")
+
+    def with_relus(in_channels, out_channels, convs):
+        layers = [
+            x for _ in range(convs) for x in (nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU())
+        ]
+        return nn.Sequential(*layers, nn.MaxPool2d(2))
+
+    found = verdict("vgg_block", with_relus)
+    assert found.status == "error"
+    assert found.misconception == "input-channels-kept"
+    assert "stops where conv2" in found.message
+
+
+def test_stride_in_place_of_pooling_is_asked_about():
+    def block(in_channels, out_channels, convs):
+        return nn.Sequential(nn.Conv2d(in_channels, out_channels, 3, padding=1, stride=2), nn.ReLU())
+
+    assert "is its stride 1?" in verdict("vgg_block", block).message
+
+
+def test_shared_weights_are_told():
+    def block(in_channels, out_channels, convs):
+        layers = [nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU()]
+        same = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        for _ in range(convs - 1):
+            layers += [same, nn.ReLU()]
+        return nn.Sequential(*layers, nn.MaxPool2d(2))
+
+    found = verdict("vgg_block", block)
+    assert found.misconception == "one-layer-repeated"
+    assert "conv3 uses the weights of an earlier layer again" in found.message
+
+
+# ------------------------------------------------------------------------------------------ perceptrons
+
+
+def test_images_that_are_not_flattened_stop_with_an_error():
+    def make_mlp(sizes):
+        layers = [x for i, o in pairwise(sizes) for x in (nn.Linear(i, o), nn.ReLU())]
+        return nn.Sequential(*layers[:-1])
+
+    found = verdict("make_mlp", make_mlp)
+    assert found.status == "error"
+    assert found.misconception == "not-flattened"
+    assert "mat1 and mat2" in found.traceback
+
+
+def test_a_relu_missing_in_the_deepest_place_is_located():
+    def make_mlp(sizes):
+        model = exercises.get("make_mlp").reference(sizes)
+        if len(sizes) == 5:
+            model[6] = nn.Identity()
+        return model
+
+    found = verdict("make_mlp", make_mlp)
+    assert found.status == "wrong"
+    assert "After linear3 there is no ReLU." in found.message
+
+
+# -------------------------------------------------------------------------------------- receptive field
+
+
+def test_the_field_of_the_labs_vgg_is_what_one_output_sees():
+    layers = [layer for convs in (2, 2, 2, 1) for layer in [*[(3, 1)] * convs, (2, 2)]]
+    size = 101
+    image = torch.zeros(1, 1, size, size, requires_grad=True)
+    x = image
+    for kernel, stride in layers:
+        x = F.conv2d(x, torch.ones(1, 1, kernel, kernel), stride=stride)
+    x[0, 0, 0, 0].backward()
+    seen = int((image.grad[0, 0, 0] > 0).sum())
+    assert exercises.get("receptive_field").reference(layers) == seen
+
+
+# ------------------------------------------------------------------------------------------ other parts
+
+
+@pytest.mark.parametrize(
+    ("join", "misconception"),
+    [
+        (lambda x, y: x + F.relu(y), "relu-before-addition"),
+        (lambda x, y: F.relu(y), "no-skip"),
+        (lambda x, y: x + y, "no-final-relu"),
+    ],
+)
+def test_wrong_joins_are_named(join, misconception):
+    class Block(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.two = nn.Conv2d(channels, channels, 3, padding=1)
+            self.one = nn.Conv2d(channels, channels, 3, padding=1)
+
+        def forward(self, x):
+            return join(x, self.two(F.relu(self.one(x))))
+
+    assert verdict("residual_block", Block).misconception == misconception
+
+
+@pytest.mark.parametrize(("bias", "final_relu"), [(False, True), (True, True), (False, False)])
+def test_batch_normalisation_is_accepted_and_a_forgotten_relu_with_it_is_not(bias, final_relu):
+    class Block(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.one = nn.Conv2d(channels, channels, 3, padding=1, bias=bias)
+            self.two = nn.Conv2d(channels, channels, 3, padding=1, bias=bias)
+            self.bn1, self.bn2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+
+        def forward(self, x):
+            y = x + self.bn2(self.two(F.relu(self.bn1(self.one(x)))))
+            return F.relu(y) if final_relu else y
+
+    assert verdict("residual_block", Block).status == ("correct" if final_relu else "wrong")
+
+
+def test_an_input_changed_in_place_gives_another_sum():
+    class InPlace(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.one = nn.Conv2d(channels, channels, 3, padding=1)
+            self.two = nn.Conv2d(channels, channels, 3, padding=1)
+
+        def forward(self, x):
+            y = self.two(F.relu_(self.one(x.mul_(2))))
+            return F.relu(x + y)
+
+    assert verdict("residual_block", InPlace).status == "wrong"
+
+
+def test_learning_rates_that_are_one_epoch_off_are_named():
+    late = verdict("vgg_learning_rate", lambda epoch: 0.25 / 2 ** sum(epoch > at for at in (10, 14, 18)))
+    assert late.misconception == "one-epoch-late"
+    assert late.counterexample.call == "vgg_learning_rate(10)"
+
+
+def test_a_count_of_one_block_is_told_by_its_name():
+    found = verdict("vgg_parameters", lambda: [38_720, 221_440, 885_248, 1_180_159, 25_214_986])
+    assert "The count of block 4 is 1 too small." in found.message
