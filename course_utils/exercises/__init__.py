@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from course_utils.errors import ExerciseError
@@ -38,8 +37,8 @@ _LABS = ("conv_layer", "pooling_layer", "lenet5", "vgg")
 
 @cache
 def _bank() -> dict[str, Exercise]:
-    modules = [f"{__name__}.{lab}" for lab in _LABS if find_spec(f"{__name__}.{lab}")]
-    return {exercise.id: exercise for module in modules for exercise in import_module(module).EXERCISES}
+    labs = [import_module(f"{__name__}.{lab}") for lab in _LABS]
+    return {exercise.id: exercise for lab in labs for exercise in lab.EXERCISES}
 
 
 def names() -> list[str]:

@@ -1,0 +1,151 @@
+"""Lab 01's exercises: the lecture's numbers, the marked windows, and what typical answers are told."""
+
+import numpy as np
+import pytest
+import torch
+from window_property import check_window
+
+from course_utils import exercises
+from course_utils.exercises import engine
+from course_utils.exercises.conv_layer import EXERCISES
+
+
+def digits(text):
+    """Return a float tensor from rows of digits."""
+    return torch.tensor([[float(digit) for digit in row] for row in text.split()])
+
+
+REFERENCE = {exercise.id: exercise.reference for exercise in EXERCISES}
+IMAGE_6 = digits("323331 013312 220020 301330 232001 222310")
+IMAGE_7 = digits("3233312 0133121 2200200 3013303 2320011 2223101 0211331")
+KERNEL = torch.tensor([[0.0, 1, 0], [0, 0, 0], [1, 1, 2]])
+
+
+def test_the_ten_exercises_are_those_of_the_lab():
+    assert [exercise.id for exercise in EXERCISES] == [
+        "cross_correlate",
+        "zero_pad",
+        "same_padding",
+        "output_size",
+        "conv2d_single",
+        "conv2d",
+        "im2col",
+        "conv2d_as_matmul",
+        "fuse_filters",
+        "count_conv_parameters",
+    ]
+
+
+def test_the_references_give_the_lectures_numbers():
+    assert REFERENCE["cross_correlate"](IMAGE_6, KERNEL).tolist() == [
+        [6, 5, 7, 5],
+        [6, 10, 13, 7],
+        [11, 5, 2, 4],
+        [8, 11, 10, 7],
+    ]
+    assert REFERENCE["conv2d_single"](IMAGE_7, KERNEL, stride=2).tolist() == [
+        [6, 7, 3],
+        [11, 2, 3],
+        [7, 8, 9],
+    ]
+    assert REFERENCE["conv2d_single"](IMAGE_6, KERNEL, padding=1)[0].tolist() == [2, 7, 10, 8, 8, 3]
+
+
+def test_the_slides_stride_example_is_the_crop_misconception():
+    wrong = next(m for m in exercises.get("conv2d_single").misconceptions if m.id == "crop-instead-of-stride")
+    assert wrong.wrong(IMAGE_7, KERNEL, stride=2).tolist() == [[6, 5, 7], [6, 10, 13], [11, 5, 2]]
+
+
+def test_two_filters_are_one():
+    first, second, x = torch.randn(3, 2), torch.randn(2, 4), torch.randn(9, 11)
+    correlate = REFERENCE["cross_correlate"]
+    fused = correlate(x, REFERENCE["fuse_filters"](first, second))
+    assert torch.allclose(correlate(correlate(x, first), second), fused, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "candidate", "misconception"),
+    [
+        ("cross_correlate", lambda image, kernel: conv(image, torch.rot90(kernel, 2)), "flipped-kernel"),
+        ("cross_correlate", lambda image, kernel: conv(image, kernel).mT, "result-transposed"),
+        ("zero_pad", lambda image, padding: torch.nn.ZeroPad2d((0, padding, 0, padding))(image), "one-side"),
+        ("same_padding", lambda f: f / 2, "half-not-whole"),
+        ("output_size", lambda n, f, p=0, s=1: int(np.ceil((n + 2 * p - f) / s)) + 1, "ceil-for-floor"),
+        ("output_size", lambda n, f, p=0, s=1: int((n + 2 * p - f + 1) / s), "plus-one-inside"),
+        (
+            "count_conv_parameters",
+            lambda i, o, f, bias=True: i * o * f * f + i * bias,
+            "bias-per-input-channel",
+        ),
+    ],
+)
+def test_an_answer_written_in_another_way_gets_the_misconceptions_name(exercise_id, candidate, misconception):
+    verdict = exercises.evaluate(exercise_id, candidate)
+    assert verdict.status == "wrong" and verdict.misconception == misconception, verdict.message
+
+
+def conv(image, kernel):
+    return torch.conv2d(image[None, None], kernel[None, None])[0, 0]
+
+
+def test_a_flipped_kernel_is_told_with_the_smallest_case():
+    verdict = exercises.evaluate("cross_correlate", lambda image, kernel: conv(image, kernel.flip(0, 1)))
+    shown = verdict.counterexample
+    assert shown.inputs["image"].shape == shown.inputs["kernel"].shape == (2, 2)
+    assert shown.expected.shape == shown.actual.shape == (1, 1)
+    assert shown.window == {"image": [(slice(0, 2), slice(0, 2))]}
+    for part in (
+        "turned by 180 degrees",
+        "image (2×2)",
+        "kernel (2×2)",
+        "expected",
+        "yours",
+        "Lab 01, Convolution",
+    ):
+        assert part in verdict.message
+
+
+def test_an_answer_for_square_images_only_is_told_so():
+    def square(image, kernel):
+        n, f = image.shape[0] - kernel.shape[0] + 1, kernel.shape[0]
+        return torch.stack(
+            [torch.stack([(image[i : i + f, j : j + f] * kernel).sum() for j in range(n)]) for i in range(n)]
+        )
+
+    verdict = exercises.evaluate("cross_correlate", square)
+    assert verdict.status in ("wrong", "error")
+    assert verdict.counterexample.inputs["image"].shape == (3, 4)
+
+
+@pytest.mark.parametrize("exercise", [e for e in EXERCISES if e.window], ids=lambda e: e.id)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_marked_window_is_what_the_cell_depends_on(exercise, seed):
+    check_window(exercise, seed)
+
+
+def test_a_window_in_the_padding_is_cut_to_the_image():
+    verdict = engine.evaluate(
+        exercises.get("conv2d_single"),
+        lambda image, kernel, padding=0, stride=1: (
+            REFERENCE["conv2d_single"](image, kernel, padding, stride) + (padding > 0)
+        ),
+    )
+    assert verdict.counterexample.window == {"image": [(slice(0, 1), slice(0, 1))]}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_shapes_that_tell_ideas_apart_are_asked_with_every_seed(seed):
+    for exercise_id in ("cross_correlate", "conv2d_single"):
+        images = [probe.arguments[0] for probe in exercises.get(exercise_id).probes(seed)]
+        assert any(i.shape[0] > i.shape[1] for i in images) and any(i.shape[0] < i.shape[1] for i in images)
+        assert any(i.max() < 0 for i in images)
+    probes = exercises.get("conv2d").probes(seed)
+    assert {p.arguments[1].shape[0] for p in probes} >= {1, 2, 3}
+    assert {p.arguments[1].shape[1] for p in probes} >= {1, 2, 3}
+    assert any(len(p.arguments) > 2 for p in probes) and any(len(p.arguments) == 2 for p in probes)
+    remainders = [
+        (n + 2 * k.get("p", 0) - f) % k["s"]
+        for n, f, k in [(*p.arguments[:2], p.keywords) for p in exercises.get("output_size").probes(seed)]
+        if "s" in k
+    ]
+    assert {0} < {min(r, 1) for r in remainders} | {0} and max(remainders) >= 2

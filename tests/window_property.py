@@ -1,0 +1,36 @@
+"""A property of every window: nothing outside it can change the output cell, and what is inside does."""
+
+import torch
+
+from course_utils.exercises import calls
+
+
+def check_window(exercise, seed):
+    """Draw one cell of each probe's result, and disturb the inputs outside and inside its window."""
+    generator = torch.Generator().manual_seed(seed)
+    for probe in exercise.probes(seed):
+        inputs = calls.arguments(exercise, probe)
+        out = exercise.reference(**inputs)
+        flat = int(torch.randint(out.numel(), (), generator=generator))
+        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), out.shape))
+        window = exercise.window(probe, index)
+        names = window or {name: [] for name, value in inputs.items() if _is_image(name, value)}
+        for name in names:
+            inside = torch.zeros(inputs[name].shape, dtype=torch.bool)
+            for region in window.get(name, []):
+                inside[region] = True
+            noise = 100 + torch.rand(inside.shape, generator=generator)
+            outside_changed = {**inputs, name: torch.where(inside, inputs[name], noise)}
+            assert exercise.reference(**outside_changed)[index] == out[index], (probe.note, index, name)
+            if inside.any() and _always_counts(exercise, name, inputs, inside):
+                inside_changed = {**inputs, name: torch.where(inside, noise, inputs[name])}
+                assert exercise.reference(**inside_changed)[index] != out[index], (probe.note, index, name)
+
+
+def _is_image(name, value):
+    return isinstance(value, torch.Tensor) and name in ("image", "x", "first", "second")
+
+
+def _always_counts(exercise, name, inputs, inside):
+    # The gradient of max pooling depends on the order of the window's values only; a kernel may be 0 there.
+    return exercise.id != "max_pool_gradient"
