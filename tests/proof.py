@@ -41,14 +41,27 @@ def wrong_observations(exercise_id, seed):
     }
 
 
+@cache
+def conventions(exercise_id, seed):
+    """Return what the reference, and each other convention that is accepted, gives on every probe."""
+    exercise = exercises.get(exercise_id)
+    others = [
+        tuple(observe(exercise, way, probe).value for probe in probes(exercise_id, seed))
+        for way in exercise.also_right
+    ]
+    return [expected(exercise_id, seed), *others]
+
+
 def is_accepted(exercise_id, candidate, seed):
     """Whether `candidate` is right on every probe; ends at the first that it gets wrong."""
     exercise = exercises.get(exercise_id)
-    for probe, value in zip(probes(exercise_id, seed), expected(exercise_id, seed), strict=True):
+    agreeing = conventions(exercise_id, seed)
+    for number, probe in enumerate(probes(exercise_id, seed)):
         seen = observe(exercise, candidate, probe, seconds=5)
-        if seen.status != "returned" or seen.changed_inputs or exercise.compare(value, seen.value):
+        if seen.status != "returned" or seen.changed_inputs:
             return False
-    return True
+        agreeing = [values for values in agreeing if not exercise.compare(values[number], seen.value)]
+    return bool(agreeing)
 
 
 def agree(exercise, one, other):

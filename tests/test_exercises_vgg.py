@@ -67,6 +67,18 @@ def test_a_head_that_does_not_fit_tells_where_it_stops():
     assert "it stops where linear1 (4096) should follow" in found.message
 
 
+def test_a_network_too_large_to_run_is_told_so_at_once():
+    class WithoutPooling(VGG):
+        def __init__(self):
+            super().__init__()
+            for block in self.blocks:
+                block[-1] = nn.Identity()
+            self.head[1] = nn.Linear(512 * 32 * 32, 4096)
+
+    found = verdict("vgg", WithoutPooling)
+    assert "It has 2,16" in found.message and "how large is the map that enters a linear layer?" in found.message
+
+
 def test_a_class_that_needs_arguments_is_an_error_with_its_reason():
     class Needs(VGG):
         def __init__(self, arch):

@@ -37,6 +37,12 @@ EQUIVALENT = {
         "out[:, i, j] = window.sum(dim=(1, 2)) / size ** 2"
         "  ->  out[:, i, j] = window.sum(dim=(2, 1)) / size ** 2": AXES_OF_A_REDUCTION,
     },
+    "pixel_statistics": {
+        "return (pixels.mean().item(), pixels.std(correction=0).item())"
+        "  ->  return (pixels.mean().item(), pixels.std(correction=1).item())": (
+            "both standard deviations are accepted"
+        ),
+    },
     "lenet5_parameters": {
         "conv1 = 1 * 50 * 3 * 3 + 50  ->  conv1 = 50 * 3 * 3 + 50": "a factor of 1 is dropped",
     },

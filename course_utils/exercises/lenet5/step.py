@@ -29,7 +29,7 @@ def train_step(
 
 
 class SmallSGD:
-    """SGD with momentum like `torch.optim.SGD`, whose first use imports PyTorch's compiler (over a second)."""
+    """SGD with momentum like `torch.optim.SGD`, whose first use imports PyTorch's compiler (a second)."""
 
     def __init__(
         self, model: nn.Module, *, lr: float, momentum: float, on_step: Callable[[], None] = lambda: None

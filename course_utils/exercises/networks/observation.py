@@ -12,6 +12,8 @@ from torch.nn.parameter import is_lazy
 
 from course_utils.exercises.networks.trace import Trace, WithoutRandomInit
 
+MOST_PARAMETERS = 200_000_000
+
 
 def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
     """Build a network, give it fixed weights and look at what it does.
@@ -40,6 +42,11 @@ def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
         model = build()
     if problem := _problem(model):
         return _nothing() | {"problem": problem}
+    if (count := _count(model.parameters())) > MOST_PARAMETERS:
+        told = (
+            f"It has {count:,} parameters, too many to run: how large is the map that enters a linear layer?"
+        )
+        return _nothing() | {"problem": told, "parameters": count}
     model = model.to("cpu", torch.float32).eval()
     trace = Trace()
     # Lazy layers draw their first values here, in the first forward pass.

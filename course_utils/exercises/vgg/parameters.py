@@ -13,7 +13,14 @@ ARCH = ((2, 64), (2, 128), (2, 256), (1, 512))
 
 def vgg_parameters() -> list[int]:
     """Return how many parameters each of VGG's four blocks has, and its head."""
-    return _counted()
+    counts, channels = [], 3
+    for convs, out in ARCH:
+        counts.append(0)
+        for _ in range(convs):
+            counts[-1] += channels * out * 3 * 3 + out
+            channels = out
+    features = (channels * 2 * 2, 4096, 4096, 10)
+    return [*counts, sum(inputs * outputs + outputs for inputs, outputs in itertools.pairwise(features))]
 
 
 def _counted(
@@ -23,7 +30,7 @@ def _counted(
     biases: bool = True,
     side: int = 2,
 ) -> list[int]:
-    """Count the parameters of each block and of the head."""
+    """Count with one thing changed."""
     counts, channels = [], 3
     for convs, out in arch:
         counts.append(0)
@@ -41,11 +48,11 @@ def _first_convolutions() -> list[int]:
 
 def _second_like_first() -> list[int]:
     doubled = [convs * count for (convs, _), count in zip(ARCH, _first_convolutions(), strict=False)]
-    return [*doubled, _counted()[-1]]
+    return [*doubled, vgg_parameters()[-1]]
 
 
 def _input_channels_ignored() -> list[int]:
-    return [*(convs * (9 * out + out) for convs, out in ARCH), _counted()[-1]]
+    return [*(convs * (9 * out + out) for convs, out in ARCH), vgg_parameters()[-1]]
 
 
 EXERCISE = Exercise(
