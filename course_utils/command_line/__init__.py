@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from course_utils import __version__
-from course_utils.command_line import build, check, doctor, lab, run
+from course_utils.command_line import build, check, data, doctor, lab, run
 from course_utils.errors import CourseError, SettingsError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(doctor.doctor)
+app.add_typer(data.app, name="data")
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
 app.command()(check.check)
 app.command()(run.run)

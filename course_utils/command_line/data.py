@@ -1,45 +1,139 @@
-"""Where the datasets are, told without loading or downloading them."""
+"""``course data``: where the datasets are, and getting, checking, clearing and handing them on."""
 
 from __future__ import annotations
 
+import json as json_module
+from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from course_utils.command_line.options import Json
+
+MEGABYTE = 10**6
+
+app = typer.Typer(no_args_is_help=True, help="Datasets: where they are; fetch, verify, clear, export, serve.")
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Datasets; without one, all.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)]
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Show every file of every dataset on this machine, and what is missing."""
+    from course_utils.data import manage
+
+    items = manage.status()
+    if json:
+        typer.echo(json_module.dumps([asdict(item) for item in items], indent=2, default=str))
+        return
+    rows = [
+        (
+            item.dataset,
+            item.kind,
+            f"{item.size / MEGABYTE:.1f} MB",
+            f"{item.place}: {item.path}",
+            item.source,
+            f"{item.verified:%Y-%m-%d %H:%M}" if item.verified else "–",
+        )
+        for item in items
+    ]
+    if rows:
+        _print_table(("Dataset", "Kind", "Size", "Where", "Source", "Verified (UTC)"), rows)
+    for name, place in whereabouts().items():
+        if not place:
+            typer.echo(f"{name}: not on this machine. Fetch it with: course data fetch {name}")
+
+
+@app.command()
+def fetch(names: Names = None) -> None:
+    """Make datasets ready to load; an interrupted download goes on where it was."""
+    from course_utils.data import manage
+
+    for name, source in manage.fetch(names or []):
+        typer.echo(f"{name}: {source}")
+
+
+@app.command()
+def verify(names: Names = None, json: Json = False) -> None:
+    """Compare every byte with its checksum; remove damaged files from the cache. Exit code 1 if any is."""
+    from course_utils.data import manage
+
+    checks = manage.verify(names or [])
+    if json:
+        typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2, default=str))
+    else:
+        for check in checks:
+            mended = ", removed: the next load makes it anew" if check.mended else ""
+            typer.echo(f"{check.problem + mended if check.problem else 'right'}: {check.item.path}")
+        if not checks:
+            typer.echo("There is nothing to verify.")
+    raise typer.Exit(1 if any(check.problem for check in checks) else 0)
+
+
+@app.command()
+def clear(names: Names = None) -> None:
+    """Remove datasets from your cache. Checkpoints, progress and the shared folder stay."""
+    from course_utils.data import manage
+
+    removed = manage.clear(names or [])
+    for item in removed:
+        typer.echo(f"removed {item.path}")
+    typer.echo(f"{sum(item.size for item in removed) / MEGABYTE:.1f} MB freed.")
+
+
+@app.command()
+def export(folder: Folder, names: Names = None) -> None:
+    """Copy datasets to a folder for COURSE_DATA_SHARED, or to serve as COURSE_DATA_MIRROR."""
+    from course_utils.data import manage
+
+    paths = manage.export(folder, names or [])
+    for path in paths:
+        typer.echo(str(path))
+    if not paths:
+        typer.echo("No dataset is on this machine: name one to fetch it, or run: course data fetch", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve an exported folder over HTTP, read-only, until Ctrl-C."""
+    from course_utils.data import manage
+
+    manage.serve(folder, host, port)
 
 
 def whereabouts() -> dict[str, str | None]:
-    """Return, for each published dataset, the place that has it, or None.
+    """Return, for each published dataset, the place that has it whole, or None. Content is not verified."""
+    from course_utils.data import manage
+    from course_utils.data.catalog import PUBLISHED
 
-    Only names and sizes are looked at; loading checks the content.
-    """
-    from course_utils import settings
-    from course_utils.data import store
-    from course_utils.data.acquire import ARCHIVES
-    from course_utils.data.catalog import PUBLISHED, File
-
-    options = settings.read()
-    places = [("shared folder", options.data_shared), ("user cache", options.data_dir)]
+    items = manage.status()
     found: dict[str, str | None] = {}
     for name, dataset in PUBLISHED.items():
-
-        def there(variants: tuple[File, ...], root: Path, folders: tuple[str, ...] = dataset.folders) -> bool:
-            return any(_has(root / folder / file.name, file.size) for folder in folders for file in variants)
-
-        found[name] = next(
-            (
-                f"{label} {root}"
-                for label, root in places
-                if root
-                and (
-                    store.path_of_published(root, dataset).exists()
-                    or all(there(part, root) or there(part, root / ARCHIVES) for part in dataset.parts)
-                )
-            ),
-            None,
-        )
+        found[name] = None
+        for place in (manage.CACHE, manage.SHARED):
+            here = [item for item in items if (item.dataset, item.place) == (name, place)]
+            files = {item.path.name for item in here if item.kind == "archive"}
+            whole = all(any(file.name in files for file in variants) for variants in dataset.parts)
+            if whole or any(item.kind == "decoded" for item in here):
+                found[name] = f"{place}, {here[0].path.parent}"
     return found
 
 
-def _has(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
+def _print_table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*heads)
+    for row in rows:
+        table.add_row(*map(str, row))
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)

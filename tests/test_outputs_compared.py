@@ -1,0 +1,118 @@
+"""nbval compares the outputs of the solutions: which ones, and that one changed number is noticed."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from course_utils.notebooks.kernel import execute
+from course_utils.notebooks.layout import Lab, find_labs
+from course_utils.notebooks.outputs import IGNORE_TAG, output_texts
+from course_utils.notebooks.twins import read_notebook
+
+REPOSITORY = Path(__file__).parents[1]
+LABS = [lab for lab in find_labs(REPOSITORY) if lab.solution.exists()]
+# Other ways in which a cell can keep its outputs from being compared. None of them is used.
+OTHER_MARKS = ("NBVAL_", "PYTEST_VALIDATE", "raises-exception", "nbval-skip", "nbval-raises")
+
+
+def code_cells(lab: Lab) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read_notebook(lab.solution).cells if cell.cell_type == "code"]
+
+
+def ignored(cell: nbformat.NotebookNode) -> bool:
+    return IGNORE_TAG in cell.metadata.get("tags", [])
+
+
+def test_two_thirds_of_the_cells_with_text_are_compared():
+    cells = [cell for lab in LABS for cell in code_cells(lab)]
+    with_text = [cell for cell in cells if any(map(str.strip, output_texts(cell)))]
+    compared = [cell for cell in with_text if not ignored(cell)]
+    assert len(compared) >= 2 / 3 * len(with_text), f"{len(compared)} of {len(with_text)}"
+
+
+@pytest.mark.parametrize("lab", LABS, ids=[lab.name for lab in LABS])
+def test_every_cell_that_is_not_compared_says_why(lab: Lab):
+    for cell in code_cells(lab):
+        reason = cell.metadata.get("nbval_reason", "")
+        assert ignored(cell) == bool(reason), f"{cell.id}: {reason!r}"
+        assert not ignored(cell) or len(reason.split()) >= 4, f"{cell.id}: {reason!r} is no reason"
+        assert not any(mark in cell.source or mark in cell.metadata.get("tags", []) for mark in OTHER_MARKS)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=[lab.name for lab in LABS])
+def test_every_check_is_compared(lab: Lab):
+    checks = [cell for cell in code_cells(lab) if cell.metadata.get("nbgrader", {}).get("grade")]
+    assert checks
+    assert not any(ignored(cell) for cell in checks)
+    assert all("correct" in " ".join(output_texts(cell)) for cell in checks)
+
+
+HTML = """from IPython.display import HTML, display
+style = "<style>p{color:red}</style>"
+display(HTML(style + "<p>7 cells</p><img src='data:image/png;base64,iVBORw0KGgo='>"))"""
+
+
+CHANGES = {
+    "nothing": ("", ""),
+    "printed": ("twice 42", "twice 43"),
+    "result": ("36.5", "36.6"),
+    "html": ("<p>7 cells</p>", "<p>8 cells</p>"),
+    "style": ("color:red", "color:blue"),
+    "picture": ("iVBORw0KGgo=", "AAAA"),
+}
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory) -> set[str]:
+    """Which of the changes to the outputs of a small notebook nbval notices, with the project's options."""
+    folder = tmp_path_factory.mktemp("nbval")
+    sources = ["print('twice', 2 * 21)", "73 / 2", HTML, "pass", "import os; os.urandom(4)"]
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    notebook.cells[-1].metadata.update(tags=[IGNORE_TAG])
+    execute(notebook, folder, profile="quick")
+    for name, change in CHANGES.items():
+        nbformat.write(with_changed_output(notebook, *change), folder / f"{name}.ipynb")
+    options = [
+        "--nbval",
+        "--nbval-current-env",
+        f"--nbval-sanitize-with={REPOSITORY / 'tests' / 'nbval.cfg'}",
+    ]
+    options += ["-q", "-rA", "--color=no", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *options, str(folder)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED", "ERROR"))]
+    assert len(lines) == 5 * len(CHANGES), done.stdout
+    return {line.split()[1].split(".ipynb")[0] for line in lines if not line.startswith("PASSED")}
+
+
+def with_changed_output(notebook: nbformat.NotebookNode, old: str, new: str) -> nbformat.NotebookNode:
+    """Return a copy with `old` replaced by `new` in its outputs, and only there."""
+    changed = copy.deepcopy(notebook)
+    count = 0
+    for output in (output for cell in changed.cells for output in cell.outputs):
+        for texts in (output, output.get("data", {})):
+            for key, text in texts.items():
+                if old and isinstance(text, str) and old in text:
+                    texts[key] = text.replace(old, new)
+                    count += 1
+    assert count == bool(old)
+    return changed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["printed", "result", "html"])
+def test_one_changed_number_fails(failed, change):
+    assert change in failed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["nothing", "style", "picture"])
+def test_true_outputs_pass_whatever_their_looks(failed, change):
+    assert change not in failed
