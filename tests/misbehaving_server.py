@@ -249,10 +249,12 @@ def other_version(handler: Handler, content: bytes) -> None:
 def slow(kilobytes_per_second: float) -> Behaviour:
     def behave(handler: Handler, content: bytes) -> None:
         body = _begin(handler, content)
-        for start in range(0, len(body), 1024):
-            handler.body(body[start : start + 1024])
+        pause = 0.005
+        size = max(256, int(kilobytes_per_second * 1000 * pause))
+        for start in range(0, len(body), size):
+            handler.body(body[start : start + size])
             handler.wfile.flush()
-            if handler.server.course.stopping.wait(1 / kilobytes_per_second):
+            if handler.server.course.stopping.wait(pause):
                 return
 
     return behave

@@ -1,4 +1,4 @@
-"""The cache: a later load is one memory map, damage heals, a read-only or full disk costs time and no more."""
+"""The cache: a later load is one memory map, damage heals, a read-only or full disk costs time only."""
 
 from __future__ import annotations
 

@@ -122,25 +122,33 @@ class Partial:
 
     def _adopt(self) -> None:
         """Copy the longest leftover of an earlier run into this one's file."""
-        leftovers = [(path.stat().st_size, path) for path in self._leftovers() if path != self._own]
-        usable = [(size, path) for size, path in leftovers if 0 < size <= self.file.size]
+        leftovers = {path: _size(path) for path in self._leftovers() if path != self._own}
+        usable = [path for path, size in leftovers.items() if 0 < size <= self.file.size]
         if not usable:
             return
-        _, chosen = max(usable)
+        chosen = max(usable, key=leftovers.__getitem__)
         with contextlib.suppress(OSError, ValueError):
             url, validator = _note(chosen).read_text(encoding="utf-8").splitlines()
             self.remember(url, validator)
-        with chosen.open("rb") as old:
+        with contextlib.suppress(FileNotFoundError), chosen.open("rb") as old:
             while piece := old.read(_PIECE):
                 self.append(piece, "")
         if self.size > self.file.size or (self.complete and not self.right):
             self.restart()
         self._handle.flush()
-        for _, path in leftovers:
+        for path in leftovers:
             _remove(path)
 
     def _leftovers(self) -> list[Path]:
         return sorted(self.path.parent.glob(f"{self.path.name}.*.part"))
+
+
+def _size(path: Path) -> int:
+    # Another process may have removed it in the meantime.
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _note(part: Path) -> Path:
