@@ -45,7 +45,9 @@ class Curves(Figure):
 
 def draw(history: History) -> Curves:
     """Draw loss and error against epochs, the level of guessing, and where the learning rate falls."""
-    figure = Curves(history, figsize=(8, 3.1), dpi=100, layout="constrained", facecolor="white")
+    figure = Curves(history, figsize=(8, 3.1), dpi=100, facecolor="white")
+    # Fixed margins: an automatic layout draws everything twice, and training waits meanwhile.
+    figure.subplots_adjust(left=0.095, right=0.985, bottom=0.16, top=0.84, wspace=0.2)
     losses, errors = figure.subplots(1, 2)
     epochs = [record.epoch for record in history]
 

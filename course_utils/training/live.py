@@ -22,7 +22,7 @@ class View:
 
     def warn(self, line: str) -> None:
         """Tell one line that must not be lost."""
-        warnings.warn(line, stacklevel=2) if type(self) is View else self.say(line)
+        warnings.warn(line, stacklevel=2)
 
     def begin(self, history: History, steps: int) -> None:
         """Training starts, or goes on; an epoch has `steps` batches."""
@@ -44,11 +44,21 @@ class Terminal(View):
         """See `View.say`."""
         tqdm.write(line)
 
+    def warn(self, line: str) -> None:
+        """See `View.warn`."""
+        self.say(line)
+
     def begin(self, history: History, steps: int) -> None:
         """See `View.begin`."""
         self._steps, self._before = steps, len(history) * steps
-        total = history.recipe.epochs * steps
-        self._bar = tqdm(total=total, initial=self._before, unit="batch", dynamic_ncols=True, leave=False)
+        self._bar = tqdm(
+            total=history.recipe.epochs * steps,
+            initial=self._before,
+            unit="batch",
+            dynamic_ncols=True,
+            leave=False,
+            disable=None,  # a bar in a log file is a thousand lines; the epochs' lines are enough there
+        )
 
     def step(self, step: int, loss: float, error: float) -> None:
         """See `View.step`."""
@@ -77,17 +87,21 @@ class Terminal(View):
 class Notebook(View):
     """A line of progress and the curves, updated in place; no widget, so they can be seen again later."""
 
-    refresh = 1.0
-    """Least seconds between two drawings of the curves: drawing must not cost more than a short epoch."""
+    share = 0.05
+    """Largest share of the time that may go into drawing the curves: short epochs are not all drawn."""
 
     def __init__(self) -> None:
         self._line: Any = None
         self._curves: Any = None
-        self._drawn = 0.0
+        self._next = 0.0
 
     def say(self, line: str) -> None:
         """See `View.say`."""
         print(line, flush=True)
+
+    def warn(self, line: str) -> None:
+        """See `View.warn`."""
+        self.say(line)
 
     def begin(self, history: History, steps: int) -> None:
         """See `View.begin`."""
@@ -110,7 +124,7 @@ class Notebook(View):
     def epoch(self, history: History) -> None:
         """See `View.epoch`."""
         self._show_line(history.summary(), len(history) * self._steps)
-        if time.monotonic() - self._drawn > self.refresh:
+        if time.monotonic() >= self._next:
             self._show_curves(history)
 
     def end(self, history: History) -> None:
@@ -129,9 +143,11 @@ class Notebook(View):
         )
 
     def _show_curves(self, history: History) -> None:
+        begun = time.monotonic()
         bundle, metadata = history.plot()._repr_mimebundle_()
         self._curves = _show(self._curves, bundle, metadata)
-        self._drawn = time.monotonic()
+        ended = time.monotonic()
+        self._next = ended + (ended - begun) / self.share
 
 
 def _show(handle: Any, bundle: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:

@@ -84,7 +84,7 @@ def estimate(model: nn.Module, dataset: Dataset, recipe: Recipe, speed: Speed, d
 
     model.train()
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             seconds = estimate_epoch(train, batches, len(batches), device=device)
             return seconds + estimate_epoch(test, tests, len(tests), device=device, at_most=5)
     finally:

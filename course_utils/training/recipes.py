@@ -107,14 +107,14 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     ("vgg", "fast"): Recipe(
         "vgg, fast",
-        epochs=6,
+        epochs=4,
         learning_rate=0.1,
         schedule=Triangle(peak=0.25),
         momentum=0.9,
         nesterov=True,
         weight_decay=5e-4,
         label_smoothing=0.1,
-        augmentation=Augmentation(shift=2, flip=True),
+        augmentation=Augmentation(shift=1, flip=True),
     ),
     ("mlp", "fast"): Recipe("mlp, fast", epochs=5, learning_rate=0.05, schedule=Triangle(peak=0.2)),
     ("lenet5", "quick"): Recipe(
