@@ -97,10 +97,8 @@ class TestVerify:
             content[-3] ^= 1
             item.path.write_bytes(content)
         problems = [check for check in manage.verify() if check.problem]
-        assert [(check.item.kind, check.mended) for check in problems] == [
-            ("archive", True),
-            ("decoded", True),
-        ]
+        assert [check.item.kind for check in problems] == ["archive", "decoded"]
+        assert all(check.mended for check in problems)
         assert load_dataset("mnist").digest == digest
         assert not any(check.problem for check in manage.verify(["mnist"]))
 
