@@ -26,6 +26,7 @@ import math
 
 print(math.floor(2.5))
 
+
 # %% [markdown]
 # ## Output size
 

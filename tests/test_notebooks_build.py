@@ -16,6 +16,9 @@ from course_utils.notebooks.build import build, check
 from course_utils.notebooks.layout import Lab
 
 
+REPOSITORY = Path(__file__).parents[1]
+
+
 class FakeKernel:
     """Stands in for a kernel: numbers the outputs and counts how often it ran."""
 
@@ -275,3 +278,55 @@ def test_a_damaged_notebook_is_one_clear_error(lab, content):
     lab.solution.write_text(content)
     with pytest.raises(NotebookError, match="cannot be read as a notebook"):
         build(lab, never)
+
+
+def test_jupyterlab_opens_the_pair_whichever_file_is_newer(lab):
+    import os
+
+    import jupytext
+
+    edit(lab.text, "print(math.floor(2.5))\n\n\n", "print(math.floor(2.5))\n\n")
+    build(lab, never)
+    (lab.text.parent / "jupytext.toml").write_text((REPOSITORY / "solutions/jupytext.toml").read_text())
+    manager = jupytext.TextFileContentsManager()
+    manager.root_dir = str(lab.text.parent.parent)
+    for older, newer in ((lab.text, lab.solution), (lab.solution, lab.text)):
+        os.utime(older, (1e9, 1e9))
+        os.utime(newer, (2e9, 2e9))
+        model = manager.get(f"solutions/{lab.solution.name}")
+        assert model["content"]["cells"][1]["outputs"][0]["text"] == "run 1\n"
+
+
+def test_a_text_that_jupytext_would_write_differently_is_told_by_check(lab):
+    edit(lab.text, "print(math.floor(2.5))\n\n\n", "print(math.floor(2.5))\n\n")
+    (difference,) = check(lab)
+    assert "normal form" in difference.what and "01_small.py" in difference.file
+    build(lab, never)
+    assert check(lab) == []
+
+
+def test_jupyterlab_saves_text_and_notebook_and_a_build_finds_nothing_to_do(lab, repository):
+    """Opened and saved in JupyterLab (through jupytext's contents manager), the pair stays in step."""
+    import jupytext
+
+    (lab.root / "solutions" / "jupytext.toml").write_text((repository / "solutions" / "jupytext.toml").read_text())
+    manager = jupytext.TextFileContentsManager()
+    manager.root_dir = str(lab.root)
+    model = manager.get("solutions/01_small.ipynb")
+    manager.save(model, "solutions/01_small.ipynb")
+    build(lab, never)
+    assert lab.text.read_text().startswith("# %% [markdown]"), "no header appears"
+    before = lab.text.read_text()
+
+    cell = next(cell for cell in model["content"]["cells"] if "Text with" in cell["source"])
+    cell["source"] = cell["source"].replace("Text with", "Words with")
+    cell["metadata"]["editable"] = True
+    manager.save(model, "solutions/01_small.ipynb")
+    assert lab.text.read_text() == before.replace("Text with", "Words with")
+    build(lab, never)
+    assert "Words with" in lab.notebook.read_text()
+    assert check(lab) == []
+
+    edit(lab.text, "Words with", "Other words with")
+    reopened = manager.get("solutions/01_small.ipynb")
+    assert any("Other words" in cell["source"] for cell in reopened["content"]["cells"])

@@ -17,7 +17,7 @@ from course_utils.notebooks import outputs
 from course_utils.notebooks.cells import code_digest, compare, digests, normalise
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.strip import find_leaks, strip
-from course_utils.notebooks.twins import bring_in_step, read_notebook
+from course_utils.notebooks.twins import bring_in_step, read_notebook, write_text
 
 Execute = Callable[[NotebookNode, str], None]
 """Executes a notebook in place under a profile, and raises NotebookError where a cell fails."""
@@ -82,7 +82,9 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     state = dict(notebook.metadata.get("course", {}))
     stale = state.get("executed") != code_digest(notebook)
     executed = None
-    strip(notebook)  # a lab that cannot be made should not cost the time of an execution
+    strip(notebook)  # what cannot be written should not cost the time of an execution
+    # As jupytext itself would write it: JupyterLab refuses to open twins that differ in a blank line.
+    text = write_text(notebook)
     if stale or force:
         executed = profile or state.get("profile") or "fast"
         execute(notebook, executed)
@@ -100,9 +102,7 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     }
     if copy := _put_aside(lab, state, student_text):
         notes.append(f"{lab.shown(lab.notebook)} had been edited by hand; the edited copy is now {copy}")
-    contents = {lab.solution: _as_text(notebook), lab.notebook: student_text}
-    if twins.text is not None:
-        contents[lab.text] = twins.text
+    contents = {lab.text: text, lab.solution: _as_text(notebook), lab.notebook: student_text}
     written = [lab.shown(path) for path, text in contents.items() if _write(path, text)]
     return Built(lab, sorted(written), executed, notes)
 
@@ -137,6 +137,8 @@ def _differences(lab: Lab) -> Iterator[tuple[Path, str, str]]:
         yield lab.solution, "(all)", "the outputs are older than the code"
     else:
         yield from _against(lab.solution, notebook)
+        if lab.text.read_text(encoding="utf-8") != write_text(notebook):
+            yield lab.text, "(text)", "is not written in the normal form"
     yield from _against(lab.notebook, student)
 
 

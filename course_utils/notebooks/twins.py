@@ -28,8 +28,6 @@ class Twins:
     ----------
     notebook : NotebookNode
         The cells that both forms have now, with the outputs that the notebook had.
-    text : str or None
-        The new content of the text form, or None if it stays as it is.
     edited : str
         Which form was edited since the last build: ``"text"``, ``"notebook"``, ``"both"`` (alike) or ``""``.
     cells : list of str
@@ -37,7 +35,6 @@ class Twins:
     """
 
     notebook: NotebookNode
-    text: str | None
     edited: str
     cells: list[str]
 
@@ -55,21 +52,21 @@ def bring_in_step(lab: Lab) -> Twins:
     if notebook is None:
         if text is None:
             raise NotebookError(f"Lab {lab.number} has no source.", why=f"{lab.text} does not exist.")
-        return Twins(normalise(text), None, "text", derive_ids(text.cells))
+        return Twins(normalise(text), "text", derive_ids(text.cells))
     if text is None:
-        return Twins(normalise(notebook), write_text(notebook), "notebook", derive_ids(notebook.cells))
+        return Twins(normalise(notebook), "notebook", derive_ids(notebook.cells))
 
     built = list(notebook.metadata.get("course", {}).get("cells", []))
     of_text, of_notebook = digests(text), digests(notebook)
     if of_text == of_notebook:
         return Twins(
-            normalise(notebook), None, "both" if of_text != built else "", differing_cells(built, notebook)
+            normalise(notebook), "both" if of_text != built else "", differing_cells(built, notebook)
         )
     if of_notebook == built:
         merged = _with_outputs_of(text, notebook)
-        return Twins(normalise(merged), None, "text", differing_cells(built, text))
+        return Twins(normalise(merged), "text", differing_cells(built, text))
     if of_text == built:
-        return Twins(normalise(notebook), write_text(notebook), "notebook", differing_cells(built, notebook))
+        return Twins(normalise(notebook), "notebook", differing_cells(built, notebook))
     raise _both_edited(lab, built, text, notebook)
 
 
