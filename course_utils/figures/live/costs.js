@@ -1,7 +1,7 @@
 // Tables that can be sorted, with a bar beside each number.
 
 const LOOKS = [
-  ".cl-live table.cl-costs{border-collapse:collapse;margin:0;width:auto;font-size:12px;display:table;table-layout:auto}",
+  ".cl-live table.cl-costs{color:inherit;border-collapse:collapse;margin:0;width:auto;font-size:12px;display:table;table-layout:auto}",
   "table.cl-costs caption{text-align:left;caption-side:top;color:inherit;padding:2px 0;font-size:12px}",
   "table.cl-costs tr{background:none!important}",
   "table.cl-costs th,table.cl-costs td{padding:1px 8px 1px 0;border:0;border-bottom:1px solid var(--cl-rule);text-align:left;",

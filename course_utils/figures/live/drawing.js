@@ -4,13 +4,14 @@
 const LOOKS = [
   ".cl-pad{touch-action:none;cursor:crosshair;border:1px solid var(--cl-rule);background:#000;width:224px;height:224px;display:block}",
   ".cl-sees{image-rendering:pixelated;border:1px solid var(--cl-rule);width:112px;height:112px;display:block;background:#000}",
-  ".cl-draw-answer table.cl-shares{border-collapse:collapse;margin:0;border:0;font-size:12px;width:auto;table-layout:auto}",
+  ".cl-draw-answer table.cl-shares{color:inherit;border-collapse:collapse;margin:0;border:0;font-size:12px;width:auto;table-layout:auto}",
   ".cl-draw-answer table.cl-shares caption{text-align:left;caption-side:top;color:inherit;padding:0 0 2px;font-size:12px}",
   ".cl-draw-answer .cl-shares th,.cl-draw-answer .cl-shares td{padding:0 8px 0 0;border:0;font-variant-numeric:tabular-nums;",
   "text-align:left;color:inherit;line-height:18px;background:none}",
   ".cl-draw-answer .cl-shares td:nth-child(2){width:200px}",
   ".cl-draw-answer .cl-shares i{display:block;height:12px;min-width:1px;background:var(--cl-blue)}",
-  ".cl-draw-answer .cl-says{font-weight:600}",
+  // The pad's own line repeats it, close to the drawing.
+  ".cl-draw-answer .cl-says{display:none}",
 ].join("");
 
 const PEN = 2.6 / 28;
@@ -105,10 +106,7 @@ function render({ model, el }) {
       return;
     }
     const field = fieldOf(pad);
-    if (!field) {
-      status.textContent = NO_KERNEL;
-      return;
-    }
+    if (!field) return alone();
     sent += 1;
     listen(field.closest(".cl-draw-field").parentNode.querySelector(".cl-draw-answer"));
     field.value = `${sent}:${btoa(String.fromCharCode(...pixels))}`;
@@ -116,6 +114,14 @@ function render({ model, el }) {
     timer = setTimeout(() => {
       status.textContent = `${name} has not answered yet: its kernel is busy or gone. If it stays so, run this cell again.`;
     }, 3000);
+  }
+
+  // A notebook that is opened again keeps the place of a widget that is gone; the pad says it in better words.
+  function alone() {
+    status.textContent = NO_KERNEL;
+    for (const output of el.closest(".jp-OutputArea")?.querySelectorAll(".jp-OutputArea-child") ?? []) {
+      if (output.textContent.startsWith("Error displaying widget")) output.hidden = true;
+    }
   }
 
   function listen(answer) {
@@ -215,4 +221,6 @@ function render({ model, el }) {
     status,
   );
   settle();
+  // The widget comes into the page after the pad.
+  setTimeout(() => strokes.length || fieldOf(pad) || alone(), 2000);
 }

@@ -105,10 +105,10 @@ class DigitPad:
 
     def _html(self, shares: list[float], maps: dict[str, Tensor]) -> str:
         best = max(range(len(shares)), key=shares.__getitem__)
-        says = f"{type(self._model).__name__} says {self._classes[best]}, {shares[best]:.1%} sure."
+        says = f"{type(self._model).__name__} says {self._classes[best]}, {100 * shares[best]:.1f} % sure."
         bars = "".join(
             f'<tr><th scope="row">{escape(name)}</th><td><i style="width:{200 * share:.1f}px"></i></td>'
-            f"<td>{share:.1%}</td></tr>"
+            f"<td>{100 * share:.1f} %</td></tr>"
             for name, share in zip(self._classes, shares, strict=True)
         )
         drawn = "".join(_maps_html(name, layer) for name, layer in maps.items())
@@ -198,7 +198,8 @@ def _maps_png(maps: np.ndarray, columns: int) -> bytes:
 
 
 def _still(text: str) -> bytes:
-    still = Still(560, 60)
-    still.text(4, 6, text)
-    still.text(4, 26, "Run this cell in a notebook to draw with mouse, finger or keyboard.")
+    still = Still(560, 96)
+    still.box(4, 4, 88, 88)
+    still.text(102, 22, text)
+    still.text(102, 46, "Run this cell in a notebook to draw with mouse, finger or keyboard.")
     return still.png()

@@ -13,7 +13,7 @@ import numpy as np
 from course_utils.errors import FigureError
 from course_utils.figures.numbers import as_array, shape_text
 
-LARGEST = 17_500
+LARGEST = 16_500
 """Bytes of one sheet, so that a figure with its script stays below 60 kB in base64."""
 
 _SIDE = 32

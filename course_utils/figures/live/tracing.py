@@ -260,7 +260,20 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
     # On shapes alone PyTorch still takes batch norm apart in Python, ten times slower than all the rest.
     if func is torch.ops.aten.native_batch_norm.default:
         return torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)
+    _check(func.overloadpacket.__name__, args)
     return func(*args, **kwargs)
+
+
+def _check(name: str, args: Any) -> None:
+    """Refuse in the words that PyTorch has for numbers; on shapes alone it says less."""
+    if name == "convolution" and not args[6] and args[0].shape[1] != args[1].shape[1] * args[8]:
+        raise RuntimeError(
+            f"Given groups={args[8]}, weight of size {list(args[1].shape)}, expected input{list(args[0].shape)} "
+            f"to have {args[1].shape[1] * args[8]} channels, but got {args[0].shape[1]} channels instead"
+        )
+    if name in ("addmm", "mm") and args[-2].shape[1] != args[-1].shape[0]:
+        sizes = " and ".join("x".join(map(str, each.shape)) for each in args[-2:])
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({sizes})")
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:

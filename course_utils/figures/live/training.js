@@ -9,11 +9,11 @@ const LOOKS = [
   ".cl-live table.cl-confusion td.top{border-color:transparent;background:none;cursor:default;font-weight:600;text-align:center;",
   "padding:2px 0;height:auto}",
   ".cl-live table.cl-confusion.cl-wordy td.top{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:3px}",
-  ".cl-live table.cl-confusion td.wrong{background:rgba(var(--cl-glow),calc(var(--cl-shade,0)*.6))}",
-  ".cl-live table.cl-confusion td.right{font-weight:700}",
+  ".cl-live table.cl-confusion td.right{background:rgba(var(--cl-tint),calc(var(--cl-shade,0)*.42));font-weight:700}",
+  ".cl-live table.cl-confusion td.wrong{background:rgba(var(--cl-glow),calc(var(--cl-shade,0)*.42))}",
   ".cl-tiles{display:flex;flex-wrap:wrap;gap:6px 10px;list-style:none;margin:4px 0;padding:0;min-height:84px;max-width:460px}",
   ".cl-tiles li{margin:0;padding:0;font-size:11px;text-align:center;font-variant-numeric:tabular-nums;line-height:1.3}",
-  ".cl-tiles span{display:block;width:64px;image-rendering:pixelated;background-repeat:no-repeat;margin:auto}",
+  ".cl-tiles span{display:block;image-rendering:pixelated;background-repeat:no-repeat;margin:auto}",
 ].join("");
 
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
@@ -177,10 +177,11 @@ function gallery(model) {
   const list = make("ul", { class: "cl-tiles", "aria-label": "Images of the chosen cell, most confident first" });
   let [row, column] = ranked.length ? [ranked[0].i, ranked[0].j] : [0, 0];
 
-  const cell = place("Cell", (at) => {
+  const chosen = (at) => {
     [row, column] = [Math.floor(at / names.length), at % names.length];
     show();
-  });
+  };
+  const cell = place("Cell", chosen, (at, i, j) => `true ${names[i]}, answer ${names[j]}`);
   cell.shape(names.length, names.length);
   const table = grid("Confusion matrix: rows are true classes, columns are answers", (i, j) => {
     if (i && j) cell.go((i - 1) * names.length + j - 1);
@@ -188,14 +189,18 @@ function gallery(model) {
   table.element.classList.add("cl-confusion");
   if (Math.max(...names.map((name) => name.length)) > 4) table.element.classList.add("cl-wordy");
 
+  // A whole number of the screen's pixels for each of the image's, about 64 across.
+  const scale = sheet ? Math.max(1, Math.round(64 / sheet.width)) : 1;
+  const [wide, high] = sheet ? [sheet.width * scale, sheet.height * scale] : [];
+
   function picture({ at, sure, image }) {
-    const scale = 64 / sheet.width;
     const look = make("span", { role: "img", "aria-label": `image ${image}` });
     Object.assign(look.style, {
-      height: `${sheet.height * scale}px`,
+      width: `${wide}px`,
+      height: `${high}px`,
       backgroundImage: `url(${sheet.source})`,
-      backgroundSize: `${sheet.columns * 64}px auto`,
-      backgroundPosition: `-${(at % sheet.columns) * 64}px -${Math.floor(at / sheet.columns) * sheet.height * scale}px`,
+      backgroundSize: `${sheet.columns * wide}px auto`,
+      backgroundPosition: `-${(at % sheet.columns) * wide}px -${Math.floor(at / sheet.columns) * high}px`,
     });
     return make("li", {}, look, make("div", {}, percent(sure)), make("div", {}, `no. ${image}`));
   }
@@ -211,9 +216,6 @@ function gallery(model) {
       return { kind, text: size ? String(size) : "·", shade: total ? Math.sqrt(size / total).toFixed(2) : 0 };
     };
     table.paint(names.length + 1, names.length + 1, look);
-    const words = `true ${names[row]}, answer ${names[column]}`;
-    cell.input.setAttribute("aria-valuetext", words);
-    cell.row.querySelector("output").textContent = words;
     const size = matrix[row][column];
     const found = row === column ? [] : tiles.filter(({ truth, taken }) => truth === row && taken === column);
     found.sort((a, b) => b.sure - a.sure);

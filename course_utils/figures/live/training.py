@@ -59,7 +59,8 @@ def training_panel(
     _, _, loss, train, test = epochs[-1]
     text = (
         f"{data['title']} on {data['place']}: {len(epochs)} epoch{'s' * (len(epochs) != 1)}, last loss "
-        f"{'no number' if loss is None else f'{loss:g}'}, error: training {train:.2%}, test {test:.2%}"
+        f"{'no number' if loss is None else f'{loss:g}'}, training error {100 * train:.2f} %, "
+        f"test error {100 * test:.2f} %"
     )
     answers = _answers(scores, labels, images, classes)
     if answers is not None:
