@@ -44,7 +44,12 @@ def test_dir_lists_the_exercises_for_tab_completion() -> None:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("outputsize", "output_size"), ("LeNet5", "lenet5"), ("ResidualBlock", "residual_block")],
+    [
+        ("outputsize", "output_size"),
+        ("LeNet5", "lenet5"),
+        ("VGG", "vgg"),
+        ("ResidualBlock", "residual_block"),
+    ],
 )
 def test_an_unknown_exercise_names_close_ones(name: str, meant: str) -> None:
     with pytest.raises(ExerciseError, match=rf"There is no exercise '{name}'(.|\n)*check\.{meant}"):

@@ -192,7 +192,7 @@ def test_maps_without_negatives_are_grey_and_others_are_told_apart_by_lightness(
     positive = torch.tensor([0.0, 1.0]).view(2, 1, 1).expand(2, 6, 6)
     assert {(0, 0, 0), (255, 255, 255)} <= centre_colours(figures.feature_maps(positive))
     assert all(len(set(colour)) == 1 for colour in centre_colours(figures.feature_maps(positive)))
-    signed = torch.tensor([-1.0, 0.0, 1.0]).view(3, 1, 1).expand(3, 6, 6)
+    signed = torch.tensor([-1.0, 0.0, 3.0]).view(3, 1, 1).expand(3, 6, 6)
     for drawn in (figures.feature_maps(signed), figures.filters(signed.unsqueeze(1))):
         colours = sorted(sum(colour) for colour in centre_colours(drawn) if colour != (255, 255, 255))
         assert len(colours) >= 3 and 300 < colours[1] < 420, "0 is the middle grey"
