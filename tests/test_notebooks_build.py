@@ -15,7 +15,6 @@ from course_utils.errors import NotebookError
 from course_utils.notebooks.build import build, check
 from course_utils.notebooks.layout import Lab
 
-
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -309,7 +308,9 @@ def test_jupyterlab_saves_text_and_notebook_and_a_build_finds_nothing_to_do(lab,
     """Opened and saved in JupyterLab (through jupytext's contents manager), the pair stays in step."""
     import jupytext
 
-    (lab.root / "solutions" / "jupytext.toml").write_text((repository / "solutions" / "jupytext.toml").read_text())
+    (lab.root / "solutions" / "jupytext.toml").write_text(
+        (repository / "solutions" / "jupytext.toml").read_text()
+    )
     manager = jupytext.TextFileContentsManager()
     manager.root_dir = str(lab.root)
     model = manager.get("solutions/01_small.ipynb")
