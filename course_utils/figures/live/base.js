@@ -208,8 +208,12 @@ function grid(name, picked) {
   const caption = make("caption", {}, name);
   const body = make("tbody");
   const element = make("table", { class: "cl-nums" }, caption, body);
-  let cells = [];
-  let shown = [];
+  const cells = [];
+  // What a matrix had before is kept: new nodes cost more than new numbers.
+  const fit = (list, length, add) => {
+    for (const gone of list.splice(length)) (gone.node ?? body.lastElementChild).remove();
+    while (list.length < length) list.push(add());
+  };
   const report = (event) => {
     const cell = event.target.closest("td");
     if (cell && body.contains(cell)) picked(cell.parentNode.rowIndex, cell.cellIndex);
@@ -223,20 +227,17 @@ function grid(name, picked) {
     element,
     caption,
     paint(rows, columns, look) {
-      if (cells.length !== rows || (cells[0] || []).length !== columns) {
-        cells = times(rows, () => times(columns, () => make("td")));
-        shown = times(rows, () => times(columns, () => ({})));
-        body.replaceChildren(...cells.map((row) => make("tr", {}, ...row)));
-      }
+      fit(cells, rows, () => body.insertRow() && []);
+      cells.forEach((row, i) => fit(row, columns, () => ({ node: body.rows[i].insertCell() })));
       for (let i = 0; i < rows; i++) {
         for (let j = 0; j < columns; j++) {
           const { text = "", kind = "", shade, title } = look(i, j);
-          const [cell, old] = [cells[i][j], shown[i][j]];
-          if (old.text !== text) cell.textContent = text;
-          if (old.kind !== kind) cell.className = kind;
-          if (old.shade !== shade) cell.style.setProperty("--cl-shade", shade);
-          if (old.title !== title) cell.title = title ?? "";
-          shown[i][j] = { text, kind, shade, title };
+          const old = cells[i][j];
+          if (old.text !== text) old.node.textContent = text;
+          if (old.kind !== kind) old.node.className = kind;
+          if (old.shade !== shade) old.node.style.setProperty("--cl-shade", shade ?? 0);
+          if (old.title !== title) old.node.title = title ?? "";
+          Object.assign(old, { text, kind, shade, title });
         }
       }
     },
@@ -269,7 +270,9 @@ function start(script, render) {
   };
   const el = make("div", { class: "cl-stage", ...QUIET });
   render({ model, el });
+  const still = root.querySelector(".cl-still");
+  // A page that was saved from the browser holds the figure as it was; before the script, it is found here.
   root.querySelector(".cl-stage")?.remove();
-  root.querySelector(".cl-still").hidden = true;
-  root.append(el);
+  still.hidden = true;
+  still.after(el);
 }
