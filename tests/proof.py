@@ -1,6 +1,6 @@
 """What the proof tests share: observed values of the references, and quick judgements."""
 
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 
 from course_utils import exercises
@@ -18,12 +18,12 @@ def right_ways():
     return found
 
 
-@cache
+@lru_cache(maxsize=64)
 def probes(exercise_id, seed):
     return tuple(exercises.get(exercise_id).probes(seed))
 
 
-@cache
+@lru_cache(maxsize=64)
 def expected(exercise_id, seed):
     exercise = exercises.get(exercise_id)
     seen = [observe(exercise, exercise.reference, probe) for probe in probes(exercise_id, seed)]
@@ -31,7 +31,7 @@ def expected(exercise_id, seed):
     return tuple(s.value for s in seen)
 
 
-@cache
+@lru_cache(maxsize=64)
 def wrong_observations(exercise_id, seed):
     """Return, for each misconception, what its wrong reference does on every probe."""
     exercise = exercises.get(exercise_id)
@@ -41,7 +41,7 @@ def wrong_observations(exercise_id, seed):
     }
 
 
-@cache
+@lru_cache(maxsize=64)
 def conventions(exercise_id, seed):
     """Return what the reference, and each other convention that is accepted, gives on every probe."""
     exercise = exercises.get(exercise_id)

@@ -1,0 +1,128 @@
+"""Observations as JSON, so that one process runs an answer and another judges it; nothing is unpickled."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from typing import Any, get_args
+
+import numpy as np
+
+from course_utils.errors import ExerciseError
+from course_utils.exercises.model import Observation, ObservationStatus
+from course_utils.exercises.values import DEEPEST, MOST_CELLS, MOST_ITEMS, MOST_TEXT, Unreadable
+
+_DTYPES = tuple(np.dtype(kind).str for kind in ("?", "u1", "i1", "i2", "i4", "i8", "f4", "f8", "c8", "c16"))
+_TEXTS = ("traceback", "call", "error", "printed", "blocked_by")
+
+
+def to_json(observation: Observation) -> str:
+    """Return an observation as one line of JSON."""
+    fields: dict[str, Any] = {name: getattr(observation, name) for name in _TEXTS}
+    fields |= {
+        "status": observation.status,
+        "changed_inputs": list(observation.changed_inputs),
+        "value": _encoded(observation.value),
+    }
+    return json.dumps(fields, allow_nan=False)
+
+
+def from_json(text: str) -> Observation:
+    """Return the observation that `to_json` wrote; whoever wrote `text` is not trusted.
+
+    Raises
+    ------
+    ExerciseError
+        If the text is not such an observation, or holds more than an answer may return.
+    """
+    try:
+        fields = json.loads(text)
+        texts = {name: _text(fields[name]) for name in _TEXTS}
+        if fields["status"] not in get_args(ObservationStatus):
+            raise ValueError(f"no status {fields['status']!r}")
+        return Observation(
+            status=fields["status"],
+            value=_decoded(fields["value"]),
+            changed_inputs=tuple(_text(name) for name in _some(fields["changed_inputs"])),
+            **texts,
+        )
+    except (KeyError, TypeError, ValueError, RecursionError, binascii.Error) as error:
+        raise ExerciseError(
+            "What came back from the answer is no observation.",
+            why=f"{type(error).__name__}: {error}"[:MOST_TEXT],
+        ) from None
+
+
+def _encoded(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else {"float": repr(value)}
+        case np.ndarray():
+            data = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"), copy=False))
+            content = base64.b64encode(data.tobytes()).decode("ascii")
+            return {"array": content, "dtype": data.dtype.str, "shape": list(value.shape)}
+        case list():
+            return [_encoded(item) for item in value]
+        case tuple():
+            return {"tuple": [_encoded(item) for item in value]}
+        case dict():
+            return {"dict": [[key, _encoded(item)] for key, item in value.items()]}
+        case Unreadable(kind=kind):
+            return {"unreadable": kind}
+    raise TypeError(f"{type(value).__name__} is no plain value")
+
+
+def _decoded(value: Any, depth: int = 0) -> Any:
+    if depth > DEEPEST + 1:
+        raise ValueError("nested too deep")
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return _text(value)
+        case list():
+            return [_decoded(item, depth + 1) for item in _some(value)]
+        case {"float": str(text)}:
+            return float(text)
+        case {"array": str(content), "dtype": str(dtype), "shape": list(shape)}:
+            return _array(content, dtype, shape)
+        case {"tuple": items}:
+            return tuple(_decoded(item, depth + 1) for item in _some(items))
+        case {"dict": items}:
+            return {_key(key): _decoded(item, depth + 1) for key, item in _some(items)}
+        case {"unreadable": kind}:
+            return Unreadable(_text(kind))
+    raise ValueError("a value of no known kind")
+
+
+def _array(content: str, dtype: str, shape: list[Any]) -> np.ndarray:
+    if dtype not in _DTYPES or len(shape) > DEEPEST or any(type(n) is not int or n < 0 for n in shape):
+        raise ValueError(f"no array has dtype {dtype!r:.20} and shape {shape!r:.80}")
+    if math.prod(shape) > MOST_CELLS or len(content) > 2 * MOST_CELLS * np.dtype(dtype).itemsize:
+        raise ValueError("an array that is too large")
+    data = base64.b64decode(content, validate=True)
+    if len(data) != math.prod(shape) * np.dtype(dtype).itemsize:
+        raise ValueError("an array whose data does not fill its shape")
+    return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
+
+
+def _some(items: Any) -> list[Any]:
+    if not isinstance(items, list) or len(items) > MOST_ITEMS:
+        raise ValueError("a sequence is missing or too long")
+    return items
+
+
+def _text(text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError("a text is missing")
+    return text[: 4 * MOST_TEXT]
+
+
+def _key(key: Any) -> str | int:
+    if type(key) not in (str, int):
+        raise TypeError("a key that is no text or number")
+    return key
