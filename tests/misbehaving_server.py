@@ -215,6 +215,34 @@ def short(count: int, *, with_length: bool) -> Behaviour:
     return behave
 
 
+def chunked(count: int | None = None) -> Behaviour:
+    """Send the body in chunks, without a length; stop without the last chunk after `count` bytes."""
+
+    def behave(handler: Handler, content: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for start in range(0, len(content if count is None else content[:count]), 10_000):
+            piece = content[start : start + 10_000]
+            handler.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            handler.noted.sent += len(piece)
+        if count is None:
+            handler.wfile.write(b"0\r\n\r\n")
+
+    return behave
+
+
+def encoded(handler: Handler, content: bytes) -> None:
+    """Name the file's own compression as that of the transfer, as some servers do."""
+    handler.head(200, {"Content-Encoding": "gzip", "Content-Type": "application/x-gzip"}, len(content))
+    handler.body(content)
+
+
+def hangs_up(handler: Handler, content: bytes) -> None:
+    """Close without a word."""
+    handler.connection.close()
+
+
 def flipped_bit(handler: Handler, content: bytes) -> None:
     wrong = bytearray(content)
     wrong[len(wrong) // 2] ^= 1

@@ -194,7 +194,7 @@ class TestDamage:
         content[len(content) // 2] ^= 4
         changed = {"flip": content, "cut": content[:5000], "empty": b"", "rubbish": b"x" * 9999}[damage]
         path.write_bytes(changed)
-        with pytest.warns(UserWarning, match="damaged and will be made again"):
+        with pytest.warns(UserWarning, match="cannot be used and is made again"):
             healed = load_dataset("mnist")
         assert healed.digest == first.digest and len(server.requests) == 4
         load_dataset("mnist")

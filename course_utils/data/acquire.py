@@ -53,7 +53,7 @@ def locate(
 
 def find(variants: tuple[File, ...], dataset: Published, root: Path) -> tuple[Path | None, str]:
     """Look for one part in `root`: its path, or None and the reason."""
-    reason = f"{variants[0].name} is not there"
+    reason = f"{variants[0].name} is not there" if root.is_dir() else "there is no such folder"
     for folder in dataset.folders:
         for file in variants:
             path = root / folder / file.name
@@ -70,6 +70,7 @@ def find(variants: tuple[File, ...], dataset: Published, root: Path) -> tuple[Pa
 
 def _out_of_reach(dataset: Published, reasons: list[str], kept: int, options: Settings) -> DataError:
     fetch = f"course data fetch {dataset.name}"
+    substitute = "digits" if dataset.name == "mnist" else "shapes"
     if options.offline:
         step = f"Unset COURSE_OFFLINE and run: {fetch}"
     else:
@@ -80,5 +81,6 @@ def _out_of_reach(dataset: Published, reasons: list[str], kept: int, options: Se
         left=f"{kept / 1e6:,.1f} MB that came; the next run goes on from there."
         if kept
         else "Nothing was changed.",
-        next_step=f"{step}\n        Or set COURSE_DATA_SHARED to a folder that has the files.",
+        next_step=f"{step}\n        Or set COURSE_DATA_SHARED to a folder that has the files."
+        f"\n        Or go on with embedded images: load_dataset({dataset.name!r}, offline={substitute!r})",
     )

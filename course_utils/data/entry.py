@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from pathlib import Path
 from typing import IO, Any
 
@@ -90,15 +91,18 @@ def read(path: Path) -> tuple[Arrays, str, str]:
     OSError
         If it cannot be read.
     """
-    size = path.stat().st_size
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        text = file.read(length) if length <= size else b""
-    header = _header(path, text)
+        try:
+            # One open file from here on: another process may put a new entry in its place at any moment.
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        except ValueError:
+            raise DamagedError(f"{path.name} is empty.") from None
+    length = int.from_bytes(mapped[:8], "little")
     start = 8 + length
-    if size != start + header[NAMES[-1]]["data_offsets"][1]:
-        raise DamagedError(f"{path.name} has {size:,} bytes, not as many as its header says.")
-    whole = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
+    header = _header(path, mapped[8:start] if start <= len(mapped) else b"")
+    if len(mapped) != start + header[NAMES[-1]]["data_offsets"][1]:
+        raise DamagedError(f"{path.name} has {len(mapped):,} bytes, not as many as its header says.")
+    whole = torch.frombuffer(mapped, dtype=torch.uint8)
     tensors = {}
     for name in NAMES:
         first, last = header[name]["data_offsets"]

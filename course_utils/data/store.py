@@ -47,10 +47,10 @@ def load(path: Path, content: str) -> tuple[Arrays, str] | None:
     """
     try:
         arrays, origin, found = entry.read(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (entry.DamagedError, OSError) as error:
-        warnings.warn(f"A cached dataset is damaged and will be made again: {error}", stacklevel=2)
+        warnings.warn(f"A cached dataset cannot be used and is made again: {error}", stacklevel=2)
         return None
     return (arrays, origin) if found == content else None
 

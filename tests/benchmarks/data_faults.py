@@ -1,0 +1,197 @@
+"""How three downloaders bear the same faults: the course's, torchvision's and pooch's.
+
+    python tests/benchmarks/data_faults.py [--wait 30]
+
+Every case runs against a real server on loopback that misbehaves on purpose, each downloader in a process of
+its own: once while the server misbehaves, and once more after it has recovered, as a student would. The table
+tells what each run gave, and how many bytes were fetched in all, as a share of the file. pooch is left out
+when it is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import misbehaving_server as bad
+from misbehaving_server import Behaviour, Server
+
+CONTENT = random.Random(5242).randbytes(4_000_000)
+NAME = "images.gz"
+HALF = len(CONTENT) // 2
+
+COURSE = """
+from pathlib import Path
+from course_utils import settings
+from course_utils.data.acquire import acquire
+from course_utils.data.catalog import File, Published
+file = File(name, size, sha256)
+dataset = Published("images", "Images", ((file,),), tuple(mirrors), ("",), ())
+acquire(dataset, Path(folder).parent, settings.read())
+"""
+TORCHVISION = """
+from urllib.error import URLError
+from torchvision.datasets.utils import check_integrity, download_url
+# As in torchvision.datasets.MNIST.download, which is the only one there with mirrors.
+for mirror in mirrors:
+    try:
+        download_url(f"{mirror}/{name}", folder, filename=name, md5=md5)
+    except URLError as error:
+        last = error
+        continue
+    break
+else:
+    raise RuntimeError(f"Error downloading {name}") from last
+"""
+POOCH = """
+import pooch
+pooch.retrieve(f"{mirrors[0]}/{name}", known_hash=f"sha256:{sha256}", path=folder, fname=name)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault: what the first server does while it lasts, and whether there is a second, good one."""
+
+    name: str
+    script: tuple[Behaviour, ...] = ()
+    always: Behaviour | None = None
+    second: bool = False
+    kill: bool = False
+    damage: Callable[[bytes], bytes] | None = None
+
+
+def _flip(content: bytes) -> bytes:
+    return content[:HALF] + bytes([content[HALF] ^ 1]) + content[HALF + 1 :]
+
+
+CASES = (
+    Case("503 twice, then fine", (bad.status(503), bad.status(503))),
+    Case("429 with Retry-After: 1", (bad.status(429, Retry_After="1"),)),
+    Case("404, second mirror good", always=bad.status(404), second=True),
+    Case("403 everywhere", always=bad.status(403)),
+    Case("headers never come", always=bad.no_headers),
+    Case("headers never come, second mirror good", always=bad.no_headers, second=True),
+    Case("body stalls half-way", (bad.stall_after(HALF),)),
+    Case("body drips", (bad.drip_after(HALF, 0.05),)),
+    Case("reset half-way", (bad.reset_after(HALF),)),
+    Case("short body with length", (bad.short(HALF, with_length=True),)),
+    Case("short body without length", (bad.short(HALF, with_length=False),)),
+    Case("one flipped bit", (bad.flipped_bit,)),
+    Case("one flipped bit, second mirror good", always=bad.flipped_bit, second=True),
+    Case("sign-in page with 200", always=bad.web_page),
+    Case("redirect loop", always=bad.redirect(f"/{NAME}")),
+    Case("range ignored after a reset", (bad.reset_after(HALF), bad.range_ignored)),
+    Case("killed half-way", (bad.stall_after(HALF),), kill=True),
+    Case("damaged afterwards", damage=_flip),
+    Case("cut afterwards", damage=lambda content: content[:HALF]),
+)
+
+
+_NAMES = ("course_utils.errors.DataError",)
+
+
+def outcome(folder: Path, code: int | None, error: str) -> str:
+    """What one run gave, in a few words."""
+    found = (folder / NAME).read_bytes() if (folder / NAME).exists() else None
+    state = "nothing" if found is None else "right" if found == CONTENT else "WRONG FILE"
+    if code is None:
+        return f"still waits, {state}"
+    if code == 0:
+        return "right" if state == "right" else f"no error, {state}"
+    reason = (
+        error.strip().splitlines()[-1].partition(":")[0].rpartition(".")[2] if error.strip() else "killed"
+    )
+    return f"error ({reason})" if state == "nothing" else f"error ({reason}), {state}"
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*"))
+
+
+def fetch(
+    script: str, folder: Path, mirrors: list[str], wait: float, kill: bool = False
+) -> tuple[int | None, str]:
+    """Run a downloader in a process of its own: its exit code (None after `wait` seconds) and errors."""
+    known = {
+        "mirrors": mirrors,
+        "folder": str(folder),
+        "name": NAME,
+        "size": len(CONTENT),
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "md5": hashlib.md5(CONTENT).hexdigest(),
+    }
+    text = f"import json\nglobals().update(json.loads({json.dumps(json.dumps(known))}))\n{script}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", text], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    try:
+        if kill:
+            began = time.monotonic()
+            while (
+                time.monotonic() - began < wait
+                and sum(p.stat().st_size for p in folder.glob("*")) < HALF // 2
+            ):
+                time.sleep(0.05)
+            process.send_signal(signal.SIGKILL)
+        _, error = process.communicate(timeout=wait)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return None, process.communicate()[1]
+    return process.returncode, error
+
+
+def run(case: Case, script: str, wait: float) -> str:
+    """One cell of the table."""
+    files = {f"/{NAME}": CONTENT}
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        Server(files, case.script, always=case.always) as first,
+        Server(files) as second,
+    ):
+        folder = Path(temporary) / "archives"  # the name that the course's own cache gives it
+        folder.mkdir()
+        mirrors = [first.url, second.url] if case.second else [first.url]
+        began = time.monotonic()
+        one = outcome(folder, *fetch(script, folder, mirrors, wait, case.kill))
+        seconds = time.monotonic() - began
+        if case.damage:
+            (folder / NAME).write_bytes(case.damage(CONTENT))
+        first.script, first.always = [], None
+        two = outcome(folder, *fetch(script, folder, mirrors, wait))
+        share = (first.sent + second.sent) / len(CONTENT)
+    return f"{one}, {seconds:.0f} s → {two}; {share:.2f}×"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--wait", type=float, default=30, help="seconds after which a run counts as hanging")
+    arguments = parser.parse_args()
+    loaders = {"course_utils": COURSE, "torchvision": TORCHVISION}
+    if importlib.util.find_spec("pooch"):
+        loaders["pooch"] = POOCH
+    print("| fault | " + " | ".join(loaders) + " |")
+    print("| --- |" + " --- |" * len(loaders))
+    for case in CASES:
+        cells = [run(case, script, arguments.wait) for script in loaders.values()]
+        print(f"| {case.name} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
