@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -243,8 +244,10 @@ def test_a_large_image_shows_tints_and_its_window_in_numbers(show: Callable[...,
 
 
 def test_play_walks_and_pauses(walk: Conv) -> None:
-    walk.page.clock.install()
+    walk.page.clock.install(time=datetime(2024, 1, 1))
     walk.page.reload()
+    # From here on time passes only when the test says so.
+    walk.page.clock.pause_at(datetime(2024, 1, 2))
     walk.page.get_by_role("button", name="Play").press("Enter")
     walk.page.clock.run_for(1300)
     walk.check(at=2)
