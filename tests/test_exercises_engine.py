@@ -82,6 +82,27 @@ def test_an_answer_that_calls_an_unfinished_exercise_says_which():
     assert "waits for zero_pad" in verdict.message
 
 
+def test_an_unfinished_class_waits_for_nothing_else():
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            raise NotImplementedError
+
+    def uses_it(image, times=1):
+        return Network()(image)
+
+    lenet5 = exercises.evaluate("lenet5", Network)
+    assert lenet5.status == "not started" and "waits" not in lenet5.message
+    assert "waits for Network" in verdict_of(uses_it).message
+
+
+def test_a_network_without_forward_is_an_error_not_a_stub():
+    class Network(nn.Module):
+        pass
+
+    assert exercises.evaluate("lenet5", Network).status in ("error", "wrong")
+
+
 def test_an_unfinished_branch_is_an_error_not_a_stub():
     def partly(image, times=1):
         if times > 1:
@@ -90,7 +111,7 @@ def test_an_unfinished_branch_is_an_error_not_a_stub():
 
     verdict = verdict_of(partly)
     assert verdict.status == "error"
-    assert "after 1 right answer" in verdict.reason
+    assert "after 1 right answer." in verdict.reason
 
 
 def test_an_error_shows_the_authors_lines_and_the_call():
@@ -270,8 +291,9 @@ def test_keywords_meet_parameters_in_another_order():
     [
         (lambda image, times=1: None, "returns nothing (None)"),
         (lambda image, times=1: "text", "the text 'text'"),
-        (lambda image, times=1: [[1.0], [1.0, 2.0]], "rows have different lengths"),
+        (lambda image, times=1: [[1.0], [1.0, 2.0]], "a list of 2 whose parts have different lengths"),
         (lambda image, times=1: {"a": 1}, "a dict of 1"),
+        (lambda image, times=1: (image, "text"), "a tuple of 2"),
         (lambda image, times=1: object(), "an object of type object"),
         (lambda image, times=1: nn.Linear(1, 1), "a module (Linear)"),
         (lambda image, times=1: lambda: 0, "a function"),

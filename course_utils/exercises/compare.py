@@ -154,14 +154,15 @@ def _same_number(expected: float, actual: float) -> bool:
     return bool(np.isclose(float(actual), expected, rtol=RELATIVE, atol=ABSOLUTE / 10, equal_nan=True))
 
 
-def _array(expected: np.ndarray, actual: Any) -> Difference | None:
+def _array(expected: np.ndarray, given: Any) -> Difference | None:
+    actual = given
     if isinstance(actual, (tuple, list, int, float)) and not isinstance(actual, bool):
         try:
-            actual = np.asarray(actual)
+            actual = np.asarray(given)
         except ValueError:
-            return Difference("type", "It returns a list whose rows have different lengths.")
+            return Difference("type", f"It returns {describe(given)} whose parts have different lengths.")
     if not isinstance(actual, np.ndarray) or actual.dtype.kind not in "biufc":
-        return Difference("type", f"It returns {describe(actual)}, where {_wanted(expected)} is expected.")
+        return Difference("type", f"It returns {describe(given)}, where {_wanted(expected)} is expected.")
     if actual.shape != expected.shape:
         return Difference(
             "shape", f"The shape is {_shape(actual)}; expected {_shape(expected)}.", expected, actual

@@ -117,7 +117,7 @@ class _Case:
             )
         if seen.error in ("NotCallable", "Signature"):
             return _verdict(self.exercise, "error", seen.traceback)
-        before = f" after {self.first} right answers" if self.first else ""
+        before = f" after {self.first} right answer{'s' * (self.first > 1)}" if self.first else ""
         problem = self.problems[self.first]
         assert problem is not None
         sentences = [

@@ -9,7 +9,7 @@ from course_utils.exercises import calls
 from course_utils.exercises.compare import difference
 from course_utils.exercises.guard import RunawayError, guarded
 from course_utils.exercises.model import Exercise, Observation, Probe
-from course_utils.exercises.tracebacks import ends_in_library, innermost_function, own_lines
+from course_utils.exercises.tracebacks import ends_in_library, other_function, own_lines
 from course_utils.exercises.values import Unreadable, describe, plain
 
 SECONDS = 10.0
@@ -50,9 +50,8 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
     except BaseException as error:
         name = type(error).__name__
         if isinstance(error, NotImplementedError) and not ends_in_library(error):
-            where = innermost_function(error)
-            blocked_by = where if where != getattr(candidate, "__name__", where) else ""
-            return Observation("not started", call=text, error=name, printed=printed, blocked_by=blocked_by)
+            waits = other_function(error, candidate)
+            return Observation("not started", call=text, error=name, printed=printed, blocked_by=waits)
         until_then = plain(getattr(error, "observed", None))
         return Observation(
             "error", value=until_then, traceback=own_lines(error), call=text, error=name, printed=printed

@@ -6,6 +6,7 @@ import sysconfig
 import traceback
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 MOST_FRAMES = 6
 MOST_TEXT = 2_000
@@ -28,10 +29,14 @@ def ends_in_library(error: BaseException) -> bool:
     return not mine or frames[-1] is not mine[-1]
 
 
-def innermost_function(error: BaseException) -> str:
-    """Name of the function that raised."""
+def other_function(error: BaseException, candidate: Any) -> str:
+    """Name of the function or class that raised, if it is neither `candidate` nor a part of it."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return frames[-1].f_code.co_name if frames else ""
+    named = candidate if hasattr(candidate, "__qualname__") else type(candidate)
+    where = frames[-1].f_code.co_qualname if frames else named.__qualname__
+    if f"{where}.".startswith(f"{named.__qualname__}."):
+        return ""
+    return where.rpartition("<locals>.")[2].partition(".")[0]
 
 
 def own_lines(error: BaseException) -> str:
