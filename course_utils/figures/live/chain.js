@@ -137,9 +137,10 @@ const SETTINGS = { conv: ["kernel", "padding", "stride"], pool: ["kernel", "padd
 const LEAST = { kernel: 1, padding: 0, stride: 1 };
 const LOOKS = [
   ".cl-chain{display:flex;flex-wrap:wrap;gap:10px 18px;list-style:none;margin:6px 0;padding:0 0 0 16px}",
-  ".cl-chain>li{position:relative;box-sizing:border-box;width:134px;padding:4px 8px 4px;margin:0;border:1px solid var(--cl-rule);",
+  ".cl-chain>li{position:relative;box-sizing:border-box;width:142px;padding:4px 8px 4px;margin:0;border:1px solid var(--cl-rule);",
   "border-radius:4px;display:flex;flex-direction:column}",
   ".cl-chain>li+li::before{content:'→';position:absolute;left:-17px;top:34px;font-size:15px;line-height:1}",
+  ".cl-chain>li[data-apart]::before{content:''}",
   ".cl-chain .cl-name{font-weight:600;overflow-wrap:anywhere}",
   ".cl-chain .cl-op{font-size:12px;line-height:1.3;min-height:2.6em}",
   ".cl-chain .cl-control{justify-content:space-between;font-size:12px;margin:1px 0}",
@@ -152,7 +153,8 @@ const LOOKS = [
   ".cl-chain .cl-changed .cl-shape{color:var(--cl-blue);text-decoration:underline;text-underline-offset:3px}",
   ".cl-chain .cl-stop{border:3px double var(--cl-orange)}",
   ".cl-chain .cl-after{border-style:dashed}",
-  ".cl-live .cl-fault{border-left:4px double var(--cl-orange);padding:2px 8px;margin:6px 0}",
+  // Its place is kept while it is hidden: what is under the mouse must not move.
+  ".cl-live .cl-fault{border-left:4px double var(--cl-orange);padding:2px 8px;margin:4px 0 6px;min-height:1.45em}",
   ".cl-live .cl-fault code{font-size:12px;background:none;color:inherit;padding:0;white-space:pre-wrap}",
 ].join("");
 
@@ -243,9 +245,11 @@ function render({ model, el }) {
       fields.push(...sides);
     }
     const back = box.from.filter((index) => boxes[index] !== boxes[boxes.indexOf(box) - 1]);
-    if (back.length) fields.unshift(make("div", { class: "cl-count" }, `reads ${back.map((i) => boxes[i].name).join(", ")}`));
+    const apart = back.length === box.from.length && back.length > 0;
+    const reads = `${apart ? "reads" : "and"} ${back.map((i) => boxes[i].name).join(", ")}`;
+    if (back.length) fields.unshift(make("div", { class: "cl-count" }, reads));
     const title = make("div", { class: "cl-name" }, box.name);
-    const element = make("li", {}, title, parts.operation, ...fields, parts.picture, parts.shape, parts.count);
+    const element = make("li", { "data-apart": apart }, title, parts.operation, ...fields, parts.picture, parts.shape, parts.count);
     return { ...parts, element };
   }
 
@@ -263,7 +267,7 @@ function render({ model, el }) {
       view.count.textContent = parameters ? `${count(parameters)} parameters` : "";
     });
     const stop = found.findIndex(({ problem }) => problem);
-    fault.hidden = stop < 0;
+    fault.style.visibility = stop < 0 ? "hidden" : "visible";
     const lead = changed ? `${changed.name}: ${told(found[boxes.indexOf(changed)])}. ` : "";
     if (stop >= 0) {
       const { name, from } = boxes[stop];
@@ -294,5 +298,5 @@ function render({ model, el }) {
     { class: "cl-quiet" },
     "Change a size: what follows is computed anew. Shapes are channels×height×width; changed ones are underlined.",
   );
-  el.append(make("style", {}, LOOKS), title, toolbar(button("Start again", begin), help), list, status, fault);
+  el.append(make("style", {}, LOOKS), title, toolbar(button("Start again", begin), help), status, fault, list);
 }
