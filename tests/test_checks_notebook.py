@@ -52,6 +52,8 @@ GENUINE = {
     "in exercise": "def same_padding(f):\n    return torch.nn.Module()(f)\n\nsame_padding(3)",
     "unbound": "def g():\n    print(doubled)\n    doubled = 1\n\ng()",
     "unknown exercise": "check.outputsize",
+    "library": "import types\nlibrary = types.ModuleType('library')\n"
+    "exec('def evaluate():\\n    raise NotImplementedError()', vars(library))\nlibrary.evaluate()",
     "other error": "1 / 0",
 }
 
@@ -157,6 +159,7 @@ def test_a_finished_exercise_is_waited_for_no_longer(ran: Ran) -> None:
         ("torch", 'is missing the required "forward" function'),
         ("in exercise", 'is missing the required "forward" function'),
         ("unbound", "UnboundLocalError: cannot access local variable 'doubled'"),
+        ("library", "in evaluate()"),
         ("other error", "ZeroDivisionError: division by zero"),
     ],
 )
@@ -187,8 +190,8 @@ def test_nbgrader_sees_an_error_in_every_check_that_is_not_correct(tmp_path: Pat
         "begin": UNTOUCHED["begin"],
         "not started": UNTOUCHED["stub"] + "\ncheck.output_size(output_size)",
         "wrong": WRONG + "\ncheck.output_size(output_size)",
-        "undefined": "check.zero_pad(zero_pad)",
-        "stopped": "side = zero_pad([[1]], 1)",
+        "stopped": "def zero_pad(image, padding):\n" + STUB + "\nanswer = zero_pad([[1]], 1)",
+        "undefined": "check.zero_pad(answer)",
         "correct": RIGHT + "\ncheck.output_size(output_size)",
         "progress": "check.progress()",
     }
@@ -199,6 +202,6 @@ def test_nbgrader_sees_an_error_in_every_check_that_is_not_correct(tmp_path: Pat
     assert "AssertionError" in ran.error("wrong") and "1.4" in ran.error("wrong")
     # Told calmly, these would count as passed.
     assert "NameError" in ran.error("undefined")
-    assert "NameError" in ran.error("stopped")
+    assert "NotImplementedError" in ran.error("stopped")
     assert ran.text("correct") == "✓ Exercise 1.4 (output_size): correct."
     assert "✓ correct" not in ran.text("progress")
