@@ -188,6 +188,19 @@ def test_lab_opens_jupyterlab_at_the_notebook(arguments, expected, checkout, jup
     assert passed == expected
 
 
+def test_a_solution_is_opened_as_a_trusted_notebook(checkout, jupyter, monkeypatch, tmp_path):
+    from nbformat.sign import NotebookNotary
+
+    from course_utils.notebooks.twins import read_notebook
+
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    main(["build"])
+    solution = read_notebook(checkout / "solutions" / "01_small.ipynb")
+    assert not NotebookNotary().check_signature(solution)
+    assert main(["lab", "1", "--solution"]) == 0
+    assert NotebookNotary().check_signature(solution)
+
+
 def test_lab_before_a_build_says_what_to_run(checkout, capsys):
     assert main(["lab", "1"]) == 1
     assert "course build --lab 1" in capsys.readouterr().err
