@@ -130,7 +130,7 @@ def test_a_finished_run_keeps_no_optimiser(folder) -> None:
 def test_another_run_is_never_mistaken_for_this_one() -> None:
     class Corrected(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            x = nn.functional.avg_pool2d(torch.relu(self.norm(self.conv(x))), 2)
+            x = nn.functional.avg_pool2d(torch.relu(self.norm(self.deep(torch.relu(self.conv(x))))), 2)
             return self.scores(self.drop(x.flatten(1)))
 
     Corrected.__name__, Corrected.__qualname__ = Net.__name__, Net.__qualname__

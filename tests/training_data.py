@@ -33,12 +33,13 @@ class Net(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(1, 8, 3, padding=1)
+        self.deep = nn.Conv2d(8, 8, 3, padding=1)
         self.norm = nn.BatchNorm2d(8)
         self.drop = nn.Dropout(0.2)
         self.scores = nn.Linear(8 * 16, CLASSES)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = nn.functional.max_pool2d(torch.relu(self.norm(self.conv(x))), 2)
+        x = nn.functional.max_pool2d(torch.relu(self.norm(self.deep(torch.relu(self.conv(x))))), 2)
         return self.scores(self.drop(x.flatten(1)))
 
 
