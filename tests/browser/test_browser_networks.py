@@ -67,11 +67,11 @@ def says(page: Page, nth: int = 0) -> str:
 # The chain of shapes
 
 
-def small_net(conv: list[int], pool: list[int], last: list[int]) -> nn.Sequential:
+def small_net(conv: list[int], pool: list[int], last: list[int], *, ceil: bool = False) -> nn.Sequential:
     """Two convolutions around a pooling, each of (kernel, padding, stride), and a linear layer."""
     return nn.Sequential(
         nn.Conv2d(2, 3, conv[0], padding=conv[1], stride=conv[2]),
-        nn.MaxPool2d(pool[0], padding=pool[1], stride=pool[2]),
+        nn.MaxPool2d(pool[0], padding=pool[1], stride=pool[2], ceil_mode=ceil),
         nn.Conv2d(3, 4, last[0], padding=last[1], stride=last[2], bias=False),
         nn.Flatten(),
         nn.Linear(64, 5),
@@ -104,8 +104,9 @@ def test_the_chains_rules_are_torchs(script: Callable[..., Any]) -> None:
         boxes[0]["shape"] = shape
         for index, (kernel, padding, stride) in zip((1, 2, 3), (conv, pool, last), strict=True):
             boxes[index] |= {"kernel": [kernel] * 2, "padding": [padding] * 2, "stride": [stride] * 2}
+        boxes[2]["ceil"] = random.random() < 0.5
         chains.append(boxes)
-        expected.append(torchs(small_net(conv, pool, last), torch.zeros(shape)))
+        expected.append(torchs(small_net(conv, pool, last, ceil=boxes[2]["ceil"]), torch.zeros(shape)))
     compare(script("chain")("chains.map(follow)", chains=chains), expected)
     problems = [each["problem"] for found in expected for each in found if "problem" in each]
     for words in ("cannot be multiplied", "Kernel size can't", "Output size is too small", "at most half"):
@@ -292,6 +293,9 @@ def test_the_chosen_epoch_is_read_from_the_curves(panel: Any, show: Callable[...
     assert box
     page.mouse.click(box["x"] + box["width"] * 0.14, box["y"] + 100)
     assert says(page).startswith("Epoch 1:")
+    assert {"0.1", "0.2", "1", "2"} <= set(
+        page.locator(".cl-curves svg").first.locator("text").all_text_contents()
+    )
     assert "ln 10 = 2.303: guessing" in page.locator(".cl-curves").inner_text()
     assert "epoch 6, epoch 11" in page.locator(".cl-stage").inner_text()
     assert "instead of mnist" in page.locator(".cl-stage").inner_text()
