@@ -29,6 +29,8 @@ class Settings:
         True when ``COURSE_OFFLINE`` forbids every download.
     profile : str
         One of `PROFILES` (``COURSE_PROFILE``).
+    state_dir : Path
+        Where the reader's own progress is kept (``COURSE_STATE_DIR``); by default in `data_dir`.
     device : str or None
         The forced device (``COURSE_DEVICE``), for example ``cpu`` or ``cuda:1``.
     """
@@ -38,6 +40,7 @@ class Settings:
     data_mirror: str | None
     offline: bool
     profile: str
+    state_dir: Path
     device: str | None
 
     @property
@@ -48,7 +51,7 @@ class Settings:
     @property
     def progress_dir(self) -> Path:
         """Where the state of each exercise is kept."""
-        return self.data_dir / "progress"
+        return self.state_dir / "progress"
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -65,12 +68,14 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         If ``COURSE_PROFILE`` or ``COURSE_OFFLINE`` has an unknown value.
     """
     env = os.environ if environ is None else environ
+    data_dir = _path(env.get("COURSE_DATA_DIR")) or _default_data_dir()
     return Settings(
-        data_dir=_path(env.get("COURSE_DATA_DIR")) or _default_data_dir(),
+        data_dir=data_dir,
         data_shared=_path(env.get("COURSE_DATA_SHARED")),
         data_mirror=env.get("COURSE_DATA_MIRROR") or None,
         offline=_flag("COURSE_OFFLINE", env.get("COURSE_OFFLINE", "")),
         profile=check_profile(env.get("COURSE_PROFILE") or "fast"),
+        state_dir=_path(env.get("COURSE_STATE_DIR")) or data_dir,
         device=env.get("COURSE_DEVICE") or None,
     )
 
