@@ -30,7 +30,8 @@ class Settings:
     profile : str
         One of `PROFILES` (``COURSE_PROFILE``).
     state_dir : Path
-        Where the reader's own progress is kept (``COURSE_STATE_DIR``); by default in `data_dir`.
+        Where the reader's progress and checkpoints are kept (``COURSE_STATE_DIR``); by default `data_dir`.
+        Runs of the solutions get a folder of their own: they train anew and tick no exercise.
     device : str or None
         The forced device (``COURSE_DEVICE``), for example ``cpu`` or ``cuda:1``.
     """
@@ -46,7 +47,7 @@ class Settings:
     @property
     def checkpoints_dir(self) -> Path:
         """Where training keeps its checkpoints."""
-        return self.data_dir / "checkpoints"
+        return self.state_dir / "checkpoints"
 
     @property
     def progress_dir(self) -> Path:

@@ -34,12 +34,14 @@ def test_every_variable_is_read(tmp_path: Path):
     assert read.checkpoints_dir.parent == tmp_path / "cache"
 
 
-def test_runs_of_the_solutions_leave_the_readers_progress_alone(tmp_path: Path):
+def test_a_state_folder_holds_progress_and_checkpoints_but_no_data(tmp_path: Path):
     own = settings.read({"COURSE_DATA_DIR": str(tmp_path)})
     of_a_run = settings.read({"COURSE_DATA_DIR": str(tmp_path), "COURSE_STATE_DIR": str(tmp_path / "run")})
     assert own.progress_dir == tmp_path / "progress"
     assert of_a_run.progress_dir == tmp_path / "run" / "progress"
-    assert of_a_run.checkpoints_dir == own.checkpoints_dir
+    assert own.checkpoints_dir == tmp_path / "checkpoints"
+    assert of_a_run.checkpoints_dir == tmp_path / "run" / "checkpoints"
+    assert of_a_run.data_dir == own.data_dir
 
 
 def test_the_variables_are_read_afresh(monkeypatch: pytest.MonkeyPatch):
