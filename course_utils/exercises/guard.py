@@ -33,8 +33,7 @@ class _Printed(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        if len(self.kept) < MOST_PRINTED:
-            self.kept += str(text)[: MOST_PRINTED - len(self.kept)]
+        self.kept += str(text)[: MOST_PRINTED - len(self.kept)]
         return len(text)
 
 
