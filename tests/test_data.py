@@ -17,6 +17,7 @@ from torch import nn
 from course_utils import load_dataset
 from course_utils.data import Dataset
 from course_utils.data import shapes as drawing
+from course_utils.data.catalog import CIFAR10
 from course_utils.errors import DataError
 
 
@@ -274,7 +275,7 @@ class TestRealMnist:
 
     def test_it_is_found_in_the_shared_folder(self, shared: Path) -> None:
         mnist = load_dataset("mnist", offline="digits")
-        assert mnist.source == f"MNIST, shared folder {shared}" and mnist.substitute_for is None
+        assert mnist.source == "MNIST, shared folder" and mnist.substitute_for is None
         assert mnist.train.images.shape == (60_000, 1, 28, 28)
         assert mnist.test.images.shape == (10_000, 1, 28, 28)
         assert f"{mnist.mean:.4f} {mnist.std:.4f}" == "0.1307 0.3081"
@@ -301,7 +302,7 @@ class TestRealMnist:
             second = load_dataset("mnist")
             times.append(time.thread_time() - began)
         assert min(times) < 0.05
-        assert second.source == f"MNIST, user cache {own_cache} (read from shared folder {shared})"
+        assert second.source == "MNIST, user cache (read from shared folder)"
         assert second.digest == first.digest and torch.equal(second.test.images, first.test.images)
 
     def test_changing_loaded_images_changes_no_file(self) -> None:
@@ -361,6 +362,29 @@ GOOD = {
 }
 
 
+CIFAR_COPY = {f"{half}/{name}/1.jpg": (32, 32) for half in ("train", "test") for name in CIFAR10.classes}
+
+
+@pytest.mark.usefixtures("fast_profile")
+class TestJpegCopy:
+    """A shared folder that has CIFAR-10 as JPEG images only."""
+
+    def test_it_is_used_and_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        write_images(tmp_path / "cifar10-jpeg", CIFAR_COPY)
+        monkeypatch.setenv("COURSE_DATA_SHARED", str(tmp_path))
+        dataset = load_dataset("cifar10", offline="shapes")
+        assert (dataset.name, dataset.substitute_for) == ("cifar10", None)
+        assert dataset.source == "CIFAR-10 (JPEG copy), shared folder"
+        assert dataset.classes == CIFAR10.classes
+        assert dataset.train.labels.tolist() == list(range(10))
+
+    def test_without_it_the_embedded_images_stand_in(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COURSE_DATA_SHARED", str(tmp_path))
+        assert load_dataset("cifar10", offline="shapes").substitute_for == "cifar10"
+
+
 class TestFolder:
     def test_images_classes_and_labels(self, tmp_path: Path) -> None:
         folder = write_images(tmp_path / "pets", GOOD)
@@ -368,7 +392,7 @@ class TestFolder:
         (folder / "train" / ".hidden").mkdir()
         dataset = load_dataset(folder)
         assert (dataset.name, dataset.classes) == ("pets", ("cat", "dog"))
-        assert dataset.source == f"folder {folder}"
+        assert dataset.source == f"folder {folder.name}"
         assert dataset.train.images.shape == (3, 3, 6, 5)
         assert dataset.train.labels.tolist() == [0, 0, 1] and dataset.test.labels.tolist() == [0, 1]
         with Image.open(folder / "train" / "cat" / "2.PNG") as image:

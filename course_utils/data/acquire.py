@@ -46,7 +46,7 @@ def locate(
             continue
         path, reason = find(variants, dataset, root)
         if path:
-            return path, f"{label} {root}", reasons
+            return path, label, reasons
         reasons.append(f"{label} {root}: {reason}")
     return None, "", reasons
 

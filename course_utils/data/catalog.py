@@ -42,7 +42,10 @@ class Published:
     folders : tuple of str
         Where the files lie inside a shared folder or below a mirror's address.
     classes : tuple of str
-        Names of the classes, in the order of their labels.
+        Names of the classes, in the order of their labels; alphabetical where there is a `copy`.
+    copy : str
+        Name of a folder of JPEG images, ``train/<class>/*`` and ``test/<class>/*``, that stands in for the
+        archive where a shared folder has only that. JPEG is lossy, so `Dataset.source` says it.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Published:
     mirrors: tuple[str, ...]
     folders: tuple[str, ...]
     classes: tuple[str, ...]
+    copy: str = ""
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -150,6 +154,7 @@ CIFAR10 = Published(
         "ship",
         "truck",
     ),
+    copy="cifar10-jpeg",
 )
 
 PUBLISHED = {dataset.name: dataset for dataset in (MNIST, CIFAR10)}

@@ -10,7 +10,7 @@ import torch
 
 from course_utils import settings
 from course_utils.data import folder, store
-from course_utils.data.acquire import acquire
+from course_utils.data.acquire import acquire, locate
 from course_utils.data.arrays import Arrays
 from course_utils.data.catalog import PUBLISHED, Published
 from course_utils.data.dataset import Dataset
@@ -103,7 +103,11 @@ def load_published(dataset: Published, cache: Path, options: Settings) -> tuple[
     # Offline nothing is fetched, so there is nothing to wait for and nothing to leave behind.
     waiting = contextlib.nullcontext() if options.offline else alone(cache / f"{dataset.name}.lock", cache)
     with waiting:
-        return _stored(dataset, cache, options) or _made(dataset, cache, options)
+        return (
+            _stored(dataset, cache, options)
+            or _copied(dataset, cache, options)
+            or _made(dataset, cache, options)
+        )
 
 
 def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str] | None:
@@ -113,9 +117,20 @@ def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays,
         stored = store.load(store.path_of_published(root, dataset), store.content_of(dataset))
         if stored:
             arrays, origin = stored
-            source = f"{dataset.title}, {label} {root}"
+            source = f"{dataset.title}, {label}"
             return arrays, source if root == options.data_shared else f"{source} (read from {origin})"
     return None
+
+
+def _copied(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str] | None:
+    """Load the shared folder's JPEG copy of `dataset`, if that is all that this machine has of it."""
+    place = options.data_shared / dataset.copy if options.data_shared and dataset.copy else None
+    if place is None or not place.is_dir():
+        return None
+    if all(locate(variants, dataset, cache, options)[0] for variants in dataset.parts):
+        return None
+    arrays, _ = _folder(place, cache)
+    return arrays, f"{dataset.title} (JPEG copy), shared folder"
 
 
 def _made(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str]:
@@ -139,7 +154,7 @@ def _folder(place: Path, cache: Path) -> tuple[Arrays, str]:
         content = folder.fingerprint(found)
     except OSError as error:
         raise folder.wrong(place, str(error)) from error
-    source = f"folder {place}"
+    source = f"folder {place.name}"
     path = store.path_of(cache, place.name, str(place))
     stored = store.load(path, content)
     if stored:
