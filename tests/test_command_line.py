@@ -327,7 +327,9 @@ def test_check_reports_every_exercise_of_a_saved_notebook(body, status, tmp_path
     jupytext.write(jupytext.reads(LAB.format(body=body), fmt="py:percent"), path)
     before = path.read_bytes()
     assert main(["check", str(path), "--json"]) == 1, "nine exercises are missing"
-    rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)["exercises"]}
+    report = json.loads(capsys.readouterr().out)
+    assert report["errors"] == [], "cells after the last check do not run"
+    rows = {row["id"]: row for row in report["exercises"]}
     assert rows["output_size"]["status"] == status
     assert len(rows) == 10 and rows["conv2d"]["status"] == "not checked"
     assert path.read_bytes() == before

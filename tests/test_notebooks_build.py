@@ -181,6 +181,20 @@ def test_a_failing_cell_writes_nothing(lab):
     assert contents(lab) == before
 
 
+def test_an_edit_made_while_the_notebook_runs_is_not_overwritten(lab):
+    edit(lab.text, "floor(2.5)", "floor(3.5)")
+
+    def slow(notebook: NotebookNode, profile: str) -> None:
+        FakeKernel()(notebook, profile)
+        edit(lab.text, "Text with", "Words with")
+
+    with pytest.raises(NotebookError, match="while the notebook ran"):
+        build(lab, slow)
+    assert "Words with" in lab.text.read_text() and "floor(3.5)" not in lab.solution.read_text()
+    build(lab, FakeKernel())
+    assert check(lab) == []
+
+
 def test_a_leak_is_refused_before_anything_is_written(lab):
     edit(lab.text, "# Text with `code`.", "# The answer: return (padded - f) // s + 1")
     before = contents(lab)

@@ -93,6 +93,18 @@ def test_what_a_cell_started_ends_with_its_kernel():
     assert gone(int(pid))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX's")
+def test_what_a_cell_started_ends_even_if_the_kernel_died_before_it(tmp_path):
+    note = tmp_path / "pid"
+    source = (
+        "import os, subprocess\n"
+        f"open({str(note)!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid))\nos._exit(1)"
+    )
+    with pytest.raises(CellError):
+        outputs_of(source)
+    assert gone(int(note.read_text()))
+
+
 def test_a_kernel_that_cannot_start_says_why(monkeypatch, tmp_path):
     (tmp_path / "ipykernel_launcher.py").write_text("raise ImportError('no such library')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

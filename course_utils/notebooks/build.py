@@ -77,33 +77,39 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     NotebookError
         If both forms were edited differently, a cell fails, or a solution would leak: nothing is written.
     """
-    twins = bring_in_step(lab)
-    notebook = twins.notebook
+    before = _contents(lab)
+    notebook = bring_in_step(lab).notebook
     state = dict(notebook.metadata.get("course", {}))
     stale = state.get("executed") != code_digest(notebook)
     executed = None
-    strip(notebook)  # what cannot be written should not cost the time of an execution
-    # As jupytext itself would write it: JupyterLab refuses to open twins that differ in a blank line.
+    # What cannot be written or released should not cost the time of an execution, so it is made before.
+    # The text is as jupytext would write it: JupyterLab refuses to open twins that differ in a blank line.
     text = write_text(notebook)
+    student = strip(notebook)
+    _refuse_leaks(lab, notebook, student)
+    student_text = _as_text(student)
     if stale or force:
         executed = profile or state.get("profile") or "fast"
         execute(notebook, executed)
         normalise(notebook)
     notes = outputs.problems(notebook) + (_substitutes(notebook) if executed else [])
     outputs.tidy(notebook)
-    student = strip(notebook)
-    _refuse_leaks(lab, notebook, student)
-    student_text = _as_text(student)
     notebook.metadata.course = {
         "cells": digests(notebook),
         "executed": code_digest(notebook),
         "lab": _digest(student_text),
         "profile": executed or state.get("profile") or "fast",
     }
+    if _contents(lab) != before:
+        raise NotebookError(
+            f"The source of lab {lab.number} was edited while the notebook ran.",
+            left="Every file.",
+            next_step=f"course build --lab {lab.number}",
+        )
     if copy := _put_aside(lab, state, student_text):
         notes.append(f"{lab.shown(lab.notebook)} had been edited by hand; the edited copy is now {copy}")
-    contents = {lab.text: text, lab.solution: _as_text(notebook), lab.notebook: student_text}
-    written = [lab.shown(path) for path, text in contents.items() if _write(path, text)]
+    new = {lab.text: text, lab.solution: _as_text(notebook), lab.notebook: student_text}
+    written = [lab.shown(path) for path, content in new.items() if _write(path, content)]
     return Built(lab, sorted(written), executed, notes)
 
 
@@ -182,6 +188,10 @@ def _put_aside(lab: Lab, state: dict[str, str], new: str) -> str | None:
     path = next(name for name in names if not name.exists())
     _write(path, old)
     return lab.shown(path)
+
+
+def _contents(lab: Lab) -> list[bytes | None]:
+    return [path.read_bytes() if path.exists() else None for path in (lab.text, lab.solution, lab.notebook)]
 
 
 def _as_text(notebook: NotebookNode) -> str:
