@@ -138,7 +138,7 @@ class Conv:
         sums = [int((window[c] * self.weight[f, c]).sum()) for c in range(len(self.x))]
         shown = self.page.locator(".cl-work .cl-sign:last-child").all_inner_texts()
         assert [text.replace("−", "-") for text in shown] == [f"Σ = {each}" for each in sums]
-        assert say(self.page).startswith(f"output[{f}, {r}, {q}] is ")
+        assert say(self.page).startswith(f"output[{f}, {r}, {q}] is the sum of ")
         assert say(self.page).endswith(f" {int(output[f, r, q])}")
         assert marks(self.page, "output[", "at") == [(r, q)]
 

@@ -109,7 +109,7 @@ function render({ model, el }) {
     const names = [sums.length > 1 ? `${sums.length} channel sums` : `${high * wide} products`];
     if (model.get("biased")) names.push("bias");
     const sum = ends.length > 1 ? `${ends.map(bracketed).join(" + ")} = ` : "";
-    say.textContent = `output[${state.filter}, ${r}, ${q}] is ${names.join(" and ")}: ${sum}${short(map[r][q])}`;
+    say.textContent = `output[${state.filter}, ${r}, ${q}] is the sum of ${names.join(" and ")}: ${sum}${short(map[r][q])}`;
   }
 
   change({});
