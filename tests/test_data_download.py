@@ -170,6 +170,12 @@ class TestServersThatRecover:
             fails(tmp_path, server.url)
             assert len(server.requests) <= 6
 
+    @pytest.mark.parametrize("with_length", [True, False])
+    def test_a_server_that_sends_empty_bodies_is_given_up(self, tmp_path: Path, with_length: bool) -> None:
+        with Server(FILES, always=bad.short(0, with_length=with_length)) as server:
+            assert "closed" in fails(tmp_path, server.url).reasons[0]
+            assert len(server.requests) == QUICK.attempts
+
     def test_a_wrong_content_range_starts_over(self, tmp_path: Path) -> None:
         with Server(FILES, [bad.reset_after(100_000), bad.wrong_range]) as server:
             arrives(tmp_path, server.url)
@@ -230,6 +236,7 @@ class TestServersThatNeverWill:
             began = time.monotonic()
             error = fails(tmp_path, one.url, two.url, three.url)
             assert time.monotonic() - began < QUICK.verdict + 0.5
+            assert [len(server.requests) for server in (one, two, three)] == [1, 1, 1]
         assert all("no answer within" in reason for reason in error.reasons)
 
     @pytest.mark.slow

@@ -31,7 +31,7 @@ class Patience:
         Failures in a row, without progress, after which a mirror is given up. Being silent counts twice.
     """
 
-    verdict: float = 9.0
+    verdict: float = 8.0
     headers: float = 10.0
     silence: float = 20.0
     window: float = 15.0

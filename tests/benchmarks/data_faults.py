@@ -15,6 +15,7 @@ import hashlib
 import importlib.util
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -34,10 +35,12 @@ NAME = "images.gz"
 HALF = len(CONTENT) // 2
 
 COURSE = """
+import requests, tqdm.auto
 from pathlib import Path
 from course_utils import settings
 from course_utils.data.acquire import acquire
 from course_utils.data.catalog import File, Published
+# start
 file = File(name, size, sha256)
 dataset = Published("images", "Images", ((file,),), tuple(mirrors), ("",), ())
 acquire(dataset, Path(folder).parent, settings.read())
@@ -45,6 +48,7 @@ acquire(dataset, Path(folder).parent, settings.read())
 TORCHVISION = """
 from urllib.error import URLError
 from torchvision.datasets.utils import check_integrity, download_url
+# start
 # As in torchvision.datasets.MNIST.download, which is the only one there with mirrors.
 for mirror in mirrors:
     try:
@@ -58,6 +62,7 @@ else:
 """
 POOCH = """
 import pooch
+# start
 pooch.retrieve(f"{mirrors[0]}/{name}", known_hash=f"sha256:{sha256}", path=folder, fname=name)
 """
 
@@ -101,20 +106,25 @@ CASES = (
 )
 
 
-_NAMES = ("course_utils.errors.DataError",)
+@dataclass(frozen=True)
+class Run:
+    """How one run ended: its exit code (None if it had to be stopped), what it said, and its time."""
+
+    code: int | None
+    error: str
+    seconds: float
 
 
-def outcome(folder: Path, code: int | None, error: str) -> str:
+def outcome(folder: Path, run: Run) -> str:
     """What one run gave, in a few words."""
     found = (folder / NAME).read_bytes() if (folder / NAME).exists() else None
     state = "nothing" if found is None else "right" if found == CONTENT else "WRONG FILE"
-    if code is None:
+    if run.code is None:
         return f"still waits, {state}"
-    if code == 0:
+    if run.code == 0:
         return "right" if state == "right" else f"no error, {state}"
-    reason = (
-        error.strip().splitlines()[-1].partition(":")[0].rpartition(".")[2] if error.strip() else "killed"
-    )
+    raised = re.findall(r"^([\w.]+)(?::|$)", run.error, re.MULTILINE)
+    reason = raised[-1].rpartition(".")[2] if raised else "killed"
     return f"error ({reason})" if state == "nothing" else f"error ({reason}), {state}"
 
 
@@ -122,10 +132,8 @@ def _bytes_in(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*"))
 
 
-def fetch(
-    script: str, folder: Path, mirrors: list[str], wait: float, kill: bool = False
-) -> tuple[int | None, str]:
-    """Run a downloader in a process of its own: its exit code (None after `wait` seconds) and errors."""
+def fetch(script: str, folder: Path, mirrors: list[str], wait: float, kill: bool = False) -> Run:
+    """Run a downloader in a process of its own."""
     known = {
         "mirrors": mirrors,
         "folder": str(folder),
@@ -134,24 +142,27 @@ def fetch(
         "sha256": hashlib.sha256(CONTENT).hexdigest(),
         "md5": hashlib.md5(CONTENT).hexdigest(),
     }
-    text = f"import json\nglobals().update(json.loads({json.dumps(json.dumps(known))}))\n{script}"
-    process = subprocess.Popen(
-        [sys.executable, "-c", text], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    imports, _, work = script.partition("# start\n")
+    text = (
+        f"import json\nglobals().update(json.loads({json.dumps(json.dumps(known))}))\n"
+        f"{imports}\nprint('ready', flush=True)\n{work}"
     )
-    try:
-        if kill:
-            began = time.monotonic()
-            while (
-                time.monotonic() - began < wait
-                and sum(p.stat().st_size for p in folder.glob("*")) < HALF // 2
-            ):
-                time.sleep(0.05)
-            process.send_signal(signal.SIGKILL)
-        _, error = process.communicate(timeout=wait)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return None, process.communicate()[1]
-    return process.returncode, error
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", text], stderr=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        began = time.monotonic()
+        try:
+            if kill:
+                while time.monotonic() - began < wait and _bytes_in(folder) < HALF // 2:
+                    time.sleep(0.02)
+                process.send_signal(signal.SIGKILL)
+            _, error = process.communicate(timeout=wait)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return Run(None, "", time.monotonic() - began)
+    return Run(process.returncode, error, time.monotonic() - began)
 
 
 def run(case: Case, script: str, wait: float) -> str:
@@ -165,15 +176,14 @@ def run(case: Case, script: str, wait: float) -> str:
         folder = Path(temporary) / "archives"  # the name that the course's own cache gives it
         folder.mkdir()
         mirrors = [first.url, second.url] if case.second else [first.url]
-        began = time.monotonic()
-        one = outcome(folder, *fetch(script, folder, mirrors, wait, case.kill))
-        seconds = time.monotonic() - began
+        before = fetch(script, folder, mirrors, wait, case.kill)
+        one = outcome(folder, before)
         if case.damage:
             (folder / NAME).write_bytes(case.damage(CONTENT))
         first.script, first.always = [], None
-        two = outcome(folder, *fetch(script, folder, mirrors, wait))
+        two = outcome(folder, fetch(script, folder, mirrors, wait))
         share = (first.sent + second.sent) / len(CONTENT)
-    return f"{one}, {seconds:.0f} s → {two}; {share:.2f}×"
+    return f"{one}, {before.seconds:.0f} s → {two}; {share:.2f}×"
 
 
 def main() -> None:
