@@ -105,8 +105,6 @@ def _array(content: str, dtype: str, shape: list[Any]) -> np.ndarray:
     if math.prod(shape) > MOST_CELLS or len(content) > 2 * MOST_CELLS * np.dtype(dtype).itemsize:
         raise ValueError("an array that is too large")
     data = base64.b64decode(content, validate=True)
-    if len(data) != math.prod(shape) * np.dtype(dtype).itemsize:
-        raise ValueError("an array whose data does not fill its shape")
     return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
 
 
