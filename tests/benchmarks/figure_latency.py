@@ -44,8 +44,8 @@ _TIMED = """selector => {
     });
     const late = new Promise((_, reject) => setTimeout(reject, 10000, "no change after 10 s"));
     window.answer = Promise.race([late, changed.then(async () => {
-        const image = [...document.querySelectorAll(selector + " img")].at(-1);
-        if (image && image.src.startsWith("data:")) await image.decode().catch(() => {});
+        const image = [...document.querySelector(selector).querySelectorAll("img")].at(-1);
+        if (image?.src?.startsWith("data:")) await image.decode().catch(() => {});
         await frame();
         const painted = new MessageChannel();
         const done = new Promise(resolve => (painted.port1.onmessage = resolve));
@@ -168,6 +168,11 @@ def widgets(browser: Browser) -> list[float]:
             page.goto(f"{address}/lab/tree/walk.ipynb")
             page.locator(".jp-CodeCell .cm-content").first.click()
             page.keyboard.press("Control+Enter")
+            # JupyterLab asks for a kernel when the cell is faster than the kernel that it is starting.
+            accept = page.locator(".jp-Dialog .jp-mod-accept")
+            accept.or_(page.locator(".jp-OutputArea img")).first.wait_for()
+            if accept.count():
+                accept.click()
             page.locator(".jp-OutputArea img").first.wait_for()
             page.wait_for_timeout(1000)
             handle = page.locator(".widget-slider [role=slider], .noUi-handle").first
