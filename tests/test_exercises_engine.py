@@ -297,6 +297,7 @@ def test_keywords_meet_parameters_in_another_order():
         (lambda image, times=1: [[1.0], [1.0, 2.0]], "a list of 2 whose parts have different lengths"),
         (lambda image, times=1: {"a": 1}, "a dict of 1"),
         (lambda image, times=1: (image, "text"), "a tuple of 2"),
+        (lambda image, times=1: (image, image), "a tuple of 2"),
         (lambda image, times=1: object(), "an object of type object"),
         (lambda image, times=1: nn.Linear(1, 1), "a module (Linear)"),
         (lambda image, times=1: lambda: 0, "a function"),

@@ -156,6 +156,8 @@ def _same_number(expected: float, actual: float) -> bool:
 
 def _array(expected: np.ndarray, given: Any) -> Difference | None:
     actual = given
+    if isinstance(given, tuple) and any(np.ndim(i) >= max(expected.ndim, 1) for i in given if _is_array(i)):
+        return Difference("type", f"It returns {describe(given)}, where {_wanted(expected)} is expected.")
     if isinstance(actual, (tuple, list, int, float)) and not isinstance(actual, bool):
         try:
             actual = np.asarray(given)
@@ -174,6 +176,10 @@ def _array(expected: np.ndarray, given: Any) -> Difference | None:
             "dtype", "It holds complex numbers, where real ones are expected.", expected, actual
         )
     return _cells(expected, actual)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
 
 
 def _shape(array: np.ndarray) -> str:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from course_utils.exercises.relations import relations
 
-Trait = tuple[str, str]
+
+@dataclass(frozen=True, order=True)
+class Trait:
+    """A kind of case. Of several that fit, the lowest rank is told: what was asked before what was drawn."""
+
+    rank: int
+    without: str
+    with_it: str
 
 
 def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
@@ -48,54 +56,56 @@ def pattern(
     right : sequence of bool
         Whether the answer is right in that case.
     """
-    if all(right) or not any(right):
-        return None
-    traits = [_traits(case, defaults) for case in cases]
-    for trait in dict.fromkeys(t for of_case in traits for t in of_case):
+    if all(right) or sum(right) < 2:
+        return None  # what a single right case has in common with itself is chance
+    traits = [set(_traits(case, defaults)) for case in cases]
+    for trait in sorted(set().union(*traits)):
         if [trait in of_case for of_case in traits] == [not ok for ok in right]:
-            return f"It is right {trait[0]}, and wrong in every case {trait[1]}."
+            return f"It is right {trait.without}, and wrong in every case {trait.with_it}."
     return None
 
 
-def _traits(case: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Trait]:
-    found: list[Trait] = []
+def _traits(case: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[Trait]:
     for name, value in case.items():
         if name in defaults:
-            found += _of_option(name, value, defaults[name])
+            yield from _of_option(name, value, defaults[name])
         if isinstance(value, int) and not isinstance(value, bool):
-            found += [(f"for odd {name}", f"with even {name}")] if value % 2 == 0 else []
-            found += [(f"for {name} up to {k}", f"with {name} above {k}") for k in (1, 2) if value > k]
+            yield from (
+                Trait(3, f"for {name} up to {k}", f"with {name} above {k}") for k in (1, 2) if value > k
+            )
+            if value % 2 == 0:
+                yield Trait(5, f"for odd {name}", f"with even {name}")
         if isinstance(value, np.ndarray) and value.ndim >= 2:
-            found += _of_image(name, value)
-    found += _of_steps({**defaults, **case})
-    return found
+            yield from _of_image(name, value)
+    yield from _of_steps({**defaults, **case})
 
 
 def _of_option(name: str, value: Any, default: Any) -> Iterator[Trait]:
     if default is None and value is not None:
-        yield f"without {name}", f"with {name}"
+        yield Trait(0, f"without {name}", f"with {name}")
     elif not isinstance(value, np.ndarray) and value != default:
-        yield f"whenever {name} is {default}", f"where {name} is another value"
+        yield Trait(0, f"whenever {name} is {default}", f"where {name} is another value")
 
 
 def _of_image(name: str, value: np.ndarray) -> Iterator[Trait]:
     height, width = value.shape[-2:]
     if height != width:
-        yield f"for a square {name}", f"where {name} is not square"
+        yield Trait(2, f"for a square {name}", f"where {name} is not square")
     if height > width:
-        yield f"where {name} is not taller than wide", f"where {name} is taller than wide"
+        yield Trait(2, f"where {name} is not taller than wide", f"where {name} is taller than wide")
     if height < width:
-        yield f"where {name} is not wider than tall", f"where {name} is wider than tall"
+        yield Trait(2, f"where {name} is not wider than tall", f"where {name} is wider than tall")
     if value.ndim == 3 and value.shape[0] > 1:
-        yield f"for one channel of {name}", f"where {name} has several channels"
+        yield Trait(2, f"for one channel of {name}", f"where {name} has several channels")
     if value.ndim == 4 and value.shape[0] > 1:
-        yield f"for one item in {name}", f"with several items in {name}"
+        thing = "filter" if name == "weight" else "item"
+        yield Trait(2, f"for one {thing} in {name}", f"with several {thing}s in {name}")
     if value.size and value.min() < 0:
-        yield f"without negative values in {name}", f"with negative values in {name}"
+        yield Trait(4, f"without negative values in {name}", f"with negative values in {name}")
     if value.size and value.max() < 0:
-        yield f"where {name} has a positive value", f"where all of {name} is negative"
+        yield Trait(4, f"where {name} has a positive value", f"where all of {name} is negative")
     if np.any(value != np.round(value)):
-        yield f"for whole numbers in {name}", f"with fractions in {name}"
+        yield Trait(4, f"for whole numbers in {name}", f"with fractions in {name}")
 
 
 def _of_steps(case: Mapping[str, Any]) -> Iterator[Trait]:
@@ -107,11 +117,13 @@ def _of_steps(case: Mapping[str, Any]) -> Iterator[Trait]:
     stride = window[0] if stride is None else stride
     padding = case.get("padding", case.get("p", 0))
     if any((n + 2 * padding - f) % stride for n, f in zip(lengths, window, strict=False)):
-        yield "wherever the stride divides", "where the stride does not divide"
+        yield Trait(1, "wherever the stride divides", "where the stride does not divide")
+    if padding and stride > 1:
+        yield Trait(1, "with padding or stride alone", "with both padding and a stride above 1")
     if stride < window[0]:
-        yield "where windows do not overlap", "where windows overlap (the stride is below their size)"
+        yield Trait(1, "where windows do not overlap", "where windows overlap")
     if stride > window[0]:
-        yield "where the stride is not above the window's size", "where windows leave gaps between them"
+        yield Trait(1, "where windows leave no gaps", "where windows leave gaps between them")
 
 
 _LENGTHS = {

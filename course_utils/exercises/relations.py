@@ -124,5 +124,8 @@ def _same_shape(right: np.ndarray, mine: np.ndarray) -> Iterator[Relation]:
                 yield Relation(name, f"The values are right, but {name}.")
     if right.ndim == 3 and _close(mine[::-1], right):
         yield Relation("channels", "The values are right, but the channels come in reverse order.")
+    scale = float(np.abs(right).max())
+    if np.abs(mine - right).max() < 0.01 * scale:
+        yield Relation("near", "It comes close: something was rounded, or computed with few digits.")
     if right.size > 1 and _close(np.sort(mine, axis=None), np.sort(right, axis=None)):
         yield Relation("order", "It holds the right values in another order.")

@@ -198,6 +198,12 @@ MISCONCEPTIONS = (
         "Lab 01, Stride",
     ),
     Misconception(
+        "stride-on-columns-only",
+        lambda x, weight, bias=None, padding=0, stride=1: convolve(x, weight, bias, padding, (1, stride)),
+        "The stride acts on columns only; rows still move by one.",
+        "Lab 01, Stride",
+    ),
+    Misconception(
         "crop-instead-of-stride",
         _cropped,
         "The result has the size that the stride asks for, but it is the top-left corner of the result "

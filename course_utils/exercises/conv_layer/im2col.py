@@ -124,6 +124,12 @@ IM2COL_MISCONCEPTIONS = (
         "Lab 01, Stride",
     ),
     Misconception(
+        "stride-on-columns-only",
+        lambda x, f, padding=0, stride=1: _columns(x, f, padding, (1, stride)),
+        "The stride acts on columns only; rows still move by one.",
+        "Lab 01, Stride",
+    ),
+    Misconception(
         "crop-instead-of-stride",
         _cropped,
         "There are as many patches as the stride asks for, but they are those of the top-left corner "

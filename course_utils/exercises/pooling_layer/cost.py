@@ -97,6 +97,14 @@ CONV_MULTIPLY_ADDS = Exercise(
             _SECTION,
         ),
         Misconception(
+            "map-made-smaller",
+            lambda in_channels, out_channels, height, width, f: (
+                in_channels * out_channels * f * f * (height - f + 1) * (width - f + 1)
+            ),
+            "The kernel's size is taken off height and width, which are those of the output already.",
+            _SECTION,
+        ),
+        Misconception(
             "map-outputs-only",
             lambda in_channels, out_channels, height, width, f: out_channels * height * width,
             "This counts the numbers in the output; each of them takes many multiply-adds.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -67,6 +69,14 @@ def _output_shifted(layer: Layer, x: Tensor, shift: int) -> float:
 
 def _both_shifted(layer: Layer, x: Tensor, shift: int) -> float:
     return _share(torch.roll(layer(x), shift, dims=-1), layer(torch.roll(x, shift, dims=-1)))
+
+
+def _explain(probe: Probe, expected: float, actual: Any) -> str | None:
+    if isinstance(actual, np.ndarray) and actual.size > 1:
+        return "There is one answer for each output; a share is one number for all of them."
+    if isinstance(actual, (int, float)) and not 0 <= actual <= 1:
+        return "A share lies between 0 and 1."
+    return None
 
 
 def _probes(seed: int) -> Sequence[Probe]:
@@ -183,6 +193,7 @@ SHIFT_AGREEMENT = Exercise(
             _SECTION,
         ),
     ),
+    explain=_explain,
     hints=(
         "torch.roll moves a tensor; what leaves comes back on the other side. Which axis is left to right?",
         "You need the layer's output twice: for the image, and for the image that has moved.",

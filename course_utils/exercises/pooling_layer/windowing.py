@@ -99,9 +99,21 @@ def moved_wrongly(pool: Pool, section: str) -> tuple[Misconception, ...]:
             section,
         ),
         Misconception(
+            "stride-on-columns-only",
+            lambda x, size=2, stride=None: pool(x, size, (1, stride or size)),
+            "The window moves by the stride along the columns, but by one pixel down the rows.",
+            section,
+        ),
+        Misconception(
             "along-rows-only",
             lambda x, size=2, stride=None: pool(x, (1, size), (1, stride or size)),
             "The windows are one row high: only neighbours in a row are brought together.",
+            section,
+        ),
+        Misconception(
+            "along-columns-only",
+            lambda x, size=2, stride=None: pool(x, (size, 1), (stride or size, 1)),
+            "The windows are one column wide: only neighbours in a column are brought together.",
             section,
         ),
         Misconception(
