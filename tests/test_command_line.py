@@ -213,6 +213,15 @@ def test_data_status_names_what_is_missing(capsys, course_environment):
     assert json.loads(capsys.readouterr().out) == []
 
 
+def test_a_shared_jpeg_copy_counts_as_found(course_environment, monkeypatch, tmp_path):
+    from course_utils.command_line.data import whereabouts
+
+    (tmp_path / "cifar10-jpeg" / "train").mkdir(parents=True)
+    monkeypatch.setenv("COURSE_DATA_SHARED", str(tmp_path))
+    found = whereabouts()
+    assert "JPEG copy" in found["cifar10"] and found["mnist"] is None
+
+
 def test_data_is_exported_verified_and_cleared(capsys, course_environment, real_data, monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_DATA_SHARED", str(real_data))
     assert main(["data", "fetch", "mnist"]) == 0
@@ -228,10 +237,13 @@ def test_data_is_exported_verified_and_cleared(capsys, course_environment, real_
     assert str(course_environment) not in capsys.readouterr().out.split("freed.")[1]
 
 
-def test_data_verify_fails_on_a_damaged_file(capsys, course_environment, real_data, monkeypatch):
-    monkeypatch.setenv("COURSE_DATA_SHARED", str(real_data))
+def test_data_verify_fails_on_a_damaged_file(capsys, course_environment, real_data, monkeypatch, tmp_path):
+    from course_utils.data import manage
+
+    (tmp_path / "MNIST").symlink_to(real_data / "MNIST")
+    monkeypatch.setenv("COURSE_DATA_SHARED", str(tmp_path))
     main(["data", "fetch", "mnist"])
-    stored = next(path for path in course_environment.rglob("*.safetensors"))
+    stored = next(item.path for item in manage.status() if item.place == manage.CACHE)
     content = bytearray(stored.read_bytes())
     content[len(content) // 2] ^= 1
     stored.write_bytes(content)

@@ -112,10 +112,11 @@ def serve(
 
 def whereabouts() -> dict[str, str | None]:
     """Return, for each published dataset, the place that has it whole, or None. Content is not verified."""
+    from course_utils import settings
     from course_utils.data import manage
     from course_utils.data.catalog import PUBLISHED
 
-    items = manage.status()
+    items, shared = manage.status(), settings.read().data_shared
     found: dict[str, str | None] = {}
     for name, dataset in PUBLISHED.items():
         found[name] = None
@@ -125,6 +126,9 @@ def whereabouts() -> dict[str, str | None]:
             whole = all(any(file.name in files for file in variants) for variants in dataset.parts)
             if whole or any(item.kind == "decoded" for item in here):
                 found[name] = f"{place}, {here[0].path.parent}"
+        copy = shared / dataset.copy if shared and dataset.copy else None
+        if copy and copy.is_dir() and not found[name]:
+            found[name] = f"{manage.SHARED}, {copy} (JPEG copy)"
     return found
 
 
