@@ -107,7 +107,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     ("vgg", "fast"): Recipe(
         "vgg, fast",
-        epochs=4,
+        epochs=6,
         learning_rate=0.1,
         schedule=Triangle(peak=0.25),
         momentum=0.9,
