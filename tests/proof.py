@@ -1,6 +1,6 @@
 """What the proof tests share: observed values of the references, and quick judgements."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 
 from course_utils import exercises
@@ -18,12 +18,12 @@ def right_ways():
     return found
 
 
-@lru_cache(maxsize=64)
+@cache
 def probes(exercise_id, seed):
     return tuple(exercises.get(exercise_id).probes(seed))
 
 
-@lru_cache(maxsize=64)
+@cache
 def expected(exercise_id, seed):
     exercise = exercises.get(exercise_id)
     seen = [observe(exercise, exercise.reference, probe) for probe in probes(exercise_id, seed)]
@@ -41,7 +41,7 @@ def wrong_observations(exercise_id, seed):
     }
 
 
-@lru_cache(maxsize=64)
+@cache
 def conventions(exercise_id, seed):
     """Return what the reference, and each other convention that is accepted, gives on every probe."""
     exercise = exercises.get(exercise_id)

@@ -61,6 +61,7 @@ def test_there_are_two_right_ways_beside_the_reference(exercise_id):
     assert len(WAYS.get(exercise_id, [])) >= 2
 
 
+@pytest.mark.slow
 @every_exercise
 def test_every_misconception_is_rejected_and_named_for_every_seed(exercise_id):
     exercise = exercises.get(exercise_id)
@@ -108,9 +109,12 @@ def filled(value, number):
 @every_exercise
 @pytest.mark.parametrize("number", [0, 1])
 def test_results_of_zeros_or_ones_are_rejected(exercise_id, number):
-    for seed in SEEDS[:5]:
-        constant = [Observation("returned", value=filled(v, number)) for v in expected(exercise_id, seed)]
-        assert judge(exercises.get(exercise_id), probes(exercise_id, seed), constant).status == "wrong"
+    exercise = exercises.get(exercise_id)
+    for seed in SEEDS:
+        right = expected(exercise_id, seed)
+        assert any(exercise.compare(value, filled(value, number)) for value in right)
+    constant = [Observation("returned", value=filled(value, number)) for value in expected(exercise_id, 0)]
+    assert judge(exercise, probes(exercise_id, 0), constant).status == "wrong"
 
 
 def nothing(*arguments, **keywords):
@@ -153,10 +157,9 @@ class EqualToAll:
     ids=lambda c: c.__name__,
 )
 def test_empty_answers_are_rejected(exercise_id, candidate):
-    for seed in SEEDS[:3]:
-        verdict = exercises.evaluate(exercise_id, candidate, seed=seed)
-        assert verdict.status in ("wrong", "error"), verdict.message
-        assert verdict.earned == 0
+    verdict = exercises.evaluate(exercise_id, candidate)
+    assert verdict.status in ("wrong", "error") and verdict.earned == 0, verdict.message
+    assert not any(is_accepted(exercise_id, candidate, seed) for seed in SEEDS)
 
 
 @every_exercise

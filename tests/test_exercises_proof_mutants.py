@@ -14,6 +14,7 @@ def survivors(exercise_id):
     return [m.name for m in found if all(is_accepted(exercise_id, m.call, seed) for seed in range(3))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise_id", exercises.names())
 def test_every_mutant_is_rejected_or_known_to_be_equivalent(exercise_id):
     assert sorted(survivors(exercise_id)) == sorted(EQUIVALENT.get(exercise_id, {}))

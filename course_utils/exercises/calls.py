@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,15 @@ from course_utils.exercises.values import Unreadable, plain
 SHORT = 48
 
 
+@cache
+def _signature(reference: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(reference)
+
+
 def arguments(exercise: Exercise, probe: Probe) -> dict[str, Any]:
     """Return the probe's arguments by the names that the exercise's signature gives them."""
     try:
-        bound = inspect.signature(exercise.reference).bind(*probe.arguments, **probe.keywords)
+        bound = _signature(exercise.reference).bind(*probe.arguments, **probe.keywords)
     except (TypeError, ValueError):
         return {}
     return dict(bound.arguments)
@@ -39,7 +45,7 @@ def value_of(value: Any) -> Any:
 
 def defaults(exercise: Exercise) -> dict[str, Any]:
     """Return the defaults in the exercise's signature."""
-    parameters = inspect.signature(exercise.reference).parameters.values()
+    parameters = _signature(exercise.reference).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
@@ -77,7 +83,7 @@ def fit_to(candidate: Callable[..., Any], exercise: Exercise, probe: Probe) -> P
         return probe
     if _refusal(theirs, probe) is None:
         return probe
-    ours = inspect.signature(exercise.reference).bind(*probe.arguments, **probe.keywords)
+    ours = _signature(exercise.reference).bind(*probe.arguments, **probe.keywords)
     last = list(ours.arguments)[-1]
     ours.apply_defaults()
     names = list(ours.arguments)
