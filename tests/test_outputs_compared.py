@@ -56,7 +56,8 @@ def test_every_check_is_compared(lab: Lab):
 
 HTML = """from IPython.display import HTML, display
 style = "<style>p{color:red}</style>"
-display(HTML(style + "<p>7 cells</p><img src='data:image/png;base64,iVBORw0KGgo='>"))"""
+program = "<script>let a = 1</script><script type='application/json'>[5]</script>"
+display(HTML(style + program + "<p>7 cells</p><img src='data:image/png;base64,iVBORw0KGgo='>"))"""
 
 
 CHANGES = {
@@ -65,6 +66,8 @@ CHANGES = {
     "result": ("36.5", "36.6"),
     "html": ("<p>7 cells</p>", "<p>8 cells</p>"),
     "style": ("color:red", "color:blue"),
+    "program": ("a = 1", "a = 2"),
+    "data": ("[5]", "[6]"),
     "picture": ("iVBORw0KGgo=", "AAAA"),
 }
 
@@ -107,12 +110,12 @@ def with_changed_output(notebook: nbformat.NotebookNode, old: str, new: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["printed", "result", "html"])
+@pytest.mark.parametrize("change", ["printed", "result", "html", "data"])
 def test_one_changed_number_fails(failed, change):
     assert change in failed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["nothing", "style", "picture"])
+@pytest.mark.parametrize("change", ["nothing", "style", "program", "picture"])
 def test_true_outputs_pass_whatever_their_looks(failed, change):
     assert change not in failed
