@@ -416,12 +416,13 @@ class TestFolder:
         monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("decoded again"))
         assert load_dataset(folder).digest == first.digest
 
-    def test_an_edited_image_is_noticed(self, tmp_path: Path) -> None:
-        folder = write_images(tmp_path / "pets", GOOD)
+    def test_an_image_that_is_edited_in_place_is_noticed(self, tmp_path: Path) -> None:
+        folder = write_images(tmp_path / "pets", {**GOOD, "train/cat/3.bmp": (6, 5)})
         first = load_dataset(folder)
-        edited = folder / "train" / "cat" / "1.png"
+        edited = folder / "train" / "cat" / "3.bmp"
         before = edited.stat()
         Image.fromarray(np.zeros((6, 5, 3), dtype=np.uint8)).save(edited)
+        assert edited.stat().st_size == before.st_size
         os.utime(edited, ns=(before.st_atime_ns, before.st_mtime_ns + 10**6))
         assert load_dataset(folder).digest != first.digest
 

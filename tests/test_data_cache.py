@@ -202,7 +202,10 @@ class TestDamage:
     def test_a_damaged_archive_is_fetched_again(self, server: Server, cache: Path) -> None:
         load_dataset("mnist")
         decoded(cache).unlink()
-        (cache / "archives" / "train-images-idx3-ubyte.gz").write_bytes(b"rubbish")
+        archive = cache / "archives" / "train-images-idx3-ubyte.gz"
+        content = bytearray(archive.read_bytes())
+        content[1000] ^= 1
+        archive.write_bytes(content)
         load_dataset("mnist")
         assert len(server.requests) == 5
 

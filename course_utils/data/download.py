@@ -57,6 +57,8 @@ class Mirror:
         When it may be asked again, on the monotonic clock.
     tedious : bool
         Whether it was so slow that the others come first.
+    wrong : int
+        How often it sent the whole file, and not the published one.
     """
 
     base: str
@@ -65,6 +67,7 @@ class Mirror:
     failures: int = 0
     ready_at: float = 0.0
     tedious: bool = False
+    wrong: int = 0
 
     def refuse(self, reason: str) -> None:
         """Never ask the current address again."""
@@ -162,10 +165,10 @@ class Downloader:
                 partial.publish()
                 return partial.path, came_from
             if partial.complete:
-                alone = partial.origins == {mirror.base}
+                mirror.wrong += partial.origins == {mirror.base}
                 partial.restart()
                 wrong = "what it sends differs from the published checksum"
-                if alone:
+                if mirror.wrong > 1:
                     mirror.refuse(wrong)
                 else:
                     self._blame(mirror, BrokenError(wrong), gained=0)

@@ -133,9 +133,6 @@ class Partial:
         with contextlib.suppress(FileNotFoundError), chosen.open("rb") as old:
             while piece := old.read(_PIECE):
                 self.append(piece, "")
-        if self.size > self.file.size or (self.complete and not self.right):
-            self.restart()
-        self._handle.flush()
         for path in leftovers:
             _remove(path)
 

@@ -33,8 +33,8 @@ class Patience:
 
     verdict: float = 8.0
     headers: float = 10.0
-    silence: float = 20.0
-    window: float = 15.0
+    silence: float = 12.0
+    window: float = 10.0
     crawl: float = 1024.0
     tedious: float = 300.0
     backoff: float = 0.5
