@@ -163,7 +163,7 @@ KILLS = """
 @pytest.mark.slow
 def test_kill_9_at_200_random_moments(tmp_path: Path) -> None:
     digests = f"tiny_digests = {DIGEST_OF!r}\n"
-    with server_of_mnist(bad.slow(5000)) as server:
+    with server_of_mnist(bad.slow(20_000)) as server:
         found = run(server, tmp_path / "cache", digests + textwrap.dedent(KILLS).format(kills=200))
     assert found["killed"] == 200
     assert_nothing_corrupt(tmp_path / "cache")
