@@ -37,14 +37,16 @@ _HOMES = {
     "check": "course_utils.checks",
 }
 
-__all__ = [*sorted(_HOMES), "figures"]  # noqa: PLE0604 - names are resolved lazily below
+__all__ = [*sorted(_HOMES), "figures"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "figures":
         return import_module("course_utils.figures")
     if name not in _HOMES:
-        raise AttributeError(f"module 'course_utils' has no attribute {name!r}; it offers {', '.join(__all__)}")
+        raise AttributeError(
+            f"module 'course_utils' has no attribute {name!r}; it offers {', '.join(__all__)}"
+        )
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

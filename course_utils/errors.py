@@ -1,4 +1,4 @@
-"""The few exceptions of the course. Each says what failed, why, what was left as it was, and what to do next."""
+"""The course's few exceptions. Each says what failed, why, what was left as it was, and what to do next."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from course_utils.errors import SettingsError
 
 PROFILES = ("lecture", "fast", "quick")
-"""``lecture``: the lecture's recipe. ``fast``: the same target in less time. ``quick``: embedded data, seconds."""
+"""The lecture's recipe; the same target in less time; embedded data and a few seconds."""
 
 
 @dataclass(frozen=True)

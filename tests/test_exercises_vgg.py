@@ -76,7 +76,9 @@ def test_a_network_too_large_to_run_is_told_so_at_once():
             self.head[1] = nn.Linear(512 * 32 * 32, 4096)
 
     found = verdict("vgg", WithoutPooling)
-    assert "It has 2,16" in found.message and "how large is the map that enters a linear layer?" in found.message
+    assert (
+        "It has 2,16" in found.message and "how large is the map that enters a linear layer?" in found.message
+    )
 
 
 def test_a_class_that_needs_arguments_is_an_error_with_its_reason():

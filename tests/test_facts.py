@@ -1,8 +1,9 @@
-"""Every number that the labs state about the lecture is computed again, and every erratum stands in its lab."""
+"""Every number that the labs state about the lecture is computed again; every erratum stands in its lab."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,22 +19,22 @@ IMAGE_6 = torch.tensor(
     + [[3, 0, 1, 3, 3, 0], [2, 3, 2, 0, 0, 1], [2, 2, 2, 3, 1, 0]]
 )
 KERNEL_3 = torch.tensor([[0, 1, 0], [0, 0, 0], [1, 1, 2]])
-KERNEL_5 = torch.tensor(
-    [[1, 2, 1, 1, 2], [0, 0, 1, 0, 1], [0, 1, 0, 0, 1], [1, 1, 1, 2, 1], [1, 2, 1, 1, 2]]
-)
+KERNEL_5 = torch.tensor([[1, 2, 1, 1, 2], [0, 0, 1, 0, 1], [0, 1, 0, 0, 1], [1, 1, 1, 2, 1], [1, 2, 1, 1, 2]])
 IMAGE_7 = torch.tensor(
     [[3, 2, 3, 3, 3, 1, 2], [0, 1, 3, 3, 1, 2, 1], [2, 2, 0, 0, 2, 0, 0], [3, 0, 1, 3, 3, 0, 3]]
     + [[2, 3, 2, 0, 0, 1, 1], [2, 2, 2, 3, 1, 0, 1], [0, 2, 1, 1, 3, 3, 1]]
 )
 VALID = [[6, 5, 7, 5], [6, 10, 13, 7], [11, 5, 2, 4], [8, 11, 10, 7]]
-PADDED_3 = (
-    [[2, 7, 10, 8, 8, 3], [9, 6, 5, 7, 5, 3], [3, 6, 10, 13, 7, 5]]
-    + [[10, 11, 5, 2, 4, 1], [9, 8, 11, 10, 7, 1], [2, 3, 2, 0, 0, 1]]
-)
-PADDED_5 = (
-    [[12, 22, 26, 19, 16, 13], [20, 25, 27, 23, 18, 13], [27, 40, 50, 40, 24, 21]]
-    + [[28, 41, 35, 32, 30, 16], [18, 22, 30, 19, 11, 8], [11, 21, 18, 11, 13, 11]]
-)
+PADDED_3 = [[2, 7, 10, 8, 8, 3], [9, 6, 5, 7, 5, 3], [3, 6, 10, 13, 7, 5]] + [
+    [10, 11, 5, 2, 4, 1],
+    [9, 8, 11, 10, 7, 1],
+    [2, 3, 2, 0, 0, 1],
+]
+PADDED_5 = [[12, 22, 26, 19, 16, 13], [20, 25, 27, 23, 18, 13], [27, 40, 50, 40, 24, 21]] + [
+    [28, 41, 35, 32, 30, 16],
+    [18, 22, 30, 19, 11, 8],
+    [11, 21, 18, 11, 13, 11],
+]
 STRIDE_2 = [[6, 7, 3], [11, 2, 3], [7, 8, 9]]
 STRIDE_2_OF_THE_SLIDE = [[6, 5, 7], [6, 10, 13], [11, 5, 2]]
 POOL_INPUT = torch.tensor(
@@ -42,7 +43,9 @@ POOL_INPUT = torch.tensor(
 )
 
 
-def correlate(image: torch.Tensor, kernel: torch.Tensor, padding: int = 0, stride: int = 1) -> list[list[int]]:
+def correlate(
+    image: torch.Tensor, kernel: torch.Tensor, padding: int = 0, stride: int = 1
+) -> list[list[int]]:
     out = F.conv2d(image[None, None].double(), kernel[None, None].double(), padding=padding, stride=stride)
     return out[0, 0].long().tolist()
 
@@ -89,7 +92,9 @@ def test_the_lectures_max_pooling() -> None:
     assert reference("max_pool")(POOL_INPUT[None].float())[0].tolist() == pooled
 
 
-@pytest.mark.parametrize(("n", "f", "p", "s"), [(6, 3, 0, 1), (6, 5, 2, 1), (7, 3, 0, 2), (8, 3, 0, 2), (227, 11, 0, 4)])
+@pytest.mark.parametrize(
+    ("n", "f", "p", "s"), [(6, 3, 0, 1), (6, 5, 2, 1), (7, 3, 0, 2), (8, 3, 0, 2), (227, 11, 0, 4)]
+)
 def test_the_output_size_is_floored(n: int, f: int, p: int, s: int) -> None:
     measured = F.conv2d(torch.zeros(1, 1, n, n), torch.zeros(1, 1, f, f), padding=p, stride=s).shape[-1]
     assert measured == math.floor((n + 2 * p - f) / s + 1) == reference("output_size")(n, f, p, s)
@@ -153,7 +158,7 @@ def test_the_slides_50000_mnist_images_are_corrected(repository: Path) -> None:
 def vgg_layers(last_block: int) -> list[int]:
     channels = [3, 64, 64, 128, 128, 256, 256, *[512] * last_block]
     with torch.device("meta"):
-        pairs = zip(channels[:-1], channels[1:], strict=True)
+        pairs = pairwise(channels)
         convs = [parameters(nn.Conv2d(i, o, 3)) for i, o in pairs]
         head = sum(parameters(nn.Linear(i, o)) for i, o in [(2048, 4096), (4096, 4096), (4096, 10)])
     return [*convs, head]
@@ -227,17 +232,29 @@ def test_alexnet_as_published_has_61_million_parameters_62_without_groups() -> N
 def test_alexnet_has_5_convolutions_3_poolings_and_3_linear_layers(repository: Path) -> None:
     with torch.device("meta"):
         layers = list(zoo.alexnet().modules())
-    count = [sum(isinstance(layer, kind) for layer in layers) for kind in (nn.Conv2d, nn.MaxPool2d, nn.Linear)]
+    count = [
+        sum(isinstance(layer, kind) for layer in layers) for kind in (nn.Conv2d, nn.MaxPool2d, nn.Linear)
+    ]
     assert count == [5, 3, 3]
-    assert "AlexNet has 5 convolutions, 3 poolings and 3 linear layers (the slide: 7, 3 and 2)" in lab(repository, 4)
+    assert "AlexNet has 5 convolutions, 3 poolings and 3 linear layers (the slide: 7, 3 and 2)" in lab(
+        repository, 4
+    )
 
 
 def test_lenet_of_1998_has_about_60000_parameters(repository: Path) -> None:
-    layers = [nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5), nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)]
+    layers = [
+        nn.Conv2d(1, 6, 5),
+        nn.Conv2d(6, 16, 5),
+        nn.Linear(400, 120),
+        nn.Linear(120, 84),
+        nn.Linear(84, 10),
+    ]
     assert sum(parameters(layer) for layer in layers) == 61_706
     assert "about 60 thousand parameters" in lab(repository, 4)
 
 
-@pytest.mark.parametrize("statement", ["15.3 %", "ResNet-152's 3.57 %", "6.6 million", "13.0 with them (the slide: 5)"])
+@pytest.mark.parametrize(
+    "statement", ["15.3 %", "ResNet-152's 3.57 %", "6.6 million", "13.0 with them (the slide: 5)"]
+)
 def test_lab_04_corrects_the_slides_of_the_case_studies(repository: Path, statement: str) -> None:
     assert statement in lab(repository, 4)

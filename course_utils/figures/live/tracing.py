@@ -268,8 +268,9 @@ def _check(name: str, args: Any) -> None:
     """Refuse in the words that PyTorch has for numbers; on shapes alone it says less."""
     if name == "convolution" and not args[6] and args[0].shape[1] != args[1].shape[1] * args[8]:
         raise RuntimeError(
-            f"Given groups={args[8]}, weight of size {list(args[1].shape)}, expected input{list(args[0].shape)} "
-            f"to have {args[1].shape[1] * args[8]} channels, but got {args[0].shape[1]} channels instead"
+            f"Given groups={args[8]}, weight of size {list(args[1].shape)}, "
+            f"expected input{list(args[0].shape)} to have {args[1].shape[1] * args[8]} channels, "
+            f"but got {args[0].shape[1]} channels instead"
         )
     if name in ("addmm", "mm") and args[-2].shape[1] != args[-1].shape[0]:
         sizes = " and ".join("x".join(map(str, each.shape)) for each in args[-2:])
