@@ -1,0 +1,334 @@
+# %% [markdown]
+# # Lab 02 · The pooling layer
+#
+# **Aim.** Understand what pooling does to sizes, gradients and cost, and measure what it is for: small shifts of the image
+# should not change what the network sees.
+#
+# Six short functions, each with its check.
+#
+# [Max pooling](#Max-pooling) · [Average pooling](#Average-pooling) · [Shapes](#Shapes) ·
+# [Where the gradient goes](#Where-the-gradient-goes) · [Cost](#Cost) ·
+# [Translation and deformation](#Translation-and-deformation)
+
+# %%
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from course_utils import check, figures, load_dataset
+
+check.begin(lab=2)
+
+# %% [markdown]
+# ## Max pooling
+#
+# Cut the activation map into windows of size×size and keep only the largest number of each. Nothing is learned, and each
+# channel is pooled on its own. Move the window, change its size, switch to the average, and shift the image by a pixel:
+
+# %%
+activation = torch.tensor(
+    [
+        [3, 3, 0, 1, 1, 1],
+        [7, 2, 1, 1, 5, 2],
+        [7, 9, 1, 0, 5, 6],
+        [5, 6, 1, 0, 3, 2],
+        [9, 7, 0, 0, 0, 0],
+        [4, 7, 0, 0, 0, 1],
+    ],
+    dtype=torch.float32,
+).unsqueeze(0)
+figures.pool_walk(activation)
+
+
+# %% [markdown]
+# ### Exercise 2.1 · `max_pool`
+#
+# The windows are `stride` pixels apart; if no stride is given, it equals the size, so that they do not overlap. A window
+# that would leave the map is dropped (sizes are rounded down, as for a convolution).
+
+# %% nbgrader={"grade": false, "grade_id": "max_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def max_pool(x, size=2, stride=None):
+    """The largest number of each size×size window. x: C×H×W, returns C×H'×W'."""
+    ### BEGIN SOLUTION
+    stride = size if stride is None else stride
+    channels, height, width = x.shape
+    rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
+    out = torch.zeros(channels, rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            window = x[:, i * stride : i * stride + size, j * stride : j * stride + size]
+            out[:, i, j] = window.amax(dim=(1, 2))
+    return out
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_max_pool", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.max_pool(max_pool)
+
+# %%
+pooled = max_pool(activation)
+print("as nn.MaxPool2d(2, 2):", torch.equal(pooled, nn.MaxPool2d(2, 2)(activation)))
+figures.number_grids(activation=activation[0], pooled=pooled[0], signs="→")
+
+
+# %% [markdown]
+# **Notice.** A quarter of the numbers is left: *that* something was found in each window survives, *where exactly* does not.
+
+# %% [markdown]
+# ## Average pooling
+#
+# The same windows, but the mean of each.
+#
+# ### Exercise 2.2 · `avg_pool`
+
+# %% nbgrader={"grade": false, "grade_id": "avg_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def avg_pool(x, size=2, stride=None):
+    """The mean of each size×size window. x: C×H×W, returns C×H'×W'."""
+    ### BEGIN SOLUTION
+    stride = size if stride is None else stride
+    channels, height, width = x.shape
+    rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
+    out = torch.zeros(channels, rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            window = x[:, i * stride : i * stride + size, j * stride : j * stride + size]
+            out[:, i, j] = window.mean(dim=(1, 2))
+    return out
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_avg_pool", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.avg_pool(avg_pool)
+
+# %%
+figures.number_grids(
+    activation=activation[0], maximum=max_pool(activation)[0], average=avg_pool(activation)[0]
+)
+
+# %%
+digits = load_dataset("digits")
+digit = digits.train.images[3].float() / 255
+views = [digit, max_pool(digit, 2), avg_pool(digit, 2), max_pool(digit, 4), avg_pool(digit, 4)]
+print([tuple(view.shape) for view in views])
+print("brightest pixel", [round(view.max().item(), 2) for view in views])
+figures.image_grid(
+    [F.interpolate(view.unsqueeze(0), size=28)[0] for view in views],
+    titles=["28×28", "max 2", "average 2", "max 4", "average 4"],
+    columns=5,
+)
+
+
+# %% [markdown]
+# **Notice.** Maximum keeps a thin stroke bright, average fades it. Average pooling is itself a convolution, with a constant
+# filter on each channel; max pooling is not linear at all.
+
+# %% [markdown]
+# ## Shapes
+#
+# ### Exercise 2.3 · `pooled_shape`
+#
+# Pooling changes height and width. What does it do to the number of channels?
+
+# %% nbgrader={"grade": false, "grade_id": "pooled_shape", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def pooled_shape(shape, size=2, stride=None):
+    """The shape (C, H', W') of a (C, H, W) tensor after pooling."""
+    ### BEGIN SOLUTION
+    stride = size if stride is None else stride
+    channels, height, width = shape
+    return (channels, (height - size) // stride + 1, (width - size) // stride + 1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_pooled_shape", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.pooled_shape(pooled_shape)
+
+# %%
+shape = (50, 28, 28)
+for step in range(4):
+    print(step, "poolings:", shape)
+    shape = pooled_shape(shape)
+
+
+# %% [markdown]
+# **Notice.** 7×7 becomes 3×3: one row and one column are dropped. `nn.MaxPool2d(2, ceil_mode=True)` would keep them.
+
+# %% [markdown]
+# ## Where the gradient goes
+#
+# During training, gradients travel backwards through the layer. Only the largest number of a window influenced the
+# output, so only it gets a gradient. All others get zero.
+#
+# ### Exercise 2.4 · `max_pool_gradient`
+#
+# The stride equals the size here. If the largest number occurs twice in a window, the **first** one in reading order gets
+# the gradient, as in PyTorch.
+
+# %% nbgrader={"grade": false, "grade_id": "max_pool_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def max_pool_gradient(x, grad_output, size=2):
+    """The gradient of the loss with respect to x.
+
+    x: C×H×W, grad_output: C×H'×W', the gradient with respect to max_pool(x, size). Returns C×H×W.
+    """
+    ### BEGIN SOLUTION
+    gradient = torch.zeros(x.shape)
+    channels, rows, columns = grad_output.shape
+    for c in range(channels):
+        for i in range(rows):
+            for j in range(columns):
+                window = x[c, i * size : (i + 1) * size, j * size : (j + 1) * size]
+                place = window.flatten().argmax()
+                gradient[c, i * size + place // size, j * size + place % size] = grad_output[c, i, j]
+    return gradient
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_max_pool_gradient", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.max_pool_gradient(max_pool_gradient)
+
+# %%
+grad_output = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]])
+figures.number_grids(
+    activation=activation[0],
+    grad_output=grad_output[0],
+    gradient=max_pool_gradient(activation, grad_output)[0],
+)
+
+# %%
+x = activation.clone().requires_grad_()
+F.max_pool2d(x, 2).backward(grad_output)
+print("autograd agrees:", torch.equal(x.grad, max_pool_gradient(activation, grad_output)))
+
+
+# %% [markdown]
+# **Notice.** The incoming gradients appear unchanged, each in one place. Average pooling would have given each of the four
+# pixels a quarter.
+
+# %% [markdown]
+# ## Cost
+#
+# The work of a convolution is counted in **multiply-adds**: one multiplication and one addition for every filter weight,
+# at every output pixel.
+#
+# ### Exercise 2.5 · `conv_multiply_adds`
+
+# %% nbgrader={"grade": false, "grade_id": "conv_multiply_adds", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def conv_multiply_adds(in_channels, out_channels, height, width, f):
+    """Multiply-adds of a convolution whose output is out_channels×height×width (the bias is not counted)."""
+    ### BEGIN SOLUTION
+    return in_channels * out_channels * f * f * height * width
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_conv_multiply_adds", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.conv_multiply_adds(conv_multiply_adds)
+
+# %%
+rows = []
+for channels, side in [(64, 32), (128, 16), (256, 8), (512, 4)]:
+    cost = conv_multiply_adds(channels, channels, side, side, 3)
+    without_pooling = conv_multiply_adds(channels, channels, 32, 32, 3)
+    rows.append((f"{channels}×{side}×{side}", f"{cost / 1e6:,.1f} M", f"{without_pooling / 1e6:,.1f} M"))
+figures.table(
+    rows,
+    columns=["feature maps", "with pooling", "all at 32×32"],
+    caption="Multiply-adds of one 3×3 convolution, as many channels out as in",
+)
+
+
+# %% [markdown]
+# **Notice.** Halve the height and the width, double the channels: the cost of a layer stays the same. This is the trade
+# that VGG makes after each block: resolution for features.
+
+# %% [markdown]
+# ## Translation and deformation
+#
+# A three that moves by a pixel is still a three. Does the layer's output agree?
+#
+# ### Exercise 2.6 · `shift_agreement`
+#
+# Move the images by `shift` pixels to the right (what leaves on the right comes back on the left: `torch.roll`), and
+# measure the share of outputs that stay equal.
+
+# %% nbgrader={"grade": false, "grade_id": "shift_agreement", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def shift_agreement(layer, x, shift):
+    """Share of the numbers in layer(x) that stay equal when x (N×C×H×W) moves `shift` pixels to the right."""
+    ### BEGIN SOLUTION
+    moved = torch.roll(x, shift, dims=-1)
+    return (layer(moved) == layer(x)).float().mean().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_shift_agreement", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.shift_agreement(shift_agreement)
+
+# %% [markdown]
+# First the hardest images for this purpose: noise, in which every pixel differs from its neighbours.
+
+# %%
+noise = torch.rand(200, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+layers = {
+    "no pooling": nn.Identity(),
+    "average 2×2": nn.AvgPool2d(2),
+    "max 2×2": nn.MaxPool2d(2),
+    "max 4×4": nn.MaxPool2d(4),
+    "max 7×7": nn.MaxPool2d(7),
+    "max 28×28 (global)": nn.MaxPool2d(28),
+}
+shifts = [0, 1, 2, 4]
+rows = []
+for name, layer in layers.items():
+    rows.append((name, *(f"{shift_agreement(layer, noise, shift):.0%}" for shift in shifts)))
+figures.table(
+    rows,
+    columns=["layer", *(f"{shift} px" for shift in shifts)],
+    caption="Share of outputs that stay equal when 200 images of noise move to the right",
+)
+
+# %% [markdown]
+# **Notice.** A window of size p that moves by s pixels shares p − s of its columns with the old one; the maximum of both
+# lies in the shared part with probability (p − s) / (p + s). For 4×4 windows and one pixel that is 3/5. The maximum over the
+# whole image does not depend on the position at all, but it says nothing about it either. Networks pool a little at a time,
+# between convolutions.
+#
+# **Deformation.** Two people write the same digit differently: strokes a pixel further left here, further right there. Does
+# pooling bring them closer together? Compare pairs of images of the same digit, and of different digits, by their cosine
+# similarity (1: same picture up to brightness, 0: nothing in common).
+
+# %%
+images = digits.test.images.float() / 255
+labels = digits.test.labels
+same = (labels[:, None] == labels[None, :]) & ~torch.eye(len(labels), dtype=torch.bool)
+different = labels[:, None] != labels[None, :]
+rows = []
+for size in (1, 2, 4, 7):
+    vectors = F.normalize(F.max_pool2d(images, size).flatten(1))
+    similarity = vectors @ vectors.T
+    rows.append(
+        (
+            f"{28 // size}×{28 // size}",
+            f"{similarity[same].mean():.2f}",
+            f"{similarity[different].mean():.2f}",
+        )
+    )
+figures.table(
+    rows,
+    columns=["max-pooled to", "same digit", "different digits"],
+    caption="Mean cosine similarity of pairs",
+)
+
+# %% [markdown]
+# **Notice.** Pooling makes two versions of a digit more alike, and different digits too: at 4×4 little is left to tell them apart. It
+# is useful where the features below it are good, and that is what the convolutions learn.
+
+# %% [markdown]
+# ## Before you go
+
+# %% nbval_reason="it shows the other labs too" tags=["nbval-ignore-output"]
+check.progress()
+
+# %% [markdown]
+# **A challenge.** Strided convolutions also shrink maps. Replace `nn.MaxPool2d(2)` by `nn.Conv2d(1, 1, 2, stride=2)` in the
+# table above, with random weights. Is it as stable under shifts? Why, or why not?
+#
+# **Read on.** R. Zhang, *Making convolutional networks shift-invariant again* (2019) · J. T. Springenberg et al., *Striving for
+# simplicity: the all convolutional net* (2015) · lecture 8 of CS5242, Pooling.

@@ -1,0 +1,483 @@
+# %% [markdown]
+# # Lab 04 · VGG
+#
+# **Aim.** Build a deep network from blocks, see what convolutions buy over plain linear layers, and compare the networks that
+# made history.
+#
+# Seven short exercises, one longer training.
+#
+# [The data](#The-data) · [Blocks](#Blocks) · [The network](#The-network) · [Parameters](#Parameters) ·
+# [Learning rate](#Learning-rate) · [Baselines](#Baselines) · [Receptive field](#Receptive-field) · [Training](#Training) ·
+# [Case studies](#Case-studies)
+
+# %%
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from course_utils import check, describe_device, figures, fit, load_dataset, pick_device, settings
+from course_utils.training import ARCHS, SmallVGG, predict, recipe, report
+
+check.begin(lab=4)
+
+# %% [markdown]
+# ## The data
+#
+# CIFAR-10: 50,000 training and 10,000 test images, 32×32 pixels in colour, ten classes. Small for us, hard for a network.
+# If the archive cannot be reached, drawn shapes stand in, and the lines below say so.
+
+# %% nbval_reason="the device and the dataset depend on the machine" tags=["nbval-ignore-output"]
+device = pick_device()
+print(describe_device(device))
+dataset = load_dataset("cifar10", device=device, offline="shapes")
+print(dataset)
+
+# %% nbval_reason="the images depend on the dataset" tags=["nbval-ignore-output"]
+figures.image_grid(
+    dataset.train.images[:20], titles=[dataset.classes[k] for k in dataset.train.labels[:20]], columns=10
+)
+
+
+# %% [markdown]
+# ## Blocks
+#
+# VGG uses one kind of convolution only: 3×3 with padding 1, followed by ReLU. A **block** is a few of them and then a max
+# pooling that halves height and width.
+#
+# ### Exercise 4.1 · `vgg_block`
+
+# %% nbgrader={"grade": false, "grade_id": "vgg_block", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def vgg_block(in_channels, out_channels, convs):
+    """`convs` times (3×3 convolution with padding 1, ReLU), then 2×2 max pooling. Returns a module."""
+    ### BEGIN SOLUTION
+    layers = []
+    for _ in range(convs):
+        layers += [nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1), nn.ReLU()]
+        in_channels = out_channels
+    return nn.Sequential(*layers, nn.MaxPool2d(2))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_vgg_block", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.vgg_block(vgg_block)
+
+# %%
+block = vgg_block(3, 64, 2)
+print((3, 32, 32), "→", tuple(block(torch.zeros(1, 3, 32, 32)).shape[1:]))
+
+
+# %% [markdown]
+# ## The network
+#
+# An architecture is data: four blocks, written as (number of convolutions, number of filters), and three linear layers.
+#
+# | part | output |
+# | --- | --- |
+# | image | 3×32×32 |
+# | block (2, 64) | 64×16×16 |
+# | block (2, 128) | 128×8×8 |
+# | block (2, 256) | 256×4×4 |
+# | block (1, 512) | 512×2×2 |
+# | flatten | 2,048 |
+# | linear, ReLU | 4,096 |
+# | linear, ReLU | 4,096 |
+# | linear | 10 scores |
+#
+# ### Exercise 4.2 · `VGG`
+
+# %% nbgrader={"grade": false, "grade_id": "vgg", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class VGG(nn.Module):
+    """N×3×32×32 images → N×10 scores."""
+
+    def __init__(self, arch=((2, 64), (2, 128), (2, 256), (1, 512)), hidden=4096):
+        super().__init__()
+        ### BEGIN SOLUTION
+        blocks, channels = [], 3
+        for convs, filters in arch:
+            blocks.append(vgg_block(channels, filters, convs))
+            channels = filters
+        side = 32 // 2 ** len(arch)
+        self.features = nn.Sequential(*blocks)
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * side * side, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 10),
+        )
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        return self.head(self.features(x))
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_vgg", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.vgg(VGG)
+
+# %%
+with torch.device("meta"):  # shapes only: no memory, no arithmetic
+    net = VGG()
+    scores = net(torch.zeros(2, 3, 32, 32))
+print("two images in, scores out:", tuple(scores.shape))
+figures.shape_chain(VGG, (3, 32, 32))
+
+
+# %% [markdown]
+# ## Parameters
+#
+# ### Exercise 4.3 · `vgg_parameters`
+#
+# Compute them from the sizes: one number for each block and one for the three linear layers together.
+
+# %% nbgrader={"grade": false, "grade_id": "vgg_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def vgg_parameters():
+    """The number of parameters of the four blocks and of the head, in order: five ints."""
+
+    ### BEGIN SOLUTION
+    def conv(inputs, outputs):
+        return inputs * outputs * 3 * 3 + outputs
+
+    def linear(inputs, outputs):
+        return inputs * outputs + outputs
+
+    return [
+        conv(3, 64) + conv(64, 64),
+        conv(64, 128) + conv(128, 128),
+        conv(128, 256) + conv(256, 256),
+        conv(256, 512),
+        linear(512 * 2 * 2, 4096) + linear(4096, 4096) + linear(4096, 10),
+    ]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_vgg_parameters", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.vgg_parameters(vgg_parameters)
+
+# %%
+counts = vgg_parameters()
+rows = [
+    (name, f"{count:,}", f"{count / sum(counts):.1%}")
+    for name, count in zip(["block 1", "block 2", "block 3", "block 4", "linear layers"], counts, strict=True)
+]
+rows.append(("total", f"{sum(counts):,}", "100.0%"))
+figures.table(
+    rows,
+    columns=["part", "parameters", "share"],
+    caption="VGG of this lab: 7 convolutions and 3 linear layers",
+)
+
+# %% [markdown]
+# > **Erratum.** The slide prints 30 million, "512 × 216" (for 256), and 3.3 million for block 4. Those numbers belong to a
+# > variant with a second convolution in block 4: 29,900,362 parameters, 11 layers. The network of the lab, 10 layers, has
+# > 27,540,554.
+
+# %%
+with torch.device("meta"):
+    variant = VGG(arch=((2, 64), (2, 128), (2, 256), (2, 512)))
+print("as in the lab:", f"{sum(p.numel() for p in net.parameters()):,}")
+print("the variant:  ", f"{sum(p.numel() for p in variant.parameters()):,}")
+
+
+# %% [markdown]
+# ## Learning rate
+#
+# The lecture's recipe: 20 epochs of plain gradient descent, 128 images a step, learning rate 0.25, halved at epochs 10, 14
+# and 18.
+#
+# ### Exercise 4.4 · `vgg_learning_rate`
+
+# %% nbgrader={"grade": false, "grade_id": "vgg_learning_rate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def vgg_learning_rate(epoch):
+    """The learning rate of an epoch, counted from 1. It is already halved *in* epochs 10, 14 and 18."""
+    ### BEGIN SOLUTION
+    return 0.25 / 2 ** sum(epoch >= milestone for milestone in (10, 14, 18))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_vgg_learning_rate", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.vgg_learning_rate(vgg_learning_rate)
+
+# %%
+print({epoch: vgg_learning_rate(epoch) for epoch in (1, 9, 10, 13, 14, 17, 18, 20)})
+
+
+# %% [markdown]
+# ## Baselines
+#
+# What would a network *without* convolutions do? Flatten the image, then linear layers with ReLU between them (not after
+# the last).
+#
+# ### Exercise 4.5 · `make_mlp`
+
+# %% nbgrader={"grade": false, "grade_id": "make_mlp", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def make_mlp(sizes):
+    """A multilayer perceptron for images, e.g. make_mlp((3072, 512, 512, 10)). Returns a module."""
+    ### BEGIN SOLUTION
+    layers = [nn.Flatten()]
+    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_make_mlp", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.make_mlp(make_mlp)
+
+# %%
+one_layer, three_layers = make_mlp((3072, 10)), make_mlp((3072, 512, 512, 10))
+for name, mlp in {"1 layer": one_layer, "3 layers": three_layers}.items():
+    print(f"{name:8} {sum(p.numel() for p in mlp.parameters()):>9,} parameters")
+
+# %% nbval_reason="training results differ between machines" tags=["nbval-ignore-output"]
+baselines = {}
+for name, sizes in {"1-layer MLP": (3072, 10), "3-layer MLP": (3072, 512, 512, 10)}.items():
+    torch.manual_seed(0)
+    mlp = make_mlp(sizes)
+    baselines[name] = fit(mlp, dataset, recipe("mlp"), device=device)
+
+
+# %% [markdown]
+# **Notice.** A linear layer must learn each object at each place anew. In the lecture the MLPs reach 65 % and 46 % test
+# error. More parameters help to remember the training images, not to understand new ones.
+
+# %% [markdown]
+# ## Receptive field
+#
+# Two 3×3 convolutions, one after the other, see 5×5 pixels; three see 7×7. With pooling in between, the field grows faster:
+# behind a stride of 2, one step is two pixels wide.
+#
+# ### Exercise 4.6 · `receptive_field`
+
+# %% nbgrader={"grade": false, "grade_id": "receptive_field", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def receptive_field(layers):
+    """How many pixels (along one side) one output sees. layers: (kernel, stride) pairs, first layer first."""
+    ### BEGIN SOLUTION
+    field, step = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * step
+        step *= stride
+    return field
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_receptive_field", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.receptive_field(receptive_field)
+
+# %%
+conv, pool = (3, 1), (2, 2)
+vgg_layers = [conv, conv, pool, conv, conv, pool, conv, conv, pool, conv, pool]
+print(
+    "seen by one output after each layer:",
+    [receptive_field(vgg_layers[:n]) for n in range(1, len(vgg_layers) + 1)],
+)
+print(
+    "two 3×3:",
+    receptive_field([conv] * 2),
+    "· three 3×3:",
+    receptive_field([conv] * 3),
+    "· one 7×7:",
+    receptive_field([(7, 1)]),
+)
+
+# %% [markdown]
+# The same, drawn on an image with your blocks: choose a layer and a unit.
+
+# %% nbval_reason="the weights are random" tags=["nbval-ignore-output"]
+features = nn.Sequential(vgg_block(3, 8, 2), vgg_block(8, 16, 2))
+figures.receptive_field(features, load_dataset("shapes").test.images[0].float() / 255)
+
+# %%
+print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: {7 * 7} C²")
+
+# %% [markdown]
+# **Notice.** Small filters, stacked, see as far as one large filter, with fewer weights and with more ReLUs. After block 4 one
+# output sees more than the whole image.
+
+# %% [markdown]
+# ## Training
+#
+# The lecture's network and recipe take 14 minutes an epoch on the CPU of 2021. The profile `lecture` runs exactly that. The
+# profiles `fast` and `quick` train a smaller network in the style of VGG: the same blocks, with **batch normalisation** after each convolution,
+# and a recipe that shows each image a little shifted or mirrored.
+#
+# With the lecture's recipe the loss stays at ln 10 = 2.303 for the first epochs, as if nothing were learned. That plateau is
+# no bug: without normalisation, the signal in ten layers first has to find a scale at which gradients get through.
+
+# %% nbval_reason="the recipe depends on the profile" tags=["nbval-ignore-output"]
+plan = recipe("vgg")
+print(plan)
+
+# %% nbval_reason="training results and timings differ between machines" tags=["nbval-ignore-output"]
+torch.manual_seed(plan.seed)
+profile = settings.read().profile
+model = VGG() if profile == "lecture" else SmallVGG(ARCHS[profile])
+history = fit(model, dataset, plan, device=device)
+
+# %% nbval_reason="training results differ between machines" tags=["nbval-ignore-output"]
+report(4, history)
+
+# %% [markdown]
+# **Which classes are confused?** Rows are the true classes, columns the answers. Choose a cell to see its images.
+
+# %% nbval_reason="the answers depend on the trained network" tags=["nbval-ignore-output"]
+scores = predict(model, dataset.test)
+figures.training_panel(history, scores, dataset.test.labels, dataset.test.images, dataset.classes)
+
+# %% nbval_reason="the answers depend on the trained network" tags=["nbval-ignore-output"]
+figures.worst_mistakes(dataset.test.images, scores, dataset.test.labels, dataset.classes)
+
+# %% [markdown]
+# **Notice.** On CIFAR-10 the confusions are human: cats and dogs, cars and trucks.
+#
+# **Filters and feature maps** of the first layer, for one image.
+
+# %% nbval_reason="the filters depend on the trained network" tags=["nbval-ignore-output"]
+first = next(layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
+figures.filters(first.weight)
+
+# %% nbval_reason="the maps depend on the trained network" tags=["nbval-ignore-output"]
+one = dataset.test.normalised(dataset.test.images[:1])
+with torch.no_grad():
+    maps = first(one)[0].relu()
+figures.feature_maps(maps[:16])
+
+
+# %% [markdown]
+# ## Case studies
+#
+# Five networks that made history, built here without weights and without memory on PyTorch's `meta` device, so that their
+# parameters and multiply-adds can be *computed*.
+#
+# The last of them, ResNet, is 152 layers deep. Its trick is the **residual block**: add the input to what two convolutions
+# made of it. The block only has to learn the difference, and gradients have a short way back.
+#
+# ### Exercise 4.7 · `ResidualBlock`
+#
+# 3×3 convolution (padding 1), ReLU, 3×3 convolution (padding 1), add the input, ReLU. As many channels out as in.
+
+# %% nbgrader={"grade": false, "grade_id": "residual_block", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class ResidualBlock(nn.Module):
+    """N×C×H×W → N×C×H×W: relu(x + conv(relu(conv(x))))."""
+
+    def __init__(self, channels):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.conv1 = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        return F.relu(x + self.conv2(F.relu(self.conv1(x))))
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_residual_block", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.residual_block(ResidualBlock)
+
+# %%
+import torchvision.models as zoo
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def lenet_1998():
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5),
+        nn.Tanh(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.Tanh(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.Tanh(),
+        nn.Linear(120, 84),
+        nn.Tanh(),
+        nn.Linear(84, 10),
+    )
+
+
+def cost(build, input_shape):
+    """Layers with weights, parameters, and multiply-adds for one image."""
+    with torch.device("meta"):
+        network = build()
+        with FlopCounterMode(display=False) as counter:
+            network.eval()(torch.zeros(1, *input_shape))
+    parameters = sum(p.numel() for p in network.parameters())
+    return parameters, counter.get_total_flops() // 2  # it counts a multiply-add as two operations
+
+
+studies = {
+    "LeNet-5 (1998)": (lenet_1998, (1, 32, 32), "0.6 M"),
+    "AlexNet (2012)": (zoo.alexnet, (3, 224, 224), "62 M"),
+    "VGG-16 (2014)": (zoo.vgg16, (3, 224, 224), "138 M"),
+    "GoogLeNet (2014)": (lambda: zoo.googlenet(aux_logits=False, init_weights=False), (3, 224, 224), "5 M"),
+    "ResNet-152 (2015)": (zoo.resnet152, (3, 224, 224), "60 M"),
+}
+costs = {name: cost(build, shape) for name, (build, shape, _) in studies.items()}
+rows = [
+    (name, f"{parameters:,}", studies[name][2], f"{multiply_adds / 1e6:,.1f} M")
+    for name, (parameters, multiply_adds) in costs.items()
+]
+figures.table(
+    rows,
+    columns=["network", "parameters", "the slide", "multiply-adds per image"],
+    caption="Computed here, beside the slide's figures",
+)
+
+
+# %% [markdown]
+# Layer by layer, with the two networks of the labs beside them:
+
+# %%
+def lenet5():
+    return nn.Sequential(
+        nn.Conv2d(1, 50, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(50, 100, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(4900, 100),
+        nn.ReLU(),
+        nn.Linear(100, 10),
+    )
+
+
+networks = {"LeNet5 (Lab 03)": (lenet5, (1, 28, 28)), "VGG (Lab 04)": (VGG, (3, 32, 32))}
+networks |= {name: (build, shape) for name, (build, shape, _) in studies.items()}
+figures.cost_bars(networks)
+
+# %%
+figures.cost_chart(
+    [
+        {"name": name, "parameters": p, "multiply_adds": m, "slide_parameters": slide}
+        for (name, (p, m)), slide in zip(costs.items(), (0.6e6, 62e6, 138e6, 5e6, 60e6), strict=True)
+    ]
+)
+
+# %% [markdown]
+# > **Errata.** The LeNet-5 of 1998 takes 32×32 images and has about 60 thousand parameters; "0.6M" is closer to the network of Lab 03.
+# > AlexNet has 5 convolutions, 3 poolings and 3 linear layers (the slide: 7, 3 and 2), its ImageNet top-5 error is 15.3 % as an ensemble. GoogLeNet
+# > has 6.6 million parameters without its two auxiliary heads, 13.0 with them (the slide: 5). ResNet-152's 3.57 % is an ensemble's, too.
+#
+# **Notice.** Parameters and work are different things. Nearly nine tenths of VGG-16's parameters are in its linear layers, nearly all of
+# its work is in the convolutions. GoogLeNet and ResNet have one small linear layer at the end.
+
+# %% [markdown]
+# ## Before you go
+
+# %% nbval_reason="it shows the other labs too" tags=["nbval-ignore-output"]
+check.progress()
+
+# %% [markdown]
+# **A challenge: time to accuracy.** How fast can you reach the lecture's 20 % test error on your machine? Change the recipe
+# (`dataclasses.replace(plan, epochs=…, learning_rate=…)`), the widths, the augmentation. Report seconds and error, and the mean of three seeds.
+#
+# **Read on.** K. Simonyan and A. Zisserman, *Very deep convolutional networks for large-scale image recognition* (2014) · K. He et al.,
+# *Deep residual learning for image recognition* (2015) · C. Szegedy et al., *Going deeper with convolutions* (2014) · S. Ioffe and C. Szegedy, *Batch
+# normalization* (2015) · lecture 8 of CS5242, VGG architecture and Case studies.
