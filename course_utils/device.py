@@ -67,7 +67,7 @@ def describe_device(device: str | torch.device | None = None) -> str:
         For example ``cuda:0 (the first of CUDA, MPS, XPU, CPU here): NVIDIA H200, 140 GiB``.
     """
     chosen = pick_device(device)
-    if device is not None:
+    if device is not None and chosen != pick_device():
         reason = "as asked"
     elif settings.read().device:
         reason = "COURSE_DEVICE asks for it"

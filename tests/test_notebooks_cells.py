@@ -115,3 +115,13 @@ def test_each_kind_of_difference_is_named(change, cell, what):
     change(found)
     differences = compare(notebook(), found)
     assert any(cell in where and what in text for where, text in differences), differences
+
+
+def test_a_widget_without_its_kernel_leaves_nothing_behind():
+    from course_utils.notebooks.outputs import tidy
+
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "VBox()"}
+    still = {"text/html": "<p>still</p>", "text/plain": "still"}
+    outputs = [nbformat.v4.new_output("display_data", data=data) for data in (still, view)]
+    notebook = tidy(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("pad", outputs=outputs)]))
+    assert [output.data for output in notebook.cells[0].outputs] == [still]

@@ -104,8 +104,8 @@ def _tidied(output: NotebookNode, count: int) -> NotebookNode | None:
         return None if output.name == "stderr" else output
     if output.output_type == "execute_result":
         output.execution_count = count
-    if "data" in output:
-        for mime in _WIDGETS:
+    if any(mime in output.get("data", {}) for mime in _WIDGETS):
+        for mime in (*_WIDGETS, "text/plain"):  # without its view, a widget's text is a repr that says nothing
             output.data.pop(mime, None)
         if not output.data:
             return None
