@@ -401,7 +401,7 @@ def lenet_1998():
 
 
 def cost(build, input_shape):
-    """Layers with weights, parameters, and multiply-adds for one image."""
+    """Parameters, and multiply-adds for one image."""
     with torch.device("meta"):
         network = build()
         with FlopCounterMode(display=False) as counter:

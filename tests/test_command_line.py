@@ -268,7 +268,7 @@ def test_doctor_finds_this_machine_well(capsys):
 def test_doctor_tells_where_data_is(real_data, monkeypatch):
     monkeypatch.setenv("COURSE_DATA_SHARED", str(real_data))
     found = {finding.topic: finding for finding in examine()}
-    assert str(real_data) in found["mnist"].value
+    assert str(real_data.resolve()) in found["mnist"].value
     assert found["cifar10"].state == "note" and "course data fetch cifar10" in found["cifar10"].advice
 
 

@@ -366,3 +366,32 @@ def test_a_loss_that_ran_away_leaves_a_gap() -> None:
     made = figures.training_panel(run)
     assert made.data["epochs"][3][2] is None and "last loss no number" in made.text
     json.dumps(made.data, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.shape_chain(Unfinished, (3, 32, 32)),
+        lambda: figures.shape_chain(UnfinishedForward(), (3, 32, 32)),
+        lambda: figures.cost_bars({"stub": (Unfinished, (3, 32, 32))}),
+        lambda: figures.receptive_field(UnfinishedForward(), torch.zeros(3, 32, 32)),
+    ],
+)
+def test_an_unfinished_exercise_is_not_taken_for_a_wrong_model(draw):
+    with pytest.raises(NotImplementedError):
+        draw()
+
+
+class Unfinished(nn.Module):
+    def __init__(self):
+        super().__init__()
+        raise NotImplementedError()
+
+
+class UnfinishedForward(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        raise NotImplementedError()

@@ -105,7 +105,8 @@ def _tidied(output: NotebookNode, count: int) -> NotebookNode | None:
     if output.output_type == "execute_result":
         output.execution_count = count
     if any(mime in output.get("data", {}) for mime in _WIDGETS):
-        for mime in (*_WIDGETS, "text/plain"):  # without its view, a widget's text is a repr that says nothing
+        # Without its view, a widget's text is a repr that says nothing.
+        for mime in (*_WIDGETS, "text/plain"):
             output.data.pop(mime, None)
         if not output.data:
             return None

@@ -14,6 +14,7 @@ from course_utils.errors import FigureError
 from course_utils.figures.live.base import LiveFigure, take
 from course_utils.figures.live.rules import rule
 from course_utils.figures.live.still import Still
+from course_utils.figures.live.tracing import is_unfinished
 from course_utils.figures.numbers import shape_text
 
 SIDE, MOST_MAPS, MOST_UNITS, BUDGET = 64, 8, 256, 22_000
@@ -201,6 +202,8 @@ def _run(model: nn.Module, pixels: np.ndarray) -> list[dict[str, Any]]:
     except FigureError:
         raise
     except Exception as error:
+        if is_unfinished(error):
+            raise
         reason = str(error).strip().splitlines() or ["no message"]
         raise FigureError(
             f"receptive_field takes an image that the model accepts; {shape_text(pixels.shape)} stopped it.",

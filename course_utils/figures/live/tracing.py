@@ -111,6 +111,8 @@ def trace(model: nn.Module | Callable[[], nn.Module], input_shape: Sequence[int]
         with torch.no_grad(), evaluating(module), _naming(module, recorder), _Sizes(recorder), recorder:
             torch.func.functional_call(module, state, (image,))
     except Exception as error:
+        if is_unfinished(error):
+            raise
         raise FigureError(
             f"{figure} cannot follow this model on an image of {'×'.join(map(str, shape))}.",
             why=f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}",
@@ -144,6 +146,11 @@ def image_shape(shape: Any, figure: str) -> tuple[int, int, int]:
     return sizes[0], sizes[1], sizes[2]
 
 
+def is_unfinished(error: Exception) -> bool:
+    """Whether an error is an exercise's stub: a notebook tells it calmly, PyTorch's own have a message."""
+    return isinstance(error, NotImplementedError) and not error.args
+
+
 def _built(model: Any, figure: str) -> nn.Module:
     if isinstance(model, nn.Module):
         return model
@@ -154,6 +161,8 @@ def _built(model: Any, figure: str) -> nn.Module:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             module = model()
     except Exception as error:
+        if is_unfinished(error):
+            raise
         raise FigureError(sentence, why=f"Building it failed: {type(error).__name__}: {error}") from error
     if not isinstance(module, nn.Module):
         raise FigureError(sentence, why=f"The function returned {type(module).__name__}.")
