@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
 from course_utils.training.recipes import Recipe
@@ -58,7 +58,10 @@ def draw(history: History) -> Curves:
     at_right = losses.get_yaxis_transform()
     losses.text(1, guessing, label, transform=at_right, ha="right", va="bottom", fontsize=8, color="0.25")
     losses.set(yscale="log", ylabel="cross-entropy loss (nats)", title="Loss")
+    bottom, top = losses.get_ylim()
+    losses.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if top < 30 * bottom else (1,)))
     losses.yaxis.set_major_formatter("{x:g}")
+    losses.yaxis.set_minor_formatter("")
 
     errors.plot(epochs, [100 * record.train_error for record in history], label="training", **TRAIN)
     errors.plot(epochs, [100 * record.test_error for record in history], label="test", **TEST)
