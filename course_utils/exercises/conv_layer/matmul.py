@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional
 
 from course_utils.exercises.conv_layer.channels import conv2d_probes, conv2d_window
-from course_utils.exercises.conv_layer.channels_wrong import bias_twice, convolve
+from course_utils.exercises.conv_layer.channels_wrong import MISCONCEPTIONS as CONV2D_MISCONCEPTIONS
+from course_utils.exercises.conv_layer.channels_wrong import convolve
 from course_utils.exercises.conv_layer.im2col import im2col
 from course_utils.exercises.conv_layer.sizes import output_size
 from course_utils.exercises.model import Exercise, Misconception
@@ -71,6 +71,15 @@ def _channel_last_weights(
     return convolve(x, weight.permute(0, 2, 3, 1).reshape(weight.shape), bias, padding, stride)
 
 
+_ALIKE_IN_BOTH_FORMS = (
+    "bias-twice",
+    "bias-forgotten",
+    "padding-ignored",
+    "stride-ignored",
+    "padding-one-side",
+)
+"""The misconceptions of `conv2d` that do not depend on how the layer is computed."""
+
 CONV2D_AS_MATMUL_MISCONCEPTIONS = (
     Misconception(
         "reshape-for-transpose",
@@ -116,18 +125,6 @@ CONV2D_AS_MATMUL_MISCONCEPTIONS = (
         "Lab 01, Channels",
     ),
     Misconception(
-        "bias-twice",
-        bias_twice,
-        "The bias is added twice.",
-        "Lab 01, Channels",
-    ),
-    Misconception(
-        "bias-forgotten",
-        lambda x, weight, bias=None, padding=0, stride=1: convolve(x, weight, None, padding, stride),
-        "The bias has no effect.",
-        "Lab 01, Channels",
-    ),
-    Misconception(
         "flipped-kernel",
         lambda x, weight, bias=None, padding=0, stride=1: convolve(
             x, weight.flip(2, 3), bias, padding, stride
@@ -135,26 +132,7 @@ CONV2D_AS_MATMUL_MISCONCEPTIONS = (
         "This is the convolution of mathematics: each kernel is turned by 180 degrees.",
         "Lab 01, Convolution",
     ),
-    Misconception(
-        "padding-ignored",
-        lambda x, weight, bias=None, padding=0, stride=1: convolve(x, weight, bias, 0, stride),
-        "The padding has no effect.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "stride-ignored",
-        lambda x, weight, bias=None, padding=0, stride=1: convolve(x, weight, bias, padding),
-        "The stride has no effect: the kernel moves by one pixel.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "padding-one-side",
-        lambda x, weight, bias=None, padding=0, stride=1: convolve(
-            functional.pad(x, (0, padding, 0, padding)), weight, bias, 0, stride
-        ),
-        "Zeros are added on one side only, below and to the right.",
-        "Lab 01, Padding",
-    ),
+    *(mistake for mistake in CONV2D_MISCONCEPTIONS if mistake.id in _ALIKE_IN_BOTH_FORMS),
 )
 
 
