@@ -1,0 +1,1 @@
+"""Grading: submissions are collected, executed apart from everything, judged, and reported."""
