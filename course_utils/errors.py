@@ -67,3 +67,7 @@ class FigureError(CourseError):
 
 class NotebookError(CourseError):
     """A notebook cannot be read, built, compared or run."""
+
+
+class GradingError(CourseError):
+    """Submissions cannot be collected, graded or reported."""
