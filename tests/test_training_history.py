@@ -46,10 +46,13 @@ def test_a_history_without_epochs_says_so() -> None:
 
 
 def test_the_estimate_is_compared_with_what_it_took() -> None:
-    assert run(estimate=11.0).estimate_ratio == 2.0
+    assert run(estimate=10.5, test_estimate=0.5).estimate_ratio == 2.0
     assert run(estimate=None).estimate_ratio is None
     assert run(0, estimate=1.0).estimate_ratio is None
-    assert run(1, estimate=60.0).forecast("this CPU") == "3 epochs ≈ 3 min on this CPU (1 min each)"
+    assert (
+        run(1, estimate=58.0, test_estimate=2.0).forecast("this CPU")
+        == "3 epochs ≈ 3 min on this CPU (1 min each)"
+    )
     assert run(3, estimate=2.0).forecast("cuda:0") == "1 epoch ≈ 2.0 s on cuda:0 (2.0 s each)"
 
 

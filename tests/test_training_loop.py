@@ -71,7 +71,7 @@ def test_the_rate_follows_the_schedule_at_every_step(monkeypatch) -> None:
     monkeypatch.setattr(
         torch.optim.SGD, "step", lambda self: used.append(self.param_groups[0]["lr"]), raising=True
     )
-    monkeypatch.setattr(loop, "estimate", lambda *_: 1.0)
+    monkeypatch.setattr(loop, "estimate", lambda *_: (1.0, 0.1))
     recipe = tiny_recipe(epochs=2, schedule=Triangle())
     quiet(net(), recipe)
     assert used == pytest.approx([recipe.rate(step / 7) for step in range(14)])
@@ -100,8 +100,8 @@ def test_the_seed_decides_the_run(augmentation: Augmentation) -> None:
 def test_the_estimate_leaves_no_trace() -> None:
     model, untouched = net().eval(), net()
     random = torch.get_rng_state()
-    seconds = estimate(model, tiny_dataset(), tiny_recipe(), PLAIN, torch.device("cpu"))
-    assert 0 < seconds < 60
+    foretold = estimate(model, tiny_dataset(), tiny_recipe(), PLAIN, torch.device("cpu"))
+    assert all(0 < seconds < 60 for seconds in foretold)
     assert same_weights(model, untouched)
     assert torch.equal(torch.get_rng_state(), random)
     assert not model.training

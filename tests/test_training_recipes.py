@@ -85,7 +85,7 @@ def test_a_recipe_is_a_value() -> None:
 
 def test_weight_decay_spares_biases_and_normalisation() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
-    groups = Recipe("a", 1, weight_decay=0.1).optimizer(model).param_groups
+    groups = Recipe("a", 1, weight_decay=0.1).make_optimizer(model).param_groups
     decayed = {id(weight) for group in groups if group["weight_decay"] for weight in group["params"]}
     assert decayed == {id(model[0].weight), id(model[3].weight)}
     assert sum(len(group["params"]) for group in groups) == 6
@@ -95,7 +95,7 @@ def test_a_frozen_weight_is_not_given_to_the_optimiser() -> None:
     model = nn.Linear(3, 2)
     model.bias.requires_grad_(False)
     assert [
-        weight for group in Recipe("a", 1).optimizer(model).param_groups for weight in group["params"]
+        weight for group in Recipe("a", 1).make_optimizer(model).param_groups for weight in group["params"]
     ] == [model.weight]
 
 

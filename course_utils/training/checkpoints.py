@@ -21,7 +21,7 @@ from course_utils.training.history import EpochRecord, History
 from course_utils.training.live import View
 from course_utils.training.recipes import Recipe
 
-VERSION = 1
+VERSION = 2
 # What reading a truncated, foreign or outdated file may raise.
 DAMAGED = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, AttributeError,
            pickle.UnpicklingError, BadZipFile)  # fmt: skip
@@ -60,7 +60,7 @@ class Checkpoint:
         state = {
             "version": VERSION,
             "records": [asdict(record) for record in history],
-            "estimate": history.estimate,
+            "estimate": (history.estimate, history.test_estimate),
             "device": history.device,
             "model": model.state_dict(),
             # Once training is complete nothing will be continued: keep the file small.
@@ -110,7 +110,7 @@ class Checkpoint:
             self.view.warn(f"The checkpoint {self.path.name} cannot be read and is ignored ({reason[:120]}).")
             return False
         history.records[:] = records
-        history.estimate, history.device = state["estimate"], state["device"]
+        (history.estimate, history.test_estimate), history.device = state["estimate"], state["device"]
         return True
 
 

@@ -81,13 +81,13 @@ def draw(history: History) -> Curves:
 
 def rate_falls(recipe: Recipe) -> list[int]:
     """Epochs, from 1, at whose start the learning rate jumps; a rate that moves with every step has none."""
-    starts = range(1, recipe.epochs)
+    starts = range(1, math.ceil(recipe.epochs))
     if any(recipe.rate(start) != recipe.rate(start + 0.5) for start in starts):
         return []
     return [start + 1 for start in starts if recipe.rate(start) != recipe.rate(start - 1)]
 
 
-def _dress(axes: Axes, epochs: int, falls: list[int]) -> None:
+def _dress(axes: Axes, epochs: float, falls: list[int]) -> None:
     axes.set_xlabel("epoch")
     axes.set_xlim(0.5, max(2, epochs) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
@@ -20,8 +21,8 @@ class EpochRecord:
 
     Attributes
     ----------
-    epoch : int
-        Counted from 1.
+    epoch : float
+        Passes over the training set so far. The last pass may have been a part.
     learning_rate : float
         At the epoch's first step.
     train_loss : float
@@ -34,13 +35,18 @@ class EpochRecord:
         Wall time of the pass over the test set.
     """
 
-    epoch: int
+    epoch: float
     learning_rate: float
     train_loss: float
     train_error: float
     test_error: float
     seconds: float
     test_seconds: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the training set that this record's pass went over: 1, or less for a last part."""
+        return self.epoch - math.ceil(self.epoch) + 1
 
 
 @dataclass
@@ -64,7 +70,9 @@ class History:
     records : list of EpochRecord
         One for each finished epoch.
     estimate : float or None
-        Seconds per epoch, training and test, as foretold before training.
+        Seconds of a pass over the training set, as foretold before training.
+    test_estimate : float
+        The same of the pass over the test set that follows each.
     interrupted : bool
         Whether training was ended by hand before the recipe was done.
     """
@@ -78,6 +86,7 @@ class History:
     device: str = ""
     records: list[EpochRecord] = field(default_factory=list)
     estimate: float | None = None
+    test_estimate: float = 0.0
     interrupted: bool = False
 
     @classmethod
@@ -96,8 +105,9 @@ class History:
     def add(
         self, rate: float, loss: float, error: float, test_error: float, seconds: float, test_seconds: float
     ) -> None:
-        """Record the next epoch."""
-        self.records.append(EpochRecord(len(self) + 1, rate, loss, error, test_error, seconds, test_seconds))
+        """Record the next epoch, or the last part of one."""
+        epoch = min(len(self) + 1, self.recipe.epochs)
+        self.records.append(EpochRecord(epoch, rate, loss, error, test_error, seconds, test_seconds))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -108,8 +118,17 @@ class History:
     def __repr__(self) -> str:
         # No measured figure: a notebook that shows a history stays the same from run to run.
         ended = ", interrupted" if self.interrupted else ""
-        epochs = f"{len(self)} of {self.recipe.epochs} epochs"
-        return f"History({self.recipe.name}: {epochs} on {self.dataset}{ended})"
+        return f"History({self.recipe.name}: {self.progress} on {self.dataset}{ended})"
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the training set that are done."""
+        return self.records[-1].epoch if self.records else 0
+
+    @property
+    def progress(self) -> str:
+        """How far training came: ``2 of 3 epochs``."""
+        return f"{number(self.epochs)} of {count_epochs(self.recipe.epochs)}"
 
     @property
     def final(self) -> EpochRecord:
@@ -136,8 +155,8 @@ class History:
 
     @property
     def seconds_per_epoch(self) -> float:
-        """Median wall time of a pass over the training set."""
-        return median(record.seconds for record in self.records)
+        """Median wall time of a pass over the training set; a last part is scaled to a whole one."""
+        return median(record.seconds / record.share for record in self.records)
 
     @property
     def seconds(self) -> float:
@@ -146,10 +165,10 @@ class History:
 
     @property
     def estimate_ratio(self) -> float | None:
-        """Foretold over actual seconds per epoch; None without an estimate or an epoch."""
+        """Foretold over actual seconds of the epochs that are done; None without an estimate or an epoch."""
         if self.estimate is None or not self.records:
             return None
-        return self.estimate / median(record.seconds + record.test_seconds for record in self.records)
+        return self._foretold(self.epochs, len(self)) / self.seconds
 
     @property
     def data(self) -> str:
@@ -160,16 +179,24 @@ class History:
     @property
     def complete(self) -> bool:
         """Whether the recipe is done."""
-        return len(self) >= self.recipe.epochs
+        return self.epochs >= self.recipe.epochs
+
+    def left(self, part: float = 0.0) -> float:
+        """Foretold seconds that the rest will take, when `part` of the next epoch is done."""
+        tests = math.ceil(self.recipe.epochs) - len(self)
+        return self._foretold(self.recipe.epochs - self.epochs - part, tests)
+
+    def _foretold(self, epochs: float, tests: int) -> float:
+        return epochs * (self.estimate or 0.0) + tests * self.test_estimate
 
     def forecast(self, place: str) -> str:
         """Say in one line how long the rest will take: ``30 epochs ≈ 7 min on this CPU (14 s each)``."""
-        left, each = self.recipe.epochs - len(self), self.estimate or 0.0
-        return f"{left} epoch{'s' * (left != 1)} ≈ {duration(left * each)} on {place} ({duration(each)} each)"
+        rest = count_epochs(self.recipe.epochs - self.epochs)
+        return f"{rest} ≈ {duration(self.left())} on {place} ({duration(self._foretold(1, 1))} each)"
 
     def summary(self) -> str:
         """Say in one line how far training came and what it reached."""
-        done = f"{len(self)} of {self.recipe.epochs} epochs"
+        done = self.progress
         if not self.records:
             return done
         last = self.final
@@ -188,3 +215,13 @@ class History:
             A matplotlib figure that a notebook shows by itself; ``savefig`` writes it to a file.
         """
         return draw(self)
+
+
+def number(epochs: float) -> str:
+    """Write a number of epochs: ``30``, ``12.5``, ``0.6``."""
+    return f"{round(epochs, 2):g}"
+
+
+def count_epochs(epochs: float) -> str:
+    """The same with its noun: ``1 epoch``, ``0.6 epochs``."""
+    return f"{number(epochs)} epoch{'s' * (number(epochs) != '1')}"

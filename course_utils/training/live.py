@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from course_utils.timing import duration
-from course_utils.training.history import History
+from course_utils.training.history import History, number
 
 
 class View:
@@ -50,9 +50,9 @@ class Terminal(View):
 
     def begin(self, history: History, steps: int) -> None:
         """See `View.begin`."""
-        self._steps, self._before = steps, len(history) * steps
+        self._steps, self._before = steps, round(history.epochs * steps)
         self._bar = tqdm(
-            total=history.recipe.epochs * steps,
+            total=round(history.recipe.epochs * steps),
             initial=self._before,
             unit="batch",
             dynamic_ncols=True,
@@ -68,10 +68,10 @@ class Terminal(View):
     def epoch(self, history: History) -> None:
         """See `View.epoch`."""
         last = history.final
-        self._before = len(history) * self._steps
+        self._before = round(history.epochs * self._steps)
         self._bar.update(self._before - self._bar.n)
         self.say(
-            f"epoch {last.epoch:2d}/{history.recipe.epochs}  lr {last.learning_rate:.4f}  "
+            f"epoch {number(last.epoch):>2}/{number(history.recipe.epochs)}  lr {last.learning_rate:.4f}  "
             f"loss {last.train_loss:.4f}  "
             f"error: training {100 * last.train_error:5.2f} %  test {100 * last.test_error:5.2f} %  "
             f"{duration(last.seconds)}"
@@ -106,24 +106,23 @@ class Notebook(View):
     def begin(self, history: History, steps: int) -> None:
         """See `View.begin`."""
         self._history, self._steps = history, steps
-        self._show_line(history.summary(), len(history) * steps)
+        self._show_line(history.summary(), round(history.epochs * steps))
         if len(history):
             self._show_curves(history)
 
     def step(self, step: int, loss: float, error: float) -> None:
         """See `View.step`."""
         history = self._history
-        done = len(history) * self._steps + step
-        left = (history.recipe.epochs * self._steps - done) / self._steps * (history.estimate or 0)
+        left = history.left(step / self._steps)
         self._show_line(
-            f"epoch {len(history) + 1} of {history.recipe.epochs} · batch {step} of {self._steps} · "
+            f"epoch {len(history) + 1} of {number(history.recipe.epochs)} · batch {step} of {self._steps} · "
             f"loss {loss:.4f} · training error {100 * error:.2f} % · about {duration(left)} left",
-            done,
+            len(history) * self._steps + step,
         )
 
     def epoch(self, history: History) -> None:
         """See `View.epoch`."""
-        self._show_line(history.summary(), len(history) * self._steps)
+        self._show_line(history.summary(), round(history.epochs * self._steps))
         if time.monotonic() >= self._next:
             self._show_curves(history)
 
@@ -136,7 +135,7 @@ class Notebook(View):
     def _show_line(self, text: str, done: int | None) -> None:
         bar = ""
         if done is not None:
-            total = self._history.recipe.epochs * self._steps
+            total = round(self._history.recipe.epochs * self._steps)
             bar = f'<progress value="{done}" max="{total}" aria-label="training"></progress> '
         self._line = _show(
             self._line, {"text/plain": text, "text/html": f"<div>{bar}{html.escape(text)}</div>"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -81,16 +82,17 @@ def fit(
     speed = fitting(default_speed(place) if speed is None else speed, model, sample(dataset))
 
     criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-    optimizer = recipe.optimizer(model)
+    optimizer = recipe.make_optimizer(model)
     generator = torch.Generator().manual_seed(recipe.seed)
     batches = dataset.train.batches(
         recipe.batch_size, shuffle=True, generator=generator, transform=recipe.augment(generator)
     )
+    recipe = recipe.for_batches(len(batches))
     history = History.begin(model, dataset, recipe, device=speed.describe(place))
     saved = Checkpoint.of(model, recipe, dataset.digest, view)
     if checkpoint and not fresh and saved.load(model, optimizer, generator, history):
         begun = "already trained" if history.complete else "going on"
-        view.say(f"{begun}: {len(history)} of {recipe.epochs} epochs; fit(..., fresh=True) trains anew.")
+        view.say(f"{begun}: {history.progress}; fit(..., fresh=True) trains anew.")
         if history.complete:
             view.end(history)
             return history
@@ -103,15 +105,16 @@ def fit(
 
     try:
         history.device = speed.describe(place)
-        history.estimate = estimate(model, dataset, recipe, speed, place)
+        history.estimate, history.test_estimate = estimate(model, dataset, recipe, speed, place)
         view.say(history.device)
         view.say(history.forecast("this CPU" if place.type == "cpu" else str(place)))
         view.begin(history, len(batches))
         while not history.complete:
+            steps = round(min(1, recipe.epochs - len(history)) * len(batches))
             with Stopwatch(device=place) as training:
                 loss, error = train_epoch(
                     model,
-                    batches,
+                    islice(batches, steps),
                     criterion,
                     optimizer,
                     rate=rate,
@@ -126,7 +129,7 @@ def fit(
             view.epoch(history)
     except KeyboardInterrupt:
         history.interrupted = True
-        view.say(f"Interrupted after {len(history)} of {recipe.epochs} epochs; the model is kept as it is.")
+        view.say(f"Interrupted after {history.progress}; the model is kept as it is.")
     finally:
         model.to(memory_format=torch.contiguous_format)
         view.end(history)
@@ -152,7 +155,7 @@ def train_epoch(
     rate : callable
         Learning rate of each step, counted from 0.
     autocast : torch.autocast
-        Context in which the scores are computed.
+        Context in which matrices are multiplied.
     watch : callable
         Called now and then, and at the end, with the steps done, the running loss and the running error.
 
@@ -178,7 +181,8 @@ def train_epoch(
         loss = criterion(scores.float(), labels)
         optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        with autocast:  # Muon multiplies matrices too
+            optimizer.step()
         # Sums stay on the device: reading a number at each step would make Python wait for it.
         loss_sum = loss_sum + loss.detach() * len(labels)
         wrong = wrong + (scores.detach().argmax(1) != labels).sum()

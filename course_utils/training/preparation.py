@@ -60,11 +60,16 @@ def check_fit(model: nn.Module, dataset: Dataset) -> None:
         )
 
 
-def estimate(model: nn.Module, dataset: Dataset, recipe: Recipe, speed: Speed, device: torch.device) -> float:
-    """Foretell the seconds of one epoch, training and test, from a few batches; the model stays as it was."""
+def estimate(
+    model: nn.Module, dataset: Dataset, recipe: Recipe, speed: Speed, device: torch.device
+) -> tuple[float, float]:
+    """Foretell the seconds of a pass over the training set and over the test set, from a few batches.
+
+    The model stays as it was.
+    """
     untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     mode = model.training
-    optimizer = recipe.optimizer(model)
+    optimizer = recipe.make_optimizer(model)
     generator = torch.Generator().manual_seed(recipe.seed)
     batches = dataset.train.batches(
         recipe.batch_size, shuffle=True, generator=generator, transform=recipe.augment(generator)
@@ -76,7 +81,8 @@ def estimate(model: nn.Module, dataset: Dataset, recipe: Recipe, speed: Speed, d
             scores = model(images)
         optimizer.zero_grad()
         nn.functional.cross_entropy(scores.float(), labels).backward()
-        optimizer.step()
+        with speed.autocast(device):
+            optimizer.step()
 
     def test(images: Tensor, labels: Tensor) -> None:
         with speed.autocast(device):
@@ -85,8 +91,8 @@ def estimate(model: nn.Module, dataset: Dataset, recipe: Recipe, speed: Speed, d
     model.train()
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            seconds = estimate_epoch(train, batches, len(batches), device=device)
-            return seconds + estimate_epoch(test, tests, len(tests), device=device, at_most=5)
+            training = estimate_epoch(train, batches, len(batches), device=device)
+            return training, estimate_epoch(test, tests, len(tests), device=device, at_most=5)
     finally:
         model.load_state_dict(untouched)
         model.train(mode)

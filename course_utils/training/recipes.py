@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from course_utils import settings
 from course_utils.errors import TrainingError
 from course_utils.training.augmentation import Augmentation
+from course_utils.training.muon import Muon
 from course_utils.training.schedules import Constant, DivideAt, DivideEvery, Schedule, Triangle
 
 
@@ -23,47 +24,64 @@ class Recipe:
     ----------
     name : str
         Shown in plots; it also keeps checkpoints apart, so give a variant its own name.
-    epochs : int
-        Passes over the training set.
+    epochs : float
+        Passes over the training set; the last one may be a part.
     batch_size : int
         Images per step.
     learning_rate : float
         Largest learning rate of the schedule.
     schedule : Schedule
         How the learning rate changes from step to step.
+    optimizer : {"sgd", "muon"}
+        ``torch.optim.SGD`` or `Muon`, whose steps are worth more and cost a little more.
     momentum, nesterov, weight_decay
-        Of ``torch.optim.SGD``. No weight decay on biases and normalisation, which have one dimension.
+        Of the optimiser; Muon's momentum is always Nesterov's. No weight decay on biases and normalisation,
+        which have one dimension.
     label_smoothing : float
         Share of the target that is spread evenly over all classes.
     augmentation : Augmentation
         Random changes of the training images.
+    least_steps : int
+        A small training set is passed over more often than `epochs`, until there are so many steps.
     seed : int
         Of the order of the images and of the augmentation. The model's initial weights are the caller's.
     """
 
     name: str
-    epochs: int
+    epochs: float
     batch_size: int = 128
     learning_rate: float = 0.25
     schedule: Schedule = field(default_factory=Constant)
+    optimizer: str = "sgd"
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    least_steps: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
         wrong = [name for name in ("epochs", "batch_size", "learning_rate") if getattr(self, name) <= 0]
         wrong += ["label_smoothing"] * (not 0 <= self.label_smoothing < 1)
+        wrong += ["optimizer"] * (self.optimizer not in ("sgd", "muon"))
         if wrong:
             values = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
-            rule = "epochs, batch_size and learning_rate are above 0, label_smoothing in [0, 1)"
+            rule = (
+                "epochs, batch_size and learning_rate are above 0, label_smoothing in [0, 1), "
+                "optimizer is 'sgd' or 'muon'"
+            )
             raise TrainingError(
                 f"The recipe {self.name!r} cannot be followed.",
                 why=f"It has {values}; {rule}.",
                 next_step="Give other values.",
             )
+
+    def for_batches(self, batches: int) -> Recipe:
+        """Fit the recipe to a training set of so many batches: whole steps, and at least `least_steps`."""
+        steps = max(1, self.least_steps, round(self.epochs * batches))
+        whole = steps // batches if steps % batches == 0 else steps / batches
+        return self if whole == self.epochs else replace(self, epochs=whole)
 
     def rate(self, epoch: float) -> float:
         """Learning rate after `epoch` passes over the data (from 0; a part of an epoch is a fraction)."""
@@ -73,8 +91,11 @@ class Recipe:
         """Bind the augmentation to a source of randomness; None where there is nothing to do."""
         return partial(self.augmentation, generator=generator) if self.augmentation else None
 
-    def optimizer(self, model: nn.Module) -> torch.optim.SGD:
+    def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Make the optimiser of this recipe for the weights of `model`."""
+        if self.optimizer == "muon":
+            weights = [weight for weight in model.parameters() if weight.requires_grad]
+            return Muon(weights, self.rate(0), momentum=self.momentum, weight_decay=self.weight_decay)
         decayed = [weight for weight in model.parameters() if weight.requires_grad and weight.ndim > 1]
         plain = [weight for weight in model.parameters() if weight.requires_grad and weight.ndim <= 1]
         groups = [

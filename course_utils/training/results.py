@@ -74,7 +74,7 @@ class Report:
     __repr__ = __str__
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        head = "<tr><th></th><th scope='col'>this run</th><th scope='col'>the lecture</th></tr>"
+        head = "<tr><td></td><th scope='col'>this run</th><th scope='col'>the lecture</th></tr>"
         body = "".join(
             f"<tr><th scope='row'>{html.escape(label)}</th><td>{here}</td><td>{there}</td></tr>"
             for label, here, there in self.rows()
@@ -112,8 +112,8 @@ def report(lab: int, history: History, lecture: Mapping[str, float] | None = Non
         "recipe": history.recipe.name,
         "test_error": history.test_error,
         "train_error": history.train_error,
-        "epochs": len(history),
-        "epochs_planned": history.recipe.epochs,
+        "epochs": round(history.epochs, 2),
+        "epochs_planned": round(history.recipe.epochs, 2),
         "interrupted": history.interrupted,
         "seconds_per_epoch": round(history.seconds_per_epoch, 3),
         "estimated_over_actual": history.estimate_ratio and round(history.estimate_ratio, 3),
