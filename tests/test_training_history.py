@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 from dataclasses import replace
@@ -102,11 +103,13 @@ def test_the_plot_names_recipe_and_source() -> None:
 
 def test_the_plot_shows_itself_as_a_small_png_with_an_alternative_text() -> None:
     history = run(30, recipe("lenet5", "lecture"))
-    data, metadata = history.plot()._repr_mimebundle_()
-    assert data["image/png"].startswith(b"\x89PNG")
-    assert len(data["image/png"]) < 30_000
+    plot = history.plot()
+    assert plot.png().startswith(b"\x89PNG")
+    assert len(plot.png()) < 30_000
+    data = plot._repr_mimebundle_()
     assert data["text/plain"] == f"Loss and error of {history!r}"
-    assert metadata["image/png"]["alt"] == f"{data['text/plain']}: {history.summary()}"
+    alternative = html.escape(f"{data['text/plain']}: {history.summary()}")
+    assert f'<img alt="{alternative}" src="data:image/png;base64,' in data["text/html"]
 
 
 def test_a_report_is_readable_by_people_and_by_tools() -> None:

@@ -56,9 +56,12 @@ def _text(cell: Any) -> str:
 
 def _html(texts: list[list[str]], columns: Sequence[str], words: list[bool], caption: str) -> str:
     kinds = ['class="cl-words"' if word else "" for word in words]
-    head = "".join(
-        f'<th scope="col" {kind}>{escape(name)}</th>' for name, kind in zip(columns, kinds, strict=True)
-    )
+    # A heading without words would be read out as one.
+    heads = [
+        f'th scope="col" {kind}>{escape(name)}</th' if name else "td></td"
+        for name, kind in zip(columns, kinds, strict=True)
+    ]
+    head = "".join(f"<{cell}>" for cell in heads)
     body = []
     for row in texts:
         first, *rest = (f"{kind}>{escape(text)}" for text, kind in zip(row, kinds, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 import math
 from typing import TYPE_CHECKING, Any
@@ -38,9 +40,12 @@ class Curves(Figure):
         Image.open(drawn).convert("RGB").quantize(64).save(small, "png", optimize=True)
         return small.getvalue()
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data = {"text/plain": self.description, "image/png": self.png()}
-        return data, {"image/png": {"alt": self.alternative}}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # As HTML, since notebooks show an image/png without its alternative text.
+        source = f"data:image/png;base64,{base64.b64encode(self.png()).decode()}"
+        style = "max-width:100%;height:auto;border-radius:4px"
+        image = f'<img alt="{html.escape(self.alternative)}" src="{source}" style="{style}">'
+        return {"text/plain": self.description, "text/html": image}
 
 
 def draw(history: History) -> Curves:

@@ -143,18 +143,17 @@ class Notebook(View):
 
     def _show_curves(self, history: History) -> None:
         begun = time.monotonic()
-        bundle, metadata = history.plot()._repr_mimebundle_()
-        self._curves = _show(self._curves, bundle, metadata)
+        self._curves = _show(self._curves, history.plot()._repr_mimebundle_())
         ended = time.monotonic()
         self._next = ended + (ended - begun) / self.share
 
 
-def _show(handle: Any, bundle: dict[str, Any], metadata: dict[str, Any] | None = None) -> Any:
+def _show(handle: Any, bundle: dict[str, str]) -> Any:
     from IPython.display import display
 
     if handle is None:
-        return display(bundle, raw=True, metadata=metadata or {}, display_id=True)
-    handle.update(bundle, raw=True, metadata=metadata or {})
+        return display(bundle, raw=True, display_id=True)
+    handle.update(bundle, raw=True)
     return handle
 
 

@@ -1,0 +1,38 @@
+"""axe-core, the rules that accessibility audits use, asked of a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import axe_playwright_python
+from playwright.sync_api import Page
+
+_AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+# A part of a page has no landmarks and no first heading of its own; the page around it is not ours.
+_PAGE_RULES = ("region", "page-has-heading-one", "landmark-one-main")
+
+
+def violations(page: Page, within: str | None = None, **rules: bool) -> list[str]:
+    """One line for each element that breaks a rule: the rule, what it asks, the element.
+
+    Parameters
+    ----------
+    page : Page
+    within : str, optional
+        Only elements that this selector finds, and what is in them.
+    rules : bool
+        Rules to turn on or off, with ``_`` for ``-``.
+    """
+    page.evaluate(f"() => {{ if (!window.axe) {{ {_AXE} }} }}")
+    chosen = {name: {"enabled": False} for name in _PAGE_RULES} if within else {}
+    chosen |= {name.replace("_", "-"): {"enabled": on} for name, on in rules.items()}
+    if within and not page.locator(within).count():
+        return []
+    found = page.evaluate(
+        "([within, rules]) => axe.run(within ? {include: [[within]]} : document, {rules})", [within, chosen]
+    )
+    return [
+        f"{rule['id']} ({rule['help']}): {node['html'][:200]} · {node['failureSummary'][:300]}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]

@@ -1,0 +1,141 @@
+"""A JupyterLab of the tests' own: it serves copies of the notebooks, and nobody's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+TOKEN = "tests"
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # Cells out of sight are drawn, too: the tests look at all of them.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/themes": {"theme": "JupyterLab Light"},
+}
+RUN_ALL_MS = 240_000
+
+
+@contextmanager
+def jupyterlab(folder: Path, notebooks: list[Path]) -> Iterator[str]:
+    """Serve copies of `notebooks`, under ``<parent's name>/<name>``; the answer is the address."""
+    for notebook in notebooks:
+        copy = folder / "work" / notebook.parent.name / notebook.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(notebook, copy)
+    for name, settings in SETTINGS.items():
+        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
+    own = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+    own |= {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime"}
+    own |= {"IPYTHONDIR": "ipython", "COURSE_STATE_DIR": "state"}
+    environment = os.environ | {name: str(folder / place) for name, place in own.items()}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [f"--ServerApp.port={port}", f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"]
+    options += [f"--ServerApp.root_dir={folder / 'work'}", "--LabApp.expose_app_in_browser=True"]
+    log = folder / "jupyterlab.log"
+    with log.open("w") as stream:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *options],
+            env=environment,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/api/status?token={TOKEN}", server, log)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"JupyterLab does not answer:\n{log.read_text()[-2000:]}")
+
+
+def open_notebook(page: Page, address: str, name: str) -> None:
+    """Open a notebook and wait until its cells are there."""
+    page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
+    _idle(page)
+
+
+def command(page: Page, name: str, **arguments: object) -> None:
+    """Give one of JupyterLab's commands, as its menus do."""
+    page.evaluate(
+        "([name, args]) => jupyterapp.commands.execute(name, args).then(() => null)", [name, arguments]
+    )
+
+
+def save(page: Page) -> None:
+    """Save the notebook, as Ctrl-S does."""
+    command(page, "docmanager:save")
+    page.wait_for_function("() => !jupyterapp.shell.currentWidget.context.model.dirty")
+
+
+def end_kernels(address: str) -> None:
+    """End all kernels, as a server does that was started again."""
+    headers = {"Authorization": f"token {TOKEN}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{address}/api/sessions", headers=headers)) as answer:
+        sessions = json.load(answer)
+    for session in sessions:
+        end = urllib.request.Request(
+            f"{address}/api/sessions/{session['id']}", headers=headers, method="DELETE"
+        )
+        urllib.request.urlopen(end).close()
+
+
+def _idle(page: Page) -> None:
+    # JupyterLab asks a new kernel several things; a page that goes away meanwhile reports them as errors.
+    kernel = "jupyterapp.shell.currentWidget.sessionContext.session?.kernel"
+    page.wait_for_function(f"() => {kernel}?.connectionStatus === 'connected'", timeout=60_000)
+    page.wait_for_function(f"() => {kernel}.status === 'idle'", timeout=60_000)
+    page.wait_for_timeout(500)
+
+
+def run_all(page: Page) -> None:
+    """Run all cells and wait for the last."""
+    page.evaluate(
+        "() => { jupyterapp.commands.execute('notebook:run-all-cells').then(() => (window.ran = true)); }"
+    )
+    page.wait_for_function("() => window.ran", timeout=RUN_ALL_MS)
+    page.wait_for_function(
+        "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(e => e.textContent.includes('*'))",
+        timeout=10_000,
+    )
+
+
+def errors(page: Page) -> list[str]:
+    """What cells printed as errors."""
+    found = page.locator('.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"]').all_inner_texts()
+    return [re.sub(r"\x1b\[[0-9;]*m", "", text) for text in found]
+
+
+def unfold(page: Page) -> None:
+    """Make the window as tall as the notebook, so that a screenshot shows all of it."""
+    height = page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+    page.set_viewport_size({"width": 1250, "height": min(int(height) + 150, 16_000)})
+    page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")

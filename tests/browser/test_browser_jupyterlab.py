@@ -1,0 +1,128 @@
+"""Every notebook in JupyterLab, as its reader meets it: Run All, use the figures, reload, go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from accessibility import violations
+from artefacts import keep
+from jupyterlab import command, end_kernels, errors, jupyterlab, open_notebook, run_all, save, unfold
+from playwright.sync_api import BrowserContext, Locator, Page
+
+HERE = Path(__file__).parents[2]
+SOLUTIONS = sorted((HERE / "solutions").glob("*.ipynb"))
+LABS = sorted((HERE / "labs").glob("*.ipynb"))
+FIGURE = ".cl-live"
+
+# Figures that need no exercise, and so are there before a student has typed anything.
+AT_FIRST = {
+    "01_conv_layer": 3,
+    "02_pooling_layer": 1,
+    "03_lenet5": 0,
+    "04_vgg": 1,
+}  # the last: its small network is there
+KEYS = {"range": "ArrowRight", "number": "ArrowUp", "checkbox": "Space", None: "ArrowDown"}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with jupyterlab(tmp_path_factory.mktemp("jupyterlab"), SOLUTIONS + LABS) as address:
+        yield address
+
+
+def figures_of(notebook: Path) -> int:
+    """The number of live figures among a notebook's saved outputs."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    pages = [
+        output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])
+    ]
+    return sum("".join(page).count('class="cl-live"') for page in pages)
+
+
+def picture(figure: Locator) -> str:
+    """What a figure shows, with what its controls are set to."""
+    return str(
+        figure.evaluate(
+            "e => e.innerHTML + [...e.querySelectorAll('input, select')].map(i => [i.value, i.checked])"
+        )
+    )
+
+
+def assert_they_answer(page: Page) -> None:
+    """Every figure answers to one key press and to one press of the mouse, and the notebook to neither."""
+    cells = page.locator(".jp-Cell").count()
+    for figure in page.locator(FIGURE).all():
+        name = figure.get_attribute("aria-label")
+        assert figure.locator(".cl-stage").count() == 1, f"{name} is not live"
+        control = figure.locator("input:visible, select:visible").first
+        control.scroll_into_view_if_needed()
+        before = picture(figure)
+        kind = control.get_attribute("type")
+        at_end = kind == "range" and control.evaluate("e => e.value === e.max")
+        control.press("ArrowLeft" if at_end else KEYS[kind])
+        assert picture(figure) != before, f"{name} does not answer to the keyboard"
+        for button in figure.locator("input[type=range]:visible, button:visible").all()[:1]:
+            before = picture(figure)
+            box = button.bounding_box()
+            assert box
+            # Sliders have two ends: the press goes to the far one.
+            far = 0.2 if button.evaluate("e => e.value > (Number(e.max) + Number(e.min)) / 2") else 0.8
+            page.mouse.click(box["x"] + far * box["width"], box["y"] + box["height"] / 2)
+            assert picture(figure) != before, f"{name} does not answer to the mouse"
+    assert page.locator(".jp-Cell").count() == cells
+
+
+def draw_a_one(page: Page) -> None:
+    """Draw a vertical stroke on the pad of Lab 03, for the network in the kernel to answer."""
+    pad = page.locator(".cl-pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 0.8 * box["height"], steps=10)
+    page.mouse.up()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", SOLUTIONS + LABS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_run_all_then_reload_then_a_fresh_kernel(
+    notebook: Path, address: str, contexts: Callable[..., BrowserContext]
+) -> None:
+    page = contexts(viewport={"width": 1250, "height": 1000}).new_page()
+    name = f"{notebook.parent.name}/{notebook.name}"
+    open_notebook(page, address, name)
+    run_all(page)
+    assert errors(page) == []
+    expected = figures_of(notebook) if notebook in SOLUTIONS else AT_FIRST[notebook.stem]
+    assert page.locator(FIGURE).count() == expected
+    assert_they_answer(page)
+    if name == "solutions/03_lenet5.ipynb":
+        draw_a_one(page)
+        assert "LeNet5 says" in page.locator(".cl-draw-answer .cl-says").inner_text()
+        assert page.locator(".cl-draw-answer .cl-shares tr").count() == 10
+
+    for theme in ("Light", "Dark"):
+        command(page, "apputils:change-theme", theme=f"JupyterLab {theme}")
+        page.wait_for_function(
+            "name => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {theme}"
+        )
+        assert violations(page, ".jp-OutputArea-output") == []
+        unfold(page)
+        keep(page, f"{notebook.parent.name}-{notebook.stem}-{theme.lower()}")
+    page.set_viewport_size({"width": 1250, "height": 1000})
+
+    save(page)
+    open_notebook(page, address, name)
+    assert page.locator(FIGURE).count() == expected
+    assert_they_answer(page)
+
+    page.context.close()
+    end_kernels(address)
+    page = contexts(viewport={"width": 1250, "height": 1000}).new_page()
+    open_notebook(page, address, name)
+    assert page.locator(FIGURE).count() == expected
+    assert_they_answer(page)
