@@ -1,0 +1,170 @@
+"""The warden: the process that watches over one kernel and leaves nothing of it behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+
+from course_utils.grading.isolation.inside import syscalls, walls
+from course_utils.grading.isolation.inside.walls import Spec
+
+_EVERY = 0.1
+_PATIENCE = 10.0
+
+
+def watch(spec: Spec, line: socket.socket, kernel: int) -> str:
+    """Wait until the kernel ends, the grader hangs up, or a limit is reached; kill what is left.
+
+    Returns
+    -------
+    str
+        Why it ended, in words; empty when the grader hung up.
+    """
+    ended = None
+    while ended is None:
+        hung_up, _, _ = select.select([line], [], [], _EVERY)
+        code = _reaped(kernel)
+        if hung_up:
+            ended = ""
+        elif code is not None:
+            ended = "it ended by itself" + (f" (code {code})" if code else "")
+        else:
+            ended = _over(spec)
+    remaining = _clear(spec)
+    return f"{ended}; {remaining} processes could not be ended" if remaining else ended
+
+
+def main(spec: Spec, line: socket.socket, start: object) -> int:
+    """Start the kernel behind its walls and watch it; tell the grader how it ended."""
+    os.setsid()
+    if sys.platform == "linux":
+        syscalls.adopt_orphans()
+        syscalls.close_memory()
+    assert callable(start)
+
+    def outer() -> int:
+        line.close()
+        return walls.behind_walls(spec, lambda: start(spec))
+
+    told = watch(spec, line, walls.child(outer))
+    try:
+        line.send(json.dumps(told).encode())
+    except OSError:
+        pass
+    return 0
+
+
+def _reaped(kernel: int) -> int | None:
+    """Collect what has ended; return the kernel's exit code if it has."""
+    code = None
+    try:
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return code
+            if pid == kernel:
+                code = os.waitstatus_to_exitcode(status)
+    except ChildProcessError:
+        return 0 if code is None else code
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Yield every process below `pid`, from /proc."""
+    parents: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+            parents.setdefault(parent, []).append(int(name))
+    ahead = list(parents.get(pid, ()))
+    while ahead:
+        found = ahead.pop()
+        yield found
+        ahead += parents.get(found, ())
+
+
+def _over(spec: Spec) -> str | None:
+    """Return which limit all processes together are over."""
+    if sys.platform == "linux":
+        below = list(descendants(os.getpid()))
+        if sum(_resident(pid, "statm") for pid in below) > spec.memory:
+            if sum(_resident(pid, "smaps_rollup") for pid in below) > spec.memory:
+                return "it used more memory than it may"
+        if len(below) > spec.processes:
+            return "it started more processes than it may"
+    if _written(spec) > spec.files:
+        return "it wrote more files than it may"
+    return None
+
+
+def _resident(pid: int, source: str) -> int:
+    """Return a process's memory in bytes; `smaps_rollup` counts what is shared by its share."""
+    try:
+        with open(f"/proc/{pid}/{source}", "rb") as file:
+            text = file.read()
+    except OSError:
+        return 0
+    if source == "statm":
+        return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return sum(int(row.split()[1]) for row in text.splitlines() if row.startswith(b"Pss:")) * 1024
+
+
+def _written(spec: Spec) -> int:
+    """Return how many files there are; more than may be when they are too large together."""
+    count = size = 0
+    ahead = [spec.home, spec.exchange]
+    while ahead and count <= spec.files and size <= 4 * spec.file_bytes:
+        try:
+            with os.scandir(ahead.pop()) as entries:
+                for entry in entries:
+                    count += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        ahead.append(entry.path)
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if count > spec.files:
+                        break
+        except OSError:
+            continue
+    return spec.files + 1 if size > 4 * spec.file_bytes else count
+
+
+def _clear(spec: Spec) -> int:
+    """Kill every process that is left; return how many withstand."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        below = list(descendants(os.getpid())) if sys.platform == "linux" else []
+        # Stopped first, so that none starts another one while the list is gone through.
+        for sign in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in below:
+                try:
+                    os.kill(pid, sign)
+                except ProcessLookupError:
+                    continue
+        if "uid" in spec.means:
+            os.waitpid(walls.child(lambda: _kill_user(spec.uid)), 0)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        except ChildProcessError:
+            return 0
+        time.sleep(0.002)
+    return len(list(descendants(os.getpid())))
+
+
+def _kill_user(uid: int) -> int:
+    os.setresuid(uid, uid, uid)
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    return 0

@@ -1,0 +1,95 @@
+"""The folders of a sandbox: the edition, a private folder for each kernel, and what of the machine is shown."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from course_utils.grading import edition
+from course_utils.grading.isolation.inside.walls import Spec
+from course_utils.grading.work import Limits
+
+_USERS = 2_000_000_000
+_LIBRARIES = ("torch", "numpy", "ipykernel", "zmq")
+_numbers = itertools.count()
+
+
+@cache
+def edition_folder() -> Path:
+    """Return the folder with the edition; it is written once by each process, and goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="course-edition-")).resolve()
+    owner = os.getpid()
+    atexit.register(lambda: os.getpid() == owner and remove(folder))
+    edition.write(folder)
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", str(folder)], check=True, stdin=subprocess.DEVNULL
+    )
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+def new_spec(means: tuple[str, ...], limits: Limits) -> Spec:
+    """Make a private folder and return the spec of a sandbox in it."""
+    folder = Path(tempfile.mkdtemp(prefix="course-grade-")).resolve()
+    folder.chmod(0o711)
+    # A user of its own for every kernel: limits that count by user then count this kernel alone.
+    user = _USERS + (os.getpid() * 97 + next(_numbers)) % 100_000_000
+    for name in ("home", "exchange"):
+        (folder / name).mkdir(mode=0o700)
+        if "uid" in means:
+            os.chown(folder / name, user, user)
+    return Spec(
+        means=means,
+        folder=str(folder),
+        home=str(folder / "home"),
+        exchange=str(folder / "exchange"),
+        visible=_visible(),
+        hidden=_hidden(),
+        uid=user,
+        memory=limits.memory_bytes,
+        processes=limits.processes,
+        file_bytes=limits.file_bytes,
+        files=limits.files,
+        seconds=int(limits.notebook_seconds) + 10,
+        connection=str(folder / "exchange" / "connection.json"),
+    )
+
+
+@cache
+def _visible() -> tuple[str, ...]:
+    """Python and the libraries, wherever they are installed."""
+    found = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix), Path(sys.executable).resolve()}
+    for name in _LIBRARIES:
+        library = find_spec(name)
+        if library and library.origin:
+            found.add(Path(library.origin).parents[1])
+    shown = [path for path in found if not any(other in path.parents for other in (*found, Path("/usr")))]
+    return (
+        *sorted(str(path) for path in shown if path not in (Path("/"), Path("/usr"))),
+        str(edition_folder()),
+    )
+
+
+@cache
+def _hidden() -> tuple[str, ...]:
+    """The course itself with its answers, and the folder that it is developed in."""
+    course = edition.PACKAGE
+    developed_in = course.parent if (course.parent / "pyproject.toml").exists() else None
+    return tuple(str(path) for path in (course, developed_in) if path)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder whatever is in it: files without rights, folders nested a thousand deep."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists() and sys.platform != "win32":
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(folder)], check=False, capture_output=True)
