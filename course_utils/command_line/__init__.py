@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from course_utils import __version__
-from course_utils.command_line import build, check, data, doctor, lab, run
+from course_utils.command_line import build, check, data, doctor, grade, lab, release, run
 from course_utils.errors import CourseError, SettingsError
 
 app = typer.Typer(
@@ -29,13 +29,15 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 app.command()(check.check)
 app.command()(run.run)
 app.command()(build.build)
+app.command()(release.release)
+app.command()(grade.grade)
 
 
 @app.callback(invoke_without_command=True)
 def course(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
-    """Labs on convolutional networks: open them, check them, run them, build them."""
+    """Labs on convolutional networks: open, check, run, build, release and grade them."""
     if version:
         typer.echo(f"course {__version__}")
         raise typer.Exit

@@ -50,7 +50,7 @@ def run(
     from course_utils.notebooks.run import run as run_lab
 
     outcomes: list[Outcome] = []
-    _end_like_ctrl_c(signal.SIGTERM)
+    end_like_ctrl_c(signal.SIGTERM)
     interrupted = False
     with CellProgress() as progress:
         for one in labs:
@@ -103,7 +103,9 @@ def _announce(labs: list[Lab], profile: str) -> None:
     typer.echo(line, err=True)
 
 
-def _end_like_ctrl_c(number: int) -> None:
+def end_like_ctrl_c(number: int) -> None:
+    """Make a signal end the command as Ctrl-C does."""
+
     def stop(_number: int, _frame: FrameType | None) -> Any:
         raise KeyboardInterrupt
 

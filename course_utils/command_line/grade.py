@@ -1,0 +1,217 @@
+"""``course grade``: what a class handed in, graded in parallel and reported."""
+
+from __future__ import annotations
+
+import json as json_module
+import signal
+import time
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from course_utils.command_line.options import Json, LabNumber
+from course_utils.command_line.run import end_like_ctrl_c
+
+if TYPE_CHECKING:
+    from course_utils.grading.classroom import Graded
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+Submissions = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SUBMISSIONS",
+        help="A folder or zip: a folder per student, or a download of Moodle, Canvas or nbgrader.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for grades, pages and results.", show_default=False)
+]
+Seed = Annotated[int, typer.Option(help="From it the inputs of every student's checks are drawn.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, metavar="N", help="Default: one for each core.", show_default=False),
+]
+Manual = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="CSV",
+        help="Points for open questions: student,lab,question,points,comment (and max).",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Grade on this Dask cluster, e.g. tcp://host:8786.", show_default=False
+    ),
+]
+RequireIsolation = Annotated[
+    str | None,
+    typer.Option(
+        "--require-isolation",
+        metavar="full",
+        help="Grade nothing where submissions cannot be shut in fully.",
+        show_default=False,
+    ),
+]
+
+
+def grade(
+    submissions: Submissions,
+    output: Output,
+    lab: LabNumber = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    manual: Manual = None,
+    scheduler: Scheduler = None,
+    require_isolation: RequireIsolation = None,
+    json: Json = False,
+) -> None:
+    """Grade submissions and write grades.csv, grades.json, a page for each student and one for you.
+
+    Only the exercise cells of a submission run, between the cells of solutions/, in processes of their own
+    that are shut in as far as this machine allows; the report says how far. Stopped or run again, it grades
+    only what is new or has changed. Exit code 1 if nothing was graded, or a submission was not for a reason
+    that is not its own; 130 after Ctrl-C.
+    """
+    from course_utils.errors import GradingError, SettingsError
+
+    if find_spec("course_utils.grading") is None:
+        raise GradingError("This is the students' package: it does not grade.")
+
+    from course_utils.grading.batch import cluster, this_machine
+    from course_utils.grading.classroom import grade_class
+    from course_utils.grading.report import write_report
+    from course_utils.grading.template import title_of
+    from course_utils.notebooks.layout import find_checkout, find_labs
+
+    if require_isolation not in (None, "full"):
+        raise SettingsError(
+            f"--require-isolation is {require_isolation!r}.", why="It can be full, or be left out."
+        )
+    if scheduler and jobs:
+        raise SettingsError(
+            "--jobs is for this machine, --scheduler for another.", next_step="Give one of them."
+        )
+    root = find_checkout()
+    labs = find_labs(root, lab)
+    end_like_ctrl_c(signal.SIGTERM)
+    with (
+        cluster(scheduler) if scheduler else nullcontext(this_machine(jobs)) as crew,
+        _Progress() as progress,
+    ):
+        try:
+            graded = grade_class(
+                submissions,
+                output,
+                root=root,
+                crew=crew,
+                lab=lab,
+                seed=seed,
+                manual=manual,
+                require_full=require_isolation == "full",
+                started=progress.start,
+                done=lambda result: progress.advance(),
+                stopping=progress.stopping,
+            )
+        except KeyboardInterrupt:
+            progress.say("Stopped; what was graded is kept. The same command goes on from there.")
+            raise typer.Exit(130) from None
+    page = write_report(graded, output, {one.number: title_of(one) for one in labs})
+    summary = _summary(graded, page)
+    typer.echo(json_module.dumps(summary, indent=2) if json else _told(graded, page))
+    raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
+
+
+def _summary(graded: Graded, page: Path) -> dict[str, Any]:
+    return {
+        "submissions": len(graded.rows),
+        "graded": graded.graded,
+        "kept": graded.kept,
+        "not graded": [
+            {"student": row.student, "lab": row.lab, "why": row.problem} for row in graded.rows if row.problem
+        ],
+        "look": sum(bool(row.look) for row in graded.rows),
+        "similar": len(graded.similar),
+        "isolation": graded.isolation.level,
+        "page": str(page.resolve()),
+        "grades": str((page.parent / "grades.csv").resolve()),
+    }
+
+
+def _told(graded: Graded, page: Path) -> str:
+    lines = graded.isolation.lines()
+    problems = [row for row in graded.rows if row.problem]
+    lines.append(
+        f"{len(graded.rows)} submissions: {graded.graded} graded now, {graded.kept} before, "
+        f"{len(problems)} not graded."
+    )
+    lines += [f"  {row.student}: {row.problem}" for row in problems[:10]]
+    lines += [f"  … and {len(problems) - 10} more"] if len(problems) > 10 else []
+    lines += graded.problems
+    look = sum(bool(row.look) for row in graded.rows)
+    lines += [f"Please look at {look} of them; the page says why."] if look else []
+    return "\n".join([*lines, f"Page: {page.resolve()}"])
+
+
+class _Progress:
+    """Tells on the error stream how many submissions are done and how long the rest will take."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True)
+        self._live = self._console.is_terminal
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("Grading", total=None)
+        self._todo = self._done = 0
+        self._started = self._told = time.monotonic()
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def start(self, todo: int, kept: int) -> None:
+        """Note how many submissions are to be graded, and how many results there are already."""
+        self._todo, self._started = todo, time.monotonic()
+        self._told = self._started
+        self._bar.update(self._task, total=todo)
+        self.say(f"{todo} to grade" + (f", {kept} graded before" if kept else ""))
+
+    def advance(self) -> None:
+        """Note that one more is done."""
+        self._done += 1
+        self._bar.update(self._task, completed=self._done)
+        now = time.monotonic()
+        if not self._live and now - self._told > _SECONDS_BETWEEN_LINES:
+            self._told = now
+            left = (now - self._started) / self._done * (self._todo - self._done)
+            self.say(f"{self._done} of {self._todo} graded, about {left:.0f} s left")
+
+    def stopping(self, running: int) -> None:
+        """Say what Ctrl-C does."""
+        if running:
+            self.say(f"Stopping: {running} submissions end first. Ctrl-C again drops them.")
+
+    def say(self, line: str) -> None:
+        """Print a line above the progress."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

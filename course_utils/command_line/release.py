@@ -1,0 +1,43 @@
+"""``course release``: the students' package, as a folder and a zip."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.command_line.options import Json
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Gets convnet-labs/ and convnet-labs.zip.", show_default=False)
+]
+Labs = Annotated[
+    str | None, typer.Option(metavar="N,N", help="Only these labs, e.g. 1,2.", show_default=False)
+]
+
+
+def release(directory: Directory, labs: Labs = None, json: Json = False) -> None:
+    """Write what students get: notebooks, a README for them, what installs the course.
+
+    The same bytes wherever and whenever it is made. Solutions, tests and grading are not part of it; the
+    references that the checks compare with are, inside course_utils. Exit code 1 if the labs are out of step
+    with their solutions or would show one; nothing is written then.
+    """
+    from course_utils.errors import SettingsError
+    from course_utils.notebooks.layout import find_checkout, find_labs
+    from course_utils.notebooks.release import release as write
+
+    root = find_checkout()
+    try:
+        numbers = sorted({int(number) for number in labs.split(",")}) if labs else []
+    except ValueError:
+        raise SettingsError(f"--labs is {labs!r}.", why="It lists numbers, for example 1,2.") from None
+    chosen = [lab for number in numbers for lab in find_labs(root, number)] or find_labs(root)
+    done = write(chosen, directory)
+    if json:
+        made = {"folder": str(done.folder), "zip": str(done.archive), "files": done.files}
+        typer.echo(json_module.dumps({**made, "labs": [lab.name for lab in chosen]}, indent=2))
+    else:
+        typer.echo(f"Released {', '.join(lab.name for lab in chosen)}: {done.folder} and {done.archive}")

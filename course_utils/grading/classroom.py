@@ -1,0 +1,298 @@
+"""Grade a class: collect, rebuild, run, add what humans gave, and say what is left for them to look at."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from course_utils import exercises
+from course_utils.errors import GradingError
+from course_utils.grading.batch import Crew, Grade, grade_text, run_batch
+from course_utils.grading.collect import Collection, Submission, collect
+from course_utils.grading.manual import ManualPoints, Points, match_points
+from course_utils.grading.rebuild import Rebuilt, is_stub, rebuild
+from course_utils.grading.results import Result, Store, Task, seed_of
+from course_utils.grading.similarity import Pair, find_similar
+from course_utils.grading.template import Template, read_template
+from course_utils.grading.work import Isolation, Limits
+from course_utils.notebooks.layout import find_labs
+
+
+@dataclass(frozen=True)
+class Row:
+    """One student and one lab, graded or not.
+
+    Attributes
+    ----------
+    submission : Submission
+        Without its cells.
+    result : Result
+        Without its cards; empty if the submission could not be graded.
+    key : str
+        Where the whole result is in the store, or an empty string.
+    manual : tuple of Points
+    remarks : tuple of str
+        What was found and does not matter for the grade.
+    look : tuple of str
+        Why a human should look at it.
+    """
+
+    submission: Submission
+    result: Result = field(default_factory=Result)
+    key: str = ""
+    manual: tuple[Points, ...] = ()
+    remarks: tuple[str, ...] = ()
+    look: tuple[str, ...] = ()
+
+    @property
+    def student(self) -> str:
+        """The student."""
+        return self.submission.student
+
+    @property
+    def lab(self) -> int | None:
+        """The lab."""
+        return self.submission.lab
+
+    @property
+    def problem(self) -> str:
+        """Why it was not graded, or an empty string."""
+        return self.submission.problem or self.result.failed
+
+    @property
+    def status(self) -> str:
+        """``"graded"``, ``"in part"`` where a human must decide on an exercise, or ``"not graded"``."""
+        if self.problem:
+            return "not graded"
+        return "in part" if any(mark.status == "not graded" for mark in self.result.marks) else "graded"
+
+    @property
+    def earned(self) -> float:
+        """Points of the exercises and of open questions."""
+        return sum(mark.earned for mark in self.result.marks) + sum(p.points or 0 for p in self.manual)
+
+    @property
+    def maximum(self) -> float:
+        """Points that the lab offers."""
+        known = [exercises.get(name) for name in exercises.names()]
+        return sum(e.points for e in known if e.lab == self.lab) + sum(p.maximum for p in self.manual)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A class, graded.
+
+    Attributes
+    ----------
+    rows : list of Row
+        By student and lab.
+    isolation : Isolation
+    crew : str
+        Who graded.
+    seed : int
+    graded, kept : int
+        How many submissions were graded now, and how many results an earlier run had left.
+    similar : list of Pair
+    unread : list of str
+        Files that belong to nobody.
+    problems : list of str
+        What else the instructor should know.
+    """
+
+    rows: list[Row]
+    isolation: Isolation
+    crew: str
+    seed: int
+    graded: int = 0
+    kept: int = 0
+    similar: list[Pair] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    submission: Submission
+    rebuilt: Rebuilt
+    task: Task
+
+
+def grade_class(
+    submissions: Path,
+    output: Path,
+    *,
+    root: Path,
+    crew: Crew,
+    lab: int | None = None,
+    seed: int = 0,
+    limits: Limits | None = None,
+    manual: Path | None = None,
+    require_full: bool = False,
+    started: Callable[[int, int], None] = lambda todo, kept: None,
+    done: Callable[[Result], None] = lambda result: None,
+    stopping: Callable[[int], None] = lambda running: None,
+    grade: Grade = grade_text,
+) -> Graded:
+    """Grade what a class handed in.
+
+    Parameters
+    ----------
+    submissions, output : Path
+        What was handed in; where results go, which must lie elsewhere.
+    root : Path
+        The checkout with ``solutions/``.
+    crew : Crew
+        Who grades.
+    lab : int, optional
+        Only this lab.
+    seed : int, optional
+        From it and the student's name, the inputs of every student's checks are drawn.
+    limits : Limits, optional
+        What a submission may use.
+    manual : Path, optional
+        CSV with points for open questions.
+    require_full : bool, optional
+        Refuse to grade where isolation is not full.
+    started, done, stopping : callable, optional
+        Told how many are to be graded and how many are kept; each result; how many still run after Ctrl-C.
+    grade : callable, optional
+        What a worker does.
+
+    Raises
+    ------
+    GradingError
+        If there is nothing to grade, or isolation is required and not there.
+    """
+    _keep_apart(submissions, output)
+    labs = find_labs(root, lab)
+    isolation = crew.isolation()
+    if require_full and isolation.level != "full":
+        raise GradingError(
+            "Nothing was graded: isolation is not full here.",
+            why=" ".join(isolation.lines()),
+            left="The results of earlier runs.",
+            next_step="Grade on a machine that allows namespaces, or leave --require-isolation out.",
+        )
+    collection = collect(submissions, lab)
+    templates = {one.number: read_template(one) for one in labs}
+    prepared = _prepare(collection, templates, seed, limits or Limits(), isolation.level)
+    points = match_points(
+        manual,
+        [(s.student, s.number, s.lab) for s in collection.submissions if s.lab is not None],
+        {number: template.questions for number, template in templates.items()},
+    )
+    store = Store(output / "results")
+    tasks = {key: one.task for key, one in prepared.items() if store.get(key) is None}
+    started(len(tasks), len(prepared) - len(tasks))
+    failed: dict[str, Result] = {}
+
+    def took(key: str, result: Result) -> None:
+        if result.failed:
+            failed[key] = result
+        done(result)
+
+    run_batch(tasks, store, crew, grade=grade, done=took, stopping=stopping)
+    return Graded(
+        rows=_rows(collection, prepared, store, failed, points),
+        isolation=isolation,
+        crew=crew.where,
+        seed=seed,
+        graded=len(tasks) - len(failed),
+        kept=len(prepared) - len(tasks),
+        similar=_similar(prepared, templates),
+        unread=collection.unread,
+        problems=[f"{manual.name}, {problem}" for problem in points.problems] if manual else [],
+    )
+
+
+def _keep_apart(submissions: Path, output: Path) -> None:
+    inside, outside = output.resolve(), submissions.resolve()
+    if inside.is_relative_to(outside) or outside.is_relative_to(inside):
+        raise GradingError(
+            f"{output} and {submissions} lie in one another.",
+            why="What students hand in must not be taken for results, nor results for submissions.",
+            left="Everything.",
+            next_step="Give --output a folder elsewhere.",
+        )
+
+
+def _prepare(
+    collection: Collection, templates: Mapping[int, Template], seed: int, limits: Limits, level: str
+) -> dict[str, _Prepared]:
+    prepared = {}
+    for submission in collection.submissions:
+        if submission.problem or submission.lab is None or submission.lab not in templates:
+            continue
+        rebuilt = rebuild(submission.cells, templates[submission.lab])
+        own_seed = seed_of(seed, submission.student, submission.lab)
+        task = Task(rebuilt.work, own_seed, limits, level)
+        prepared[task.key] = _Prepared(submission, rebuilt, task)
+    return prepared
+
+
+def _rows(
+    collection: Collection,
+    prepared: Mapping[str, _Prepared],
+    store: Store,
+    failed: Mapping[str, Result],
+    points: ManualPoints,
+) -> list[Row]:
+    keys = {(p.submission.student, p.submission.lab): key for key, p in prepared.items()}
+    rows = []
+    for submission in collection.submissions:
+        key = keys.get((submission.student, submission.lab), "")
+        manual = points.of.get((submission.student, submission.lab or 0), ())
+        light = replace(submission, cells=())
+        if not key:
+            rows.append(Row(light, manual=manual, look=(*submission.notes, submission.problem)))
+            continue
+        rebuilt = prepared[key].rebuilt
+        result = failed.get(key) or store.get(key) or Result(failed="Its result cannot be read.")
+        result = _with_unclear(result, rebuilt.unclear)
+        waiting = [f"No points yet for {p.question}." for p in manual if p.points is None]
+        failure = (result.failed,) if result.failed else ()
+        rows.append(
+            Row(
+                light,
+                replace(result, marks=tuple(replace(mark, card="") for mark in result.marks)),
+                key,
+                manual,
+                rebuilt.remarks,
+                (*failure, *submission.notes, *rebuilt.notes, *result.notes, *waiting),
+            )
+        )
+    return rows
+
+
+def _with_unclear(result: Result, unclear: Mapping[str, str]) -> Result:
+    """Mark exercises whose cell could not be told as not graded, whatever the rest of the notebook did."""
+    marks = tuple(
+        replace(mark, status="not graded", earned=0, misconception=None, reason=unclear[mark.exercise])
+        if mark.exercise in unclear
+        else mark
+        for mark in result.marks
+    )
+    return replace(result, marks=marks)
+
+
+def _similar(prepared: Mapping[str, _Prepared], templates: Mapping[int, Template]) -> list[Pair]:
+    pairs = []
+    for lab, template in templates.items():
+        stubs = template.stubs
+        answers = {
+            p.submission.student: {
+                piece.exercise: piece.source
+                for piece in p.rebuilt.work.pieces
+                if piece.exercise and not is_stub(piece.source, stubs[piece.exercise])
+            }
+            for p in prepared.values()
+            if p.submission.lab == lab
+        }
+        known = {
+            exercise: (stubs[exercise], own, inspect.getsource(exercises.get(exercise).reference))
+            for exercise, own in template.references
+        }
+        pairs += find_similar(lab, answers, known)
+    return pairs

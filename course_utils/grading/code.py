@@ -1,0 +1,95 @@
+"""What a cell's code defines and uses, found without running it."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import symtable
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+
+from course_utils import exercises
+
+_BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "get_ipython", "display"}
+
+
+@lru_cache(maxsize=4096)
+def parse(source: str) -> ast.Module | None:
+    """Return a cell's syntax tree, or None if it is no Python, even without IPython's magics."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes in a student's strings are the student's business
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            pass
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        try:
+            return ast.parse(TransformerManager().transform_cell(source))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def names_defined(source: str) -> set[str]:
+    """Return the names that a cell binds at its top level."""
+    tree = parse(source)
+    try:
+        return {name for statement in tree.body for name in bound_by(statement)} if tree else set()
+    except RecursionError:
+        return set()
+
+
+def answer_name(exercise_id: str) -> str:
+    """Return the name of the function or class that answers an exercise."""
+    return exercises.get(exercise_id).signature.removeprefix("class ").partition("(")[0]
+
+
+def bound_by(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that a top-level statement binds, also inside its ``if``, ``for`` or ``try``."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+            return
+        case ast.Import(names=aliases):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
+        case ast.ImportFrom(names=aliases):
+            yield from (alias.asname or alias.name for alias in aliases)
+    for node in ast.iter_child_nodes(statement):
+        if isinstance(node, ast.stmt):
+            yield from bound_by(node)
+        elif isinstance(node, ast.ExceptHandler | ast.match_case):
+            for inner in node.body:
+                yield from bound_by(inner)
+        else:
+            yield from _stored(node)
+
+
+def names_used(source: str) -> set[str]:
+    """Return the global names that a cell reads, anywhere in it; builtins are left out."""
+    tree = parse(source)
+    if tree is None:
+        return set()
+    try:
+        table = symtable.symtable(ast.unparse(tree), "<cell>", "exec")
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    return {name for name in _globals(table) if name not in _BUILTINS}
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+    at_top = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (at_top or symbol.is_global()):
+            yield symbol.get_name()
+    for child in table.get_children():
+        yield from _globals(child)
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        return
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    for child in ast.iter_child_nodes(node):
+        yield from _stored(child)

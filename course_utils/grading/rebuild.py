@@ -1,0 +1,175 @@
+"""Rebuild the notebook to run: the instructor's setup, and the student's exercise cells alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from course_utils import exercises
+from course_utils.grading.code import answer_name, names_defined, names_used, parse
+from course_utils.grading.reading import LARGEST_CELL, Cell
+from course_utils.grading.template import Template
+from course_utils.grading.work import Piece, Work
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A submission made ready to run.
+
+    Attributes
+    ----------
+    work : Work
+        What runs.
+    unclear : dict
+        Exercises that cannot be graded without guessing, with the reason.
+    remarks : tuple of str
+        What was found and does not matter for the grade.
+    notes : tuple of str
+        What a human should look at.
+    """
+
+    work: Work
+    unclear: dict[str, str]
+    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Found:
+    """The student's code for one exercise."""
+
+    source: str | None = None
+    unclear: str = ""
+    remark: str = ""
+    note: str = ""
+
+
+def rebuild(cells: Sequence[Cell], template: Template) -> Rebuilt:
+    """Take the exercise cells out of a student's notebook and put them between the instructor's.
+
+    A cell is matched by its id; where the id is missing, by the one cell that defines the exercise's
+    function or class. What could be meant in two ways is reported in `unclear` and not run.
+    """
+    pieces, unclear, remarks, notes = [], {}, [], []
+    for piece in template.pieces:
+        if not piece.exercise:
+            pieces.append(piece)
+            continue
+        found = _find(cells, piece.exercise, piece.source)
+        if found.unclear:
+            unclear[piece.exercise] = found.unclear
+        elif found.source is not None:
+            pieces.append(Piece(found.source, piece.exercise))
+        remarks += [found.remark] if found.remark else []
+        notes += [found.note] if found.note else []
+    remarks += _about_checks(cells, template)
+    notes += _names_from_elsewhere(cells, pieces)
+    notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
+    return Rebuilt(Work(template.lab, tuple(pieces)), unclear, tuple(remarks), tuple(notes))
+
+
+def is_stub(source: str, stub: str) -> bool:
+    """Whether a cell is as the lab gave it, comments and blank space aside."""
+    tree, other = parse(source), parse(stub)
+    if tree is None or other is None:
+        return source.split() == stub.split()
+    return ast.dump(tree) == ast.dump(other)
+
+
+def _find(cells: Sequence[Cell], exercise_id: str, stub: str) -> _Found:
+    name = answer_name(exercise_id)
+    by_id = [cell for cell in cells if cell.grade_id == exercise_id and cell.is_code]
+    started = [cell for cell in by_id if not is_stub(cell.source, stub)]
+    by_id = _distinct(started or by_id)
+    by_name = _distinct(
+        [c for c in cells if c.is_code and not _is_check(c) and name in names_defined(c.source)]
+    )
+    found = _by_id(by_id, by_name, name) if by_id else _by_name(by_name, name, cells, exercise_id)
+    if found.source is not None and len(found.source) > LARGEST_CELL:
+        return _Found(unclear=f"Its cell has {len(found.source):,} characters, more than any answer.")
+    called = _called(exercise_id)
+    found.remark = found.remark and f"{called}: {found.remark}"
+    found.note = found.note and f"{called}: {found.note}"
+    return found
+
+
+def _by_id(by_id: list[Cell], by_name: list[Cell], name: str) -> _Found:
+    defining = [cell for cell in by_id if name in names_defined(cell.source)]
+    elsewhere = [cell for cell in by_name if cell not in by_id]
+    if len(defining) > 1:
+        return _Found(unclear=f"{len(defining)} cells with its id define `{name}`, differently.")
+    if not defining and len(elsewhere) == 1:
+        source = "\n\n".join(cell.source for cell in [*by_id, elsewhere[0]])
+        return _Found(source, remark=f"`{name}` was found in another cell than its own.")
+    if not defining and elsewhere:
+        return _Found(unclear=f"Its cell does not define `{name}`, and {len(elsewhere)} other cells do.")
+    source = "\n\n".join(cell.source for cell in by_id)
+    if not defining and all(parse(cell.source) for cell in by_id):
+        return _Found(source, note=f"its cell does not define `{name}`; was the function renamed?")
+    if elsewhere:
+        return _Found(source, note=f"`{name}` is defined in another cell, too; only its own cell counts.")
+    if len(by_id) > 1:
+        return _Found(source, remark=f"its cell was split; the {len(by_id)} parts were put together.")
+    return _Found(source)
+
+
+def _by_name(by_name: list[Cell], name: str, cells: Sequence[Cell], exercise_id: str) -> _Found:
+    if len(by_name) == 1:
+        return _Found(by_name[0].source, remark=f"its cell has lost its id and was found by `{name}`.")
+    if by_name:
+        return _Found(
+            unclear=f"Its cell has lost its id, and {len(by_name)} cells define `{name}`, differently."
+        )
+    if any(cell.grade_id == exercise_id for cell in cells):
+        return _Found(note="its cell is text, not code.")
+    return _Found(note="the notebook has no cell for it.")
+
+
+def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
+    by_id = {cell.grade_id: cell.source for cell in cells if cell.grade_id}
+    gone = [check for check, _ in template.checks if check not in by_id]
+    edited = [
+        check
+        for check, source in template.checks
+        if check in by_id and by_id[check].split() != source.split()
+    ]
+    remarks = []
+    if gone and len(gone) < len(template.checks):
+        remarks.append(f"Check cells that were deleted, which changes nothing: {', '.join(gone)}.")
+    if edited:
+        remarks.append(f"Check cells that were edited, which changes nothing: {', '.join(edited)}.")
+    return remarks
+
+
+def _names_from_elsewhere(cells: Sequence[Cell], pieces: Sequence[Piece]) -> list[str]:
+    """Tell of answers that lean on what only another cell of the student's notebook defines."""
+    given = {name for piece in pieces for name in names_defined(piece.source)}
+    taken = {piece.source for piece in pieces}
+    others = {
+        name
+        for cell in cells
+        if cell.is_code and not _is_check(cell) and cell.source not in taken
+        for name in names_defined(cell.source)
+    }
+    notes = []
+    for piece in pieces:
+        if piece.exercise and (missing := sorted((names_used(piece.source) - given) & others)):
+            names = ", ".join(f"`{name}`" for name in missing[:5])
+            notes.append(
+                f"{_called(piece.exercise)}: its cell uses {names}, which only another cell of the notebook "
+                "defines; it was graded without."
+            )
+    return notes
+
+
+def _distinct(cells: Sequence[Cell]) -> list[Cell]:
+    return list({cell.source.strip(): cell for cell in cells}.values())
+
+
+def _is_check(cell: Cell) -> bool:
+    return cell.grade_id.startswith("check_")
+
+
+def _called(exercise_id: str) -> str:
+    return f"Exercise {exercises.get(exercise_id).number} ({exercise_id})"

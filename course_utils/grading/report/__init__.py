@@ -1,0 +1,33 @@
+"""What a graded class becomes: tables for learning platforms, pages for students and instructor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from course_utils.grading.classroom import Graded
+from course_utils.grading.report.pages import write_pages
+from course_utils.grading.report.tables import write_tables
+from course_utils.grading.results import Store
+
+__all__ = ["write_report"]
+
+
+def write_report(graded: Graded, output: Path, titles: dict[int, str]) -> Path:
+    """Write ``grades.csv``, ``grades.json``, tables for platforms, ``students/*.html`` and ``index.html``.
+
+    Parameters
+    ----------
+    graded : Graded
+    output : Path
+        The folder that holds the results, in ``results/``.
+    titles : dict
+        Title of each lab.
+
+    Returns
+    -------
+    Path
+        The instructor's page.
+    """
+    pages = write_pages(graded, output, Store(output / "results"), titles)
+    write_tables(graded, output, pages)
+    return output / "index.html"

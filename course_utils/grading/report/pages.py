@@ -1,0 +1,97 @@
+"""Pages that need nothing but themselves: one for each student, and one for the instructor."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_utils.grading.classroom import Graded, Row
+from course_utils.grading.report.summary import STATUSES, summarise
+from course_utils.grading.results import Mark, Result, Store, write_whole
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
+
+
+def write_pages(graded: Graded, output: Path, store: Store, titles: Mapping[int, str]) -> dict[str, str]:
+    """Write all pages; return the path of each student's, below `output`."""
+    folder = output / "students"
+    folder.mkdir(parents=True, exist_ok=True)
+    by_student: dict[str, list[Row]] = defaultdict(list)
+    for row in graded.rows:
+        by_student[row.student].append(row)
+    names = page_names(by_student)
+    for old in folder.glob("*.html"):
+        if old.name not in names.values():
+            old.unlink()
+    environment = _environment()
+    template = environment.get_template("student.html")
+    for student, rows in by_student.items():
+        labs = [(row, _whole(row, store)) for row in rows]
+        text = template.render(student=student, labs=labs, titles=titles)
+        write_whole(folder / names[student], text)
+    pages = {student: f"students/{name}" for student, name in names.items()}
+    overview = environment.get_template("instructor.html").render(
+        graded=graded,
+        summaries=summarise(graded.rows),
+        example=lambda idea: _example(idea.rows[0], idea.exercise, store),
+        pages=pages,
+        titles=titles,
+        statuses=STATUSES,
+        look=[row for row in graded.rows if row.look],
+    )
+    write_whole(output / "index.html", overview)
+    return pages
+
+
+def page_names(students: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
+    """Return a file name for each student that every file system takes, also where letters' case is lost."""
+    taken: set[str] = set()
+    names = {}
+    for student in students:
+        slug = re.sub(r"[^A-Za-z0-9_-]+", "-", student).strip("-_")[:60]
+        if slug.lower() in taken or not _PLAIN.fullmatch(student):
+            slug = f"{slug or 'student'}-{hashlib.sha256(student.encode()).hexdigest()[:8]}"
+        taken.add(slug.lower())
+        names[student] = f"{slug}.html"
+    return names
+
+
+def _whole(row: Row, store: Store) -> Result:
+    """Return a row's result with its cards; where the row says otherwise, as of an unclear cell, it wins."""
+    stored = store.get(row.key) if row.key else None
+    cards = {mark.exercise: mark for mark in stored.marks} if stored else {}
+    marks = tuple(_with_card(mark, cards.get(mark.exercise)) for mark in row.result.marks)
+    return replace(row.result, marks=marks)
+
+
+def _with_card(mark: Mark, stored: Mark | None) -> Mark:
+    return replace(mark, card=stored.card) if stored and stored.status == mark.status else mark
+
+
+def _example(row: Row, exercise: str, store: Store) -> str:
+    return next((mark.card for mark in _whole(row, store).marks if mark.exercise == exercise), "")
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from course_utils.figures.base import STYLE
+
+    environment = Environment(
+        loader=PackageLoader("course_utils.grading.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["points"] = lambda value: f"{value:g}"
+    environment.globals["card_style"] = STYLE
+    return environment

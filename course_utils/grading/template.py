@@ -1,0 +1,139 @@
+"""What the instructor's own notebook gives to every submission: setup code, and where the exercises stand."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+
+from course_utils import exercises
+from course_utils.grading.code import bound_by, names_used, parse
+from course_utils.grading.work import Piece
+from course_utils.notebooks.cells import grade_id_of, normalise
+from course_utils.notebooks.layout import Lab
+from course_utils.notebooks.strip import strip
+from course_utils.notebooks.twins import read_notebook, read_text
+
+_OWN = "course_utils"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A lab as it is graded.
+
+    Attributes
+    ----------
+    lab : int
+    pieces : tuple of Piece
+        In the instructor's order: setup code, and for each exercise a piece with its stub.
+    checks : tuple of (str, str)
+        Id and source of each check's cell.
+    questions : tuple of (str, float)
+        Id and points of each open question, which a human grades.
+    references : tuple of (str, str)
+        The instructor's own answer to each exercise; the stub where there is none.
+    """
+
+    lab: int
+    pieces: tuple[Piece, ...]
+    checks: tuple[tuple[str, str], ...]
+    questions: tuple[tuple[str, float], ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def exercises(self) -> list[str]:
+        """Ids of the exercises, in order."""
+        return [piece.exercise for piece in self.pieces if piece.exercise]
+
+    @property
+    def stubs(self) -> dict[str, str]:
+        """The cell that a student starts from, by exercise."""
+        return {piece.exercise: piece.source for piece in self.pieces if piece.exercise}
+
+    @property
+    def setup(self) -> list[str]:
+        """The instructor's code that runs before exercises."""
+        return [piece.source for piece in self.pieces if not piece.exercise]
+
+
+def title_of(lab: Lab) -> str:
+    """Return the first heading of a lab, for example ``Lab 01 · The convolutional layer``."""
+    lines = (
+        line for cell in _read(lab).cells if cell.cell_type == "markdown" for line in cell.source.split("\n")
+    )
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), f"Lab {lab.number:02}")
+
+
+def read_template(lab: Lab) -> Template:
+    """Make the template of a lab from its solution, or from the students' notebook where there is none."""
+    return template_of(normalise(_read(lab)), lab.number)
+
+
+def _read(lab: Lab) -> NotebookNode:
+    if lab.text.exists():
+        return read_text(lab.text)
+    return read_notebook(lab.solution if lab.solution.exists() else lab.notebook)
+
+
+def template_of(notebook: NotebookNode, lab: int) -> Template:
+    """Make the template of a lab from the cells of its source.
+
+    Of the instructor's other code, only what can matter to an exercise is kept: imports, and definitions of
+    names that the reference solutions use, directly or through one another. Text, figures, training and
+    checks are left out; so is whatever stands below the last exercise.
+    """
+    known = set(exercises.names())
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    marked = [grade_id_of(cell) for cell in code]
+    places = [i for i, grade_id in enumerate(marked) if grade_id in known]
+    last = places[-1] if places else -1
+    plain = {i: code[i].source for i in range(last) if not marked[i]}
+    needed = _closure(set().union(*(names_used(code[i].source) for i in places)), plain.values())
+    stubs = {grade_id_of(cell): cell.source for cell in strip(notebook).cells}
+    pieces = []
+    for i in range(last + 1):
+        if i in plain:
+            if source := _kept(plain[i], needed):
+                pieces.append(Piece(source))
+        elif marked[i] in known:
+            pieces.append(Piece(stubs[marked[i]], marked[i]))
+    checks = tuple((f"check_{marked[i]}", stubs.get(f"check_{marked[i]}", "")) for i in places)
+    references = tuple((marked[i], code[i].source) for i in places)
+    return Template(lab, tuple(pieces), checks, tuple(_questions(notebook, known)), references)
+
+
+def _questions(notebook: NotebookNode, known: set[str]) -> Iterator[tuple[str, float]]:
+    for cell in notebook.cells:
+        marks = cell.metadata.get("nbgrader", {})
+        by_hand = marks.get("task") or (marks.get("grade") and marks.get("solution"))
+        if by_hand and grade_id_of(cell) not in known:
+            yield grade_id_of(cell), float(marks.get("points", 0))
+
+
+def _closure(wanted: set[str], sources: Iterable[str]) -> set[str]:
+    """Add to `wanted` what the statements that define wanted names use themselves."""
+    statements = [s for source in sources for s in _statements(source)]
+    wanted, before = set(wanted), set[str]()
+    while wanted != before:
+        before = set(wanted)
+        for statement in statements:
+            if wanted & set(bound_by(statement)):
+                wanted |= names_used(ast.unparse(statement))
+    return wanted
+
+
+def _kept(source: str, needed: set[str]) -> str:
+    kept = []
+    for statement in _statements(source):
+        imports = isinstance(statement, ast.Import | ast.ImportFrom)
+        own = isinstance(statement, ast.ImportFrom) and (statement.module or "").split(".")[0] == _OWN
+        if (imports and not own) or needed & set(bound_by(statement)):
+            kept.append(ast.unparse(statement))
+    return "\n".join(kept)
+
+
+def _statements(source: str) -> Sequence[ast.stmt]:
+    tree = parse(source)
+    return tree.body if tree else ()

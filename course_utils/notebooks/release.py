@@ -1,0 +1,198 @@
+"""``course release``: what students get, as a folder and a zip, the same bytes wherever it is made."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.errors import NotebookError
+from course_utils.notebooks.build import check
+from course_utils.notebooks.layout import Lab
+from course_utils.notebooks.twins import read_notebook
+
+NAME = "convnet-labs"
+_PACKAGE = "course_utils"
+_COPIED = ("environment.yml", "pyproject.toml", "LICENSE")
+_INSTRUCTORS = ("grading",)
+_TIME = (2020, 1, 1, 0, 0, 0)
+_MODE = 0o100644
+
+_README = """# Convolutional networks: the labs
+
+Welcome. In {count} you build {topics}, one short function at a time. After each one you run a check, and it
+tells you at once whether it is right; if it is not, it shows the smallest case that fails and what may be
+behind it. Wrong answers cost nothing: try, read, try again.
+
+## Set up (once)
+
+You need Python 3.11 or newer, about 6 GB of disk and, for this step only, a network. Open a terminal in
+this folder:
+
+```bash
+python -m venv .venv
+source .venv/bin/activate        # on Windows: .venv\\Scripts\\activate
+pip install -e .
+```
+
+With conda: `conda env create -f environment.yml && conda activate {name}`. If something looks odd, `course
+doctor` says what it is and what to do.
+
+## Work
+
+```bash
+course lab {first}                     # opens the first notebook
+```
+
+| notebook | exercises |
+| --- | --- |
+{table}
+
+- Write your answer where it says `YOUR CODE HERE`, then run the cell and the check below it.
+- `check.{example}.hint()` gives one hint at a time. `check.progress()` shows what is done.
+- You need not finish in order; a cell that waits for another exercise says for which.
+- Training can be interrupted: run the cell again and it goes on. No GPU is needed.
+- Without a network the labs use small images that come with them, and say so.
+
+## Hand in
+
+1. Restart the kernel, run everything once, save.
+2. `course check labs/{file}` shows in the terminal what your checks say.
+3. Hand in the notebook file. You may give it any name.
+
+Only the cells of the exercises are graded: your functions, in the notebook's own order, on new numbers. So
+keep what a function needs inside its own cell, helpers and `import` lines too. Do not delete these cells;
+if you made a copy, keep one. Other cells are yours to change.
+
+## A fair word
+
+The checks compare with reference answers, and these are somewhere in `course_utils`, because the checks
+need them. We do not hide them, and we ask you not to look before you have tried: the attempt is what you
+learn from.
+
+Code: MIT, text: CC BY 4.0; see LICENSE.
+"""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What was released.
+
+    Attributes
+    ----------
+    folder, archive : Path
+    files : int
+    """
+
+    folder: Path
+    archive: Path
+    files: int
+
+
+def release(labs: Sequence[Lab], directory: Path) -> Release:
+    """Write the students' package of some labs.
+
+    It holds the notebooks, what installs their environment, and `course_utils` without grading. The
+    references that checks compare with are part of it: without them no check runs. Solutions and tests are
+    not.
+
+    Parameters
+    ----------
+    labs : sequence of Lab
+    directory : Path
+        Gets the folder ``convnet-labs`` and ``convnet-labs.zip``.
+
+    Raises
+    ------
+    NotebookError
+        If a lab is not what its solution gives, would show a solution, or the folder holds files that are
+        not part of the release.
+    """
+    differences = [difference for lab in labs for difference in check(lab)]
+    if differences:
+        shown = "; ".join(map(str, differences[:5]))
+        raise NotebookError(
+            "Nothing was released: labs and solutions are out of step.",
+            why=shown + (f"; and {len(differences) - 5} more" if len(differences) > 5 else ""),
+            left=str(directory),
+            next_step="course build",
+        )
+    files = dict(sorted(_files(labs)))
+    folder, archive = directory / NAME, directory / f"{NAME}.zip"
+    _refuse_strangers(folder, set(files))
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o644)
+    # Stored, not deflated: compressed bytes differ between versions of zlib.
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(f"{NAME}/{name}", _TIME)
+            entry.create_system, entry.external_attr = 3, _MODE << 16
+            bundle.writestr(entry, content)
+    return Release(folder, archive, len(files))
+
+
+def _files(labs: Sequence[Lab]) -> Iterator[tuple[str, bytes]]:
+    root = labs[0].root
+    for lab in labs:
+        yield lab.shown(lab.notebook), lab.notebook.read_bytes()
+    for name in _COPIED:
+        yield name, _bytes(root / name)
+    package = Path(__file__).parents[1]
+    for path in package.rglob("*"):
+        inside = path.relative_to(package).parts
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in inside)
+        if path.is_file() and not hidden and inside[0] not in _INSTRUCTORS:
+            yield f"{_PACKAGE}/{'/'.join(inside)}", path.read_bytes()
+    yield "README.md", _readme(labs).encode()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotebookError(f"{path} cannot be read, and students need it.", why=str(error)) from error
+
+
+def _readme(labs: Sequence[Lab]) -> str:
+    rows, topics, example = [], [], ""
+    for lab in labs:
+        cells = read_notebook(lab.notebook).cells
+        title = next(
+            (line[2:] for c in cells for line in c.source.splitlines() if line.startswith("# ")), lab.name
+        )
+        marked = [
+            c.metadata.nbgrader.grade_id for c in cells if c.metadata.get("nbgrader", {}).get("solution")
+        ]
+        topic = re.split(r" · ", title)[-1]
+        topics.append(topic[0].lower() + topic[1:] if topic.startswith("The ") else topic)
+        example = example or (marked[0] if marked else "x")
+        rows.append(f"| `{lab.shown(lab.notebook)}` · {title} | {len(marked)} |")
+    numbers = ("no", "one lab", "two labs", "three labs", "four labs")
+    return _README.format(
+        count=numbers[len(labs)] if len(labs) < len(numbers) else f"{len(labs)} labs",
+        topics=", ".join(topics[:-1]) + (" and " if len(topics) > 1 else "") + topics[-1],
+        name=NAME,
+        first=labs[0].number,
+        file=labs[0].notebook.name,
+        table="\n".join(rows),
+        example=example,
+    )
+
+
+def _refuse_strangers(folder: Path, names: set[str]) -> None:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise NotebookError(f"{folder} is no folder.", left="Everything.")
+    here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    strangers = sorted(here - names)
+    if strangers:
+        raise NotebookError(
+            f"{folder} holds files that are not part of this release.",
+            why=", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""),
+            left="The folder.",
+            next_step="Move the folder away, or release to another one.",
+        )
