@@ -78,7 +78,7 @@ class Stopwatch(ContextDecorator):
 def estimate_epoch(
     step: Callable[..., Any],
     batches: Iterable[tuple[Any, ...]],
-    steps: int,
+    steps: float,
     *,
     device: str | torch.device | None = None,
     warm_up: int = 2,
@@ -94,7 +94,7 @@ def estimate_epoch(
         Does the work of one batch, ``step(*batch)``.
     batches : iterable of tuple
         At least ``warm_up + 1`` batches are needed for more than a first guess.
-    steps : int
+    steps : float
         Batches in an epoch.
     device : str or torch.device, optional
         The device to wait for. Defaults to what `pick_device` picks.

@@ -46,10 +46,18 @@ class Checkpoint:
     usable: bool = True
 
     @classmethod
-    def of(cls, model: nn.Module, recipe: Recipe, digest: str, view: View) -> Checkpoint:
-        """Find the file of a run, in the course's data folder."""
+    def of(
+        cls,
+        model: nn.Module,
+        recipe: Recipe,
+        digest: str,
+        view: View,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> Checkpoint:
+        """Find the file of a run, by default in the course's data folder."""
         name = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")
-        return cls(settings.read().checkpoints_dir / f"{name}-{run_key(model, recipe, digest)}.pt", view)
+        place = Path(folder) if folder is not None else settings.read().checkpoints_dir
+        return cls(place / f"{name}-{run_key(model, recipe, digest)}.pt", view)
 
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History

@@ -34,19 +34,25 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> floa
     TrainingError
         If there is no image.
     """
-    wrong, seen = torch.zeros(()), 0
+    wrong, seen = count_wrong(model, batches).tolist()
+    if not seen:
+        raise TrainingError("There is nothing to evaluate.", why="The batches hold no image.")
+    return wrong / seen
+
+
+def count_wrong(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """Count wrong answers and images; the model is left as it was. The two counts stay on its device."""
+    counts = torch.zeros(2, dtype=torch.int64, device=next(iter(model.parameters()), torch.zeros(())).device)
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
             for images, labels in batches:
-                wrong = wrong.to(labels.device) + (model(images).argmax(1) != labels).sum()
-                seen += len(labels)
+                counts[0] += (model(images).argmax(1) != labels).sum()
+                counts[1] += len(labels)
     finally:
         model.train(training)
-    if not seen:
-        raise TrainingError("There is nothing to evaluate.", why="The batches hold no image.")
-    return wrong.item() / seen
+    return counts
 
 
 def error_rate(scores: Tensor, labels: Tensor) -> float:

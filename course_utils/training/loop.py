@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -15,7 +16,8 @@ from course_utils.device import pick_device
 from course_utils.errors import TrainingError
 from course_utils.timing import Stopwatch
 from course_utils.training.checkpoints import Checkpoint
-from course_utils.training.evaluation import BATCH, evaluate
+from course_utils.training.distributed import ALONE, Team
+from course_utils.training.evaluation import BATCH
 from course_utils.training.history import History
 from course_utils.training.live import choose_view
 from course_utils.training.preparation import check_fit, estimate, on_device, sample
@@ -33,9 +35,10 @@ def fit(
     *,
     device: str | torch.device | None = None,
     speed: Speed | None = None,
-    checkpoint: bool = True,
+    checkpoint: bool | str | os.PathLike[str] = True,
     fresh: bool = False,
     show: bool = True,
+    team: Team = ALONE,
 ) -> History:
     """Train `model` on `dataset` as `recipe` says.
 
@@ -55,12 +58,14 @@ def fit(
         Defaults to what `pick_device` picks.
     speed : Speed, optional
         Switches that change the time and not the result. Defaults to what pays on the device.
-    checkpoint : bool
-        Whether to write checkpoints, and to go on from one.
+    checkpoint : bool or path
+        Whether to write checkpoints, and to go on from one; or the folder for them.
     fresh : bool
         Whether to ignore an earlier run's checkpoint and train anew.
     show : bool
         Whether to show progress and curves.
+    team : Team
+        The processes that train together; see `course_utils.training.distributed`.
 
     Returns
     -------
@@ -75,7 +80,7 @@ def fit(
         If the asked-for device does not exist.
     """
     place = pick_device(device)
-    view = choose_view(show)
+    view = choose_view(show and team.leads)
     dataset = on_device(dataset, place)
     model.to(place)
     check_fit(model, dataset)
@@ -89,23 +94,26 @@ def fit(
     )
     recipe = recipe.for_batches(len(batches))
     history = History.begin(model, dataset, recipe, device=speed.describe(place))
-    saved = Checkpoint.of(model, recipe, dataset.digest, view)
-    if checkpoint and not fresh and saved.load(model, optimizer, generator, history):
+    folder = None if isinstance(checkpoint, bool) else checkpoint
+    saved = Checkpoint.of(model, recipe, dataset.digest, view, folder)
+    if checkpoint is not False and not fresh and saved.load(model, optimizer, generator, history):
         begun = "already trained" if history.complete else "going on"
         view.say(f"{begun}: {history.progress}; fit(..., fresh=True) trains anew.")
-        if history.complete:
-            view.end(history)
-            return history
+    team.agree(len(history), "the epochs that are done")
+    if history.complete:
+        view.end(history)
+        return history
 
     if speed.channels_last:
         model.to(memory_format=torch.channels_last)
+    trained = team.wrap(model, place)
 
     def rate(step: int) -> float:
         return recipe.rate(len(history) + step / len(batches))
 
     try:
         history.device = speed.describe(place)
-        history.estimate, history.test_estimate = estimate(model, dataset, recipe, speed, place)
+        history.estimate, history.test_estimate = estimate(model, dataset, recipe, speed, place, team)
         view.say(history.device)
         view.say(history.forecast("this CPU" if place.type == "cpu" else str(place)))
         view.begin(history, len(batches))
@@ -113,18 +121,20 @@ def fit(
             steps = round(min(1, recipe.epochs - len(history)) * len(batches))
             with Stopwatch(device=place) as training:
                 loss, error = train_epoch(
-                    model,
-                    islice(batches, steps),
+                    trained,
+                    team.share(islice(batches, steps)),
                     criterion,
                     optimizer,
                     rate=rate,
                     autocast=speed.autocast(place),
                     watch=view.step,
                 )
+            team.align(model)
             with Stopwatch(device=place) as testing, speed.autocast(place):
-                test_error = evaluate(model, dataset.test.batches(BATCH))
+                test_error = team.evaluate(model, dataset.test.batches(BATCH))
+            loss, error = team.mean(loss, error)
             history.add(rate(0), loss, error, test_error, training.seconds, testing.seconds)
-            if checkpoint:
+            if checkpoint is not False and team.leads:
                 saved.save(model, optimizer, generator, history)
             view.epoch(history)
     except KeyboardInterrupt:

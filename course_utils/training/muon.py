@@ -34,8 +34,8 @@ class Muon(torch.optim.Optimizer):
     Notes
     -----
     K. Jordan et al., *Muon: an optimizer for hidden layers in neural networks* (2024),
-    https://kellerjordan.github.io/posts/muon/. ``torch.optim.Muon`` is the same for matrices alone: kernels would
-    need a flattened copy and vectors a second optimiser. It always multiplies in bfloat16, which many
+    https://kellerjordan.github.io/posts/muon/. ``torch.optim.Muon`` is the same for matrices alone: kernels
+    would need a flattened copy and vectors a second optimiser. It always multiplies in bfloat16, which many
     processors emulate slowly; here `torch.autocast` around the step decides.
     """
 

@@ -1,4 +1,4 @@
-"""Small VGG-style networks, described as data."""
+"""Networks described as data: the two labs' own, and small ones in the style of VGG."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from course_utils.data.dataset import Dataset
+from course_utils.errors import TrainingError
+from course_utils.training.whitening import whiten
+
 Arch = Sequence[tuple[int, int]]
 
 ARCHS: dict[str, Arch] = {
-    "fast": ((1, 32), (1, 64), (1, 128), (1, 256)),
+    "fast": ((1, 64), (1, 128), (1, 256)),
     "quick": ((1, 16), (1, 32), (1, 64)),
 }
 """The small network of each profile that has one: number of convolutions and width of each block."""
+
+LABS: dict[str, tuple[Arch, tuple[int, ...]]] = {
+    "lenet5": (((1, 50), (1, 100)), (100,)),
+    "vgg": (((2, 64), (2, 128), (2, 256), (1, 512)), (4096, 4096)),
+}
+"""The networks of labs 03 and 04: their blocks, and the widths of the linear layers before the scores."""
 
 
 class SmallVGG(nn.Module):
@@ -29,6 +39,10 @@ class SmallVGG(nn.Module):
         Of the images.
     classes : int
         Of the scores.
+    patches : int
+        Filters of the first layer, `patches`: two for each direction that `whiten` keeps.
+    batch_norm : bool
+        Whether each convolution is followed by batch normalisation.
 
     Notes
     -----
@@ -41,16 +55,21 @@ class SmallVGG(nn.Module):
         *,
         channels: int = 3,
         classes: int = 10,
+        patches: int | None = None,
+        batch_norm: bool = True,
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
+        width = patches or 16 * channels
+        self.patches = nn.Conv2d(channels, width, 4, stride=2)
+        layers: list[nn.Module] = [nn.ReLU()]
+        channels = width
         for convs, width in arch:
             for conv in range(convs):
-                layers.append(nn.Conv2d(channels, width, 3, padding=1, bias=False))
+                layers.append(nn.Conv2d(channels, width, 3, padding=1, bias=not batch_norm))
                 if conv == convs - 1:
                     # Pooling commutes with ReLU: done first, it leaves a quarter of the values to the others.
                     layers.append(nn.MaxPool2d(2))
-                layers += [nn.BatchNorm2d(width), nn.ReLU()]
+                layers += [nn.BatchNorm2d(width), nn.ReLU()] if batch_norm else [nn.ReLU()]
                 channels = width
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveMaxPool2d(1)
@@ -58,4 +77,45 @@ class SmallVGG(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map N×C×H×W images to N×classes scores."""
-        return self.scores(self.pool(self.features(x)).flatten(1))
+        return self.scores(self.pool(self.features(self.patches(x))).flatten(1))
+
+
+def lab_network(name: str, *, channels: int, side: int, classes: int = 10) -> nn.Sequential:
+    """Build a network of `LABS` for images of `channels`×`side`×`side`, as the lecture has it."""
+    blocks, hidden = LABS[name]
+    layers: list[nn.Module] = []
+    for convs, width in blocks:
+        for _ in range(convs):
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+        layers.append(nn.MaxPool2d(2))
+        side //= 2
+    layers.append(nn.Flatten())
+    inputs = channels * side * side
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, classes))
+
+
+def build(name: str, profile: str, dataset: Dataset) -> nn.Module:
+    """Build what a profile trains: the lab's network, or in Lab 04 the small one, its first layer whitened.
+
+    Raises
+    ------
+    TrainingError
+        If the network is unknown.
+    """
+    if name not in LABS:
+        raise TrainingError(
+            f"There is no network {name!r}.",
+            why=f"The labs' networks are {' and '.join(LABS)}.",
+            next_step="Use one of these names.",
+        )
+    _, channels, side, _ = dataset.train.images.shape
+    classes = len(dataset.classes)
+    if name == "lenet5" or profile not in ARCHS:
+        return lab_network(name, channels=channels, side=side, classes=classes)
+    model = SmallVGG(ARCHS[profile], channels=channels, classes=classes)
+    whiten(model.patches, dataset.train)
+    return model

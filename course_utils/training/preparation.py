@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from course_utils.data.dataset import Dataset, Split
 from course_utils.errors import TrainingError
 from course_utils.timing import estimate_epoch
+from course_utils.training.distributed import ALONE, Team
 from course_utils.training.evaluation import BATCH, evaluate
 from course_utils.training.recipes import Recipe
 from course_utils.training.speed import Speed
@@ -61,7 +62,12 @@ def check_fit(model: nn.Module, dataset: Dataset) -> None:
 
 
 def estimate(
-    model: nn.Module, dataset: Dataset, recipe: Recipe, speed: Speed, device: torch.device
+    model: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe,
+    speed: Speed,
+    device: torch.device,
+    team: Team = ALONE,
 ) -> tuple[float, float]:
     """Foretell the seconds of a pass over the training set and over the test set, from a few batches.
 
@@ -91,9 +97,11 @@ def estimate(
     model.train()
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            training = estimate_epoch(train, batches, len(batches), device=device)
-            return training, estimate_epoch(test, tests, len(tests), device=device, at_most=5)
+            training = estimate_epoch(train, team.share(batches), len(batches), device=device)
+            testing = estimate_epoch(test, tests, len(tests) / team.size, device=device, at_most=5)
     finally:
         model.load_state_dict(untouched)
         model.train(mode)
         optimizer.zero_grad()
+    training, testing = team.mean(training, testing)
+    return training, testing

@@ -81,7 +81,7 @@ class Recipe:
         """Fit the recipe to a training set of so many batches: whole steps, and at least `least_steps`."""
         steps = max(1, self.least_steps, round(self.epochs * batches))
         whole = steps // batches if steps % batches == 0 else steps / batches
-        return self if whole == self.epochs else replace(self, epochs=whole)
+        return replace(self, epochs=whole)
 
     def rate(self, epoch: float) -> float:
         """Learning rate after `epoch` passes over the data (from 0; a part of an epoch is a fraction)."""

@@ -9,7 +9,7 @@ from typing import Protocol
 class Schedule(Protocol):
     """What a recipe needs from a schedule."""
 
-    def rate(self, largest: float, epoch: float, epochs: int) -> float:
+    def rate(self, largest: float, epoch: float, epochs: float) -> float:
         """Learning rate after `epoch` of `epochs` passes over the data, `largest` being the recipe's."""
         ...
 
@@ -18,7 +18,7 @@ class Schedule(Protocol):
 class Constant:
     """Keep the learning rate."""
 
-    def rate(self, largest: float, epoch: float, epochs: int) -> float:
+    def rate(self, largest: float, epoch: float, epochs: float) -> float:
         """See `Schedule.rate`."""
         return largest
 
@@ -30,7 +30,7 @@ class DivideEvery:
     factor: float
     epochs: int
 
-    def rate(self, largest: float, epoch: float, epochs: int) -> float:
+    def rate(self, largest: float, epoch: float, epochs: float) -> float:
         """See `Schedule.rate`."""
         return largest / self.factor ** (int(epoch) // self.epochs)
 
@@ -42,7 +42,7 @@ class DivideAt:
     factor: float
     epochs: tuple[int, ...]
 
-    def rate(self, largest: float, epoch: float, epochs: int) -> float:
+    def rate(self, largest: float, epoch: float, epochs: float) -> float:
         """See `Schedule.rate`."""
         return largest / self.factor ** sum(int(epoch) + 1 >= start for start in self.epochs)
 
@@ -65,7 +65,7 @@ class Triangle:
     peak: float = 0.25
     start: float = 0.1
 
-    def rate(self, largest: float, epoch: float, epochs: int) -> float:
+    def rate(self, largest: float, epoch: float, epochs: float) -> float:
         """See `Schedule.rate`."""
         done = epoch / epochs
         if done < self.peak:

@@ -14,11 +14,11 @@ from course_utils.errors import TrainingError
 def whiten(layer: nn.Conv2d, split: Split, *, images: int = 5000, floor: float = 1e-2) -> None:
     """Set and freeze a convolution so that its outputs are uncorrelated, each with variance about 1.
 
-    Neighbouring pixels are almost alike, so a patch's values say nearly the same thing many times. The filters
-    become the principal directions of the training set's patches, each divided by its standard deviation: the
-    layers behind see differences as clearly as brightness, from the first step on. The first half of the
-    filters are the strongest directions, the second half the same ones negated, since a ReLU would lose half
-    of each.
+    Neighbouring pixels are almost alike, so a patch's values say nearly the same thing many times. The
+    filters become the principal directions of the training set's patches, each divided by its standard
+    deviation: the layers behind see differences as clearly as brightness, from the first step on. The first
+    half of the filters are the strongest directions, the second half the same ones negated, since a ReLU
+    would lose half of each.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def whiten(layer: nn.Conv2d, split: Split, *, images: int = 5000, floor: float =
     if filters % 2 or filters > 2 * size:
         raise TrainingError(
             "The layer cannot be whitened.",
-            why=f"It has {filters} filters; an even number up to {2 * size} is needed, two for each direction.",
+            why=f"It has {filters} filters; it needs an even number up to {2 * size}: two for a direction.",
             next_step=f"Give it {min(filters // 2, size) * 2 or 2} filters.",
         )
     seen = split.normalised(split.images[:images])

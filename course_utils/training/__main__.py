@@ -1,0 +1,106 @@
+"""``python -m course_utils.training lenet5``: train a lab's network, alone or under torchrun."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+import torch
+
+from course_utils import settings
+from course_utils.data.load import load_dataset
+from course_utils.errors import CourseError, SettingsError
+from course_utils.training.distributed import team
+from course_utils.training.loop import fit
+from course_utils.training.networks import LABS, build
+from course_utils.training.recipes import recipe
+from course_utils.training.results import report
+
+DATA = {"lenet5": (3, "mnist", "digits"), "vgg": (4, "cifar10", "shapes")}
+
+EXAMPLES = """\
+alone:             python -m course_utils.training lenet5
+two processes:     torchrun --nproc-per-node=2 -m course_utils.training lenet5
+two machines:      torchrun --nnodes=2 --nproc-per-node=1 --rdzv-backend=c10d --rdzv-endpoint=HOST:29400 \\
+                            -m course_utils.training vgg          (the same command on both)
+after a failure:   torchrun --max-restarts=3 … goes on from the last finished epoch
+
+torchrun gives each process one thread unless OMP_NUM_THREADS says otherwise. Machines must see the same data,
+and the same COURSE_STATE_DIR, where the first process keeps the checkpoint.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as the command line says; the exit code is 0, or 1 after a failure, or 2 after wrong values."""
+    options = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _ended)
+    try:
+        profile = settings.check_profile(options.profile) if options.profile else settings.read().profile
+        with team() as (mine, device):
+            lab, name, substitute = DATA[options.network]
+            dataset = load_dataset(
+                options.data or name, device=device, offline=None if options.data else substitute
+            )
+            plan = recipe(options.network, profile)
+            changes: dict[str, Any] = {"seed": options.seed}
+            if options.epochs:
+                changes |= {"epochs": options.epochs, "least_steps": 0}
+            plan = replace(plan, **changes)
+            torch.manual_seed(options.seed)
+            model = build(options.network, profile, dataset)
+            history = fit(
+                model,
+                dataset,
+                plan,
+                device=device,
+                checkpoint=options.checkpoint or True,
+                fresh=options.fresh,
+                show=not options.json,
+                team=mine,
+            )
+            if mine.leads:
+                found = report(lab, history, processes=mine.size)
+                print(json.dumps(found.figures) if options.json else found, flush=True)
+    except CourseError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 2 if isinstance(error, SettingsError) else 1
+    return 130 if history.interrupted else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    described = argparse.ArgumentParser(
+        prog="python -m course_utils.training",
+        description="Train a lab's network, alone or as one process of several under torchrun.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    described.add_argument("network", choices=tuple(LABS))
+    described.add_argument("--profile", help="lecture, fast or quick; default: COURSE_PROFILE, else fast")
+    described.add_argument("--epochs", type=float, help="in place of the recipe's")
+    described.add_argument("--data", help="a dataset's name or a folder; default: the lab's")
+    described.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation")
+    described.add_argument("--checkpoint", metavar="FOLDER", help="default: the course's, COURSE_STATE_DIR")
+    described.add_argument("--fresh", action="store_true", help="ignore a checkpoint and train anew")
+    described.add_argument(
+        "--json", action="store_true", help="print the result as JSON and nothing else on stdout"
+    )
+    return described
+
+
+def _ended(number: int, _frame: FrameType | None) -> None:
+    # torchrun ends the others when one process is lost.
+    print(
+        "Ended from outside; the checkpoint of the last finished epoch is kept.", file=sys.stderr, flush=True
+    )
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,168 @@
+"""Several processes that train one model: each takes its share of every batch, and all take the same step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from course_utils.device import pick_device
+from course_utils.errors import TrainingError
+from course_utils.training.evaluation import count_wrong, evaluate
+
+PATIENCE = timedelta(minutes=10)
+"""How long one process waits for the others before it gives up."""
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of a job, as one of them sees it. One process alone is a team, too, and costs nothing.
+
+    Attributes
+    ----------
+    rank : int
+        This process's number, from 0. The first one leads: it alone logs and writes.
+    size : int
+        Number of processes.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process logs and writes."""
+        return self.rank == 0
+
+    def share(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Take this process's part of each batch: every `size`-th image, from `rank` on.
+
+        All processes draw the same batches, so their parts never overlap and together are the batch that one
+        process would take. Up to `size` - 1 images of a batch that cannot be shared evenly are left out.
+        """
+        for images, labels in batches:
+            even = len(labels) - len(labels) % self.size
+            if even:
+                yield images[self.rank : even : self.size], labels[self.rank : even : self.size]
+
+    def deal(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Take every `size`-th whole batch, from `rank` on."""
+        return islice(batches, self.rank, None, self.size)
+
+    def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """Let the gradients be averaged over the processes at each backward pass.
+
+        Batch normalisation uses the statistics of all processes' images on CUDA (``SyncBatchNorm``). PyTorch
+        has none for CPUs: there each process normalises with its own share, and `align` averages what they
+        have counted.
+        """
+        if self.size == 1:
+            return model
+        if device.type == "cuda":
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        ids = [device.index] if device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=ids)
+
+    def align(self, model: nn.Module) -> None:
+        """Give all processes the mean of their running statistics."""
+        for buffer in model.buffers() if self.size > 1 else ():
+            if buffer.is_floating_point():
+                buffer.copy_(self.total(buffer) / self.size)
+
+    def total(self, values: Tensor) -> Tensor:
+        """Add up a tensor over the processes."""
+        if self.size == 1:
+            return values
+        summed = values.detach().clone()
+        dist.all_reduce(summed)
+        return summed
+
+    def mean(self, *values: float) -> list[float]:
+        """Average numbers over the processes, which saw equal shares."""
+        return (self.total(torch.tensor(values, dtype=torch.float64)) / self.size).tolist()
+
+    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> float:
+        """Measure the share of wrong answers; each process scores some of the batches."""
+        if self.size == 1:
+            return evaluate(model, batches)
+        wrong, seen = self.total(count_wrong(model, self.deal(batches))).tolist()
+        return wrong / seen
+
+    def agree(self, value: int, what: str) -> None:
+        """Make sure that all processes have the same number.
+
+        Raises
+        ------
+        TrainingError
+            If they do not.
+        """
+        if self.size == 1:
+            return
+        values: list[int | None] = [None] * self.size
+        dist.all_gather_object(values, value)
+        if len(set(values)) > 1:
+            raise TrainingError(
+                f"The processes do not agree on {what}.",
+                why=f"They have {', '.join(map(str, values))}: not all of them see the same files.",
+                next_step="Set COURSE_STATE_DIR to a folder that every machine sees, or train with --fresh.",
+            )
+
+
+ALONE = Team()
+
+
+@contextmanager
+def team() -> Iterator[tuple[Team, torch.device]]:
+    """Join the job that ``torchrun`` started, or stay alone where it did not.
+
+    Yields
+    ------
+    Team, torch.device
+        NCCL and a GPU of its own for each process where there is CUDA, gloo and the CPU otherwise.
+
+    Raises
+    ------
+    TrainingError
+        If another process of the job ends before its time.
+    """
+    if not dist.is_torchelastic_launched():
+        yield ALONE, pick_device()
+        return
+    device = pick_device()
+    if device.type == "cuda":
+        device = pick_device(f"cuda:{dist.get_node_local_rank()}")
+        torch.cuda.set_device(device)
+    else:
+        device = torch.device("cpu")  # gloo has no other
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield Team(dist.get_rank(), dist.get_world_size()), device
+    except RuntimeError as error:
+        if (
+            not isinstance(error, dist.DistError)
+            and "Connection" not in str(error)
+            and "peer" not in str(error)
+        ):
+            raise
+        raise lost_peer(str(error)) from None
+    finally:
+        dist.destroy_process_group()
+
+
+def lost_peer(reason: str) -> TrainingError:
+    """Say that the job cannot go on without one of its processes."""
+    return TrainingError(
+        "Another process of this training job has ended.",
+        why=reason.strip().splitlines()[-1][:200],
+        left="The checkpoint of the last finished epoch.",
+        next_step="Start the same command again: it goes on there. torchrun --max-restarts=3 does so.",
+    )
