@@ -57,7 +57,8 @@ class Watch:
         context.on("request", lambda request: self._request(request.url))
 
     def _console(self, message: Any) -> None:
-        if message.type == "error":
+        # JupyterLab says so itself where a saved notebook has a widget and the kernel is another one.
+        if message.type == "error" and "widget model not found" not in message.text:
             self.complaints.append(f"console error: {message.text}")
 
     def _request(self, url: str) -> None:

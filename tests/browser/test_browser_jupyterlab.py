@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Locator, Page
 HERE = Path(__file__).parents[2]
 SOLUTIONS = sorted((HERE / "solutions").glob("*.ipynb"))
 LABS = sorted((HERE / "labs").glob("*.ipynb"))
-FIGURE = ".cl-live"
+FIGURE = ".cl-live[role=group]"
 
 # Figures that need no exercise, and so are there before a student has typed anything.
 AT_FIRST = {
@@ -57,6 +57,8 @@ def assert_they_answer(page: Page) -> None:
     for figure in page.locator(FIGURE).all():
         name = figure.get_attribute("aria-label")
         assert figure.locator(".cl-stage").count() == 1, f"{name} is not live"
+        if figure.locator(".cl-pad").count():
+            continue  # drawn on below
         control = figure.locator("input:visible, select:visible").first
         control.scroll_into_view_if_needed()
         before = picture(figure)

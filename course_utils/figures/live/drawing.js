@@ -15,7 +15,7 @@ const LOOKS = [
 ].join("");
 
 const PEN = 2.6 / 28;
-const NO_KERNEL = "The network answers only while its kernel runs: run this cell in a notebook. You can draw all the same.";
+const NO_KERNEL = "The network answers only while its kernel runs: run this cell (again) in a notebook. You can draw all the same.";
 
 function paintStrokes(canvas, strokes, place, pen) {
   const brush = canvas.getContext("2d", { willReadFrequently: true });
