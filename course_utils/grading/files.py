@@ -180,11 +180,8 @@ def _archive(
         inside = (*parts, *names)
         kinds = (*folders[: len(parts)], *(True for _ in names[:-1]), False)
         if ".." in names or not names[0] or names[0].endswith(":"):
-            yield Found(
-                (*parts, *(n for n in names if n.strip(".:"))),
-                kinds,
-                problem="Its path leads out of the archive.",
-            )
+            here, problem = (*parts, names[-1]), "Its path leads out of its archive."
+            yield Found(here, (*folders[: len(parts)], False), problem=problem)
         elif stat.S_ISLNK(entry.external_attr >> 16):
             yield Found(inside, kinds, problem="It is a symbolic link; links are not followed.")
         elif names[-1].lower().endswith((*_READ, ".zip")):

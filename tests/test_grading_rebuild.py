@@ -1,0 +1,251 @@
+"""The notebook that runs is the instructor's, with the student's exercise cells; what is unclear is told."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+from submissions import REPOSITORY, cell_of, lab_notebook, solutions, submission
+
+from course_utils.grading.reading import read_cells
+from course_utils.grading.rebuild import rebuild
+from course_utils.grading.template import read_template, template_of
+from course_utils.notebooks.layout import find_labs
+
+ANSWER = "def zero_pad(image, padding):\n    return F.pad(image, [padding] * 4)"
+OTHER = "def zero_pad(image, padding):\n    return image"
+
+
+@pytest.fixture(scope="module")
+def template():
+    return read_template(find_labs(REPOSITORY, 1)[0])
+
+
+@pytest.fixture
+def notebook() -> nbformat.NotebookNode:
+    return submission({"zero_pad": ANSWER})
+
+
+@pytest.fixture
+def rebuilt(template):
+    def make(notebook):
+        return rebuild(read_cells(json.dumps(notebook).encode()), template)
+
+    return make
+
+
+def source_of(work, exercise: str) -> str | None:
+    return next((piece.source for piece in work.pieces if piece.exercise == exercise), None)
+
+
+def extra(source: str, grade_id: str = "") -> nbformat.NotebookNode:
+    metadata = {"nbgrader": {"grade_id": grade_id, "solution": True}} if grade_id else {}
+    return new_code_cell(source, metadata=metadata)
+
+
+def test_an_untouched_lab_gives_every_exercise_in_order(rebuilt, template):
+    result = rebuilt(lab_notebook())
+    assert [p.exercise for p in result.work.pieces if p.exercise] == template.exercises
+    assert (result.unclear, result.remarks, result.notes) == ({}, (), ())
+
+
+def test_only_the_instructors_imports_and_the_exercise_cells_run(rebuilt, notebook):
+    notebook.cells.insert(0, extra("import torch\ntorch.equal = lambda *_: True"))
+    work = rebuilt(notebook).work
+    given = [piece.source for piece in work.pieces if not piece.exercise]
+    assert given == ["import torch\nimport torch.nn as nn\nimport torch.nn.functional as F"]
+    assert source_of(work, "zero_pad") == ANSWER
+    assert "lambda" not in work.to_json()
+
+
+def test_setup_holds_what_references_use_and_nothing_else():
+    def cell(source, grade_id=""):
+        kind = {"grade": False, "solution": True, "locked": False, "grade_id": grade_id, "schema_version": 3}
+        return new_code_cell(source, metadata={"nbgrader": kind} if grade_id else {})
+
+    source = nbformat.v4.new_notebook(
+        cells=[
+            cell("import math\nfrom course_utils import check, figures\ncheck.begin(lab=1)"),
+            cell("SIDE = 3\nAREA = SIDE * SIDE\nunused = figures.table([])\nprint(AREA)"),
+            cell("def helper(x):\n    return x * AREA\nhelper(2)"),
+            cell("def zero_pad(image, padding):\n    return helper(image)", "zero_pad"),
+            cell("import torchvision\nlate = 1"),
+        ]
+    )
+    assert template_of(source, 1).setup == [
+        "import math",
+        "SIDE = 3\nAREA = SIDE * SIDE",
+        "def helper(x):\n    return x * AREA",
+    ]
+
+
+@pytest.mark.parametrize("lab", [1, 2, 3, 4])
+def test_every_labs_solutions_rebuild_without_a_word(lab):
+    template = read_template(find_labs(REPOSITORY, lab)[0])
+    cells = read_cells(json.dumps(submission(solutions(lab), lab)).encode())
+    result = rebuild(cells, template)
+    assert (result.unclear, result.notes, result.remarks) == ({}, (), ())
+    assert len(result.work.pieces) > len(template.exercises)
+
+
+def test_an_order_of_its_own_becomes_the_instructors(rebuilt, template, notebook):
+    notebook.cells.reverse()
+    work = rebuilt(notebook).work
+    assert [p.exercise for p in work.pieces if p.exercise] == template.exercises
+
+
+def test_a_cell_that_lost_its_id_is_found_by_its_function(rebuilt, notebook):
+    del cell_of(notebook, "zero_pad").metadata["nbgrader"]
+    result = rebuilt(notebook)
+    assert source_of(result.work, "zero_pad") == ANSWER
+    assert "lost its id" in result.remarks[0]
+
+
+def test_a_class_is_found_by_its_name():
+    template = read_template(find_labs(REPOSITORY, 3)[0])
+    notebook = lab_notebook(3)
+    del cell_of(notebook, "lenet5").metadata["nbgrader"]
+    work = rebuild(read_cells(json.dumps(notebook).encode()), template).work
+    assert source_of(work, "lenet5").startswith("class LeNet5(nn.Module)")
+
+
+def test_two_cells_that_could_be_meant_are_not_guessed(rebuilt, notebook):
+    cell_of(notebook, "zero_pad").metadata.pop("nbgrader")
+    notebook.cells.append(extra(OTHER))
+    result = rebuilt(notebook)
+    assert "2 cells define `zero_pad`" in result.unclear["zero_pad"]
+    assert source_of(result.work, "zero_pad") is None
+    assert "Exercise 1.2" in result.notes[0]
+
+
+def test_a_duplicated_cell_with_another_answer_is_not_guessed(rebuilt, notebook):
+    notebook.cells.append(extra(OTHER, "zero_pad"))
+    assert "2 cells with its id" in rebuilt(notebook).unclear["zero_pad"]
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_duplicate_that_is_the_same_or_untouched_does_not_matter(place, rebuilt, notebook):
+    stub = copy.deepcopy(cell_of(lab_notebook(), "zero_pad"))
+    notebook.cells.insert(place, stub)
+    notebook.cells.append(copy.deepcopy(cell_of(notebook, "cross_correlate")))
+    notebook.cells.append(extra(ANSWER + "\n", "zero_pad"))
+    result = rebuilt(notebook)
+    assert result.unclear == {}
+    assert source_of(result.work, "zero_pad").strip() == ANSWER
+
+
+def test_a_split_cell_is_put_together(rebuilt, notebook):
+    place = notebook.cells.index(cell_of(notebook, "zero_pad"))
+    cell_of(notebook, "zero_pad").source = "def sides(padding):\n    return [padding] * 4"
+    rest = "def zero_pad(image, padding):\n    return F.pad(image, sides(padding))"
+    notebook.cells.insert(place + 1, extra(rest, "zero_pad"))
+    result = rebuilt(notebook)
+    assert source_of(result.work, "zero_pad") == f"def sides(padding):\n    return [padding] * 4\n\n{rest}"
+    assert "was split" in result.remarks[0]
+
+
+def test_an_answer_that_moved_to_another_cell_is_found(rebuilt, notebook):
+    cell_of(notebook, "zero_pad").source = "# see below"
+    notebook.cells.append(extra(ANSWER))
+    result = rebuilt(notebook)
+    assert ANSWER in source_of(result.work, "zero_pad")
+    assert "another cell than its own" in result.remarks[0]
+
+
+def test_merged_cells_answer_both_exercises(rebuilt, notebook):
+    both = ANSWER + "\n\n\ndef same_padding(f):\n    return f // 2"
+    cell_of(notebook, "zero_pad").source = both
+    notebook.cells.remove(cell_of(notebook, "same_padding"))
+    work = rebuilt(notebook).work
+    assert source_of(work, "zero_pad") == source_of(work, "same_padding") == both
+
+
+def test_a_renamed_function_is_told(rebuilt, notebook):
+    cell_of(notebook, "zero_pad").source = ANSWER.replace("zero_pad", "my_pad")
+    result = rebuilt(notebook)
+    assert source_of(result.work, "zero_pad") is not None
+    assert "renamed" in result.notes[0]
+
+
+def test_a_missing_cell_and_one_turned_to_text_are_told(rebuilt, notebook):
+    notebook.cells.remove(cell_of(notebook, "zero_pad"))
+    cell_of(notebook, "same_padding").cell_type = "markdown"
+    result = rebuilt(notebook)
+    assert source_of(result.work, "zero_pad") is None
+    assert "no cell for it" in result.notes[0]
+    assert "is text" in result.notes[1]
+
+
+def test_a_second_definition_elsewhere_is_told_and_does_not_count(rebuilt, notebook):
+    notebook.cells.append(extra(OTHER))
+    result = rebuilt(notebook)
+    assert source_of(result.work, "zero_pad") == ANSWER
+    assert "only its own cell counts" in result.notes[0]
+
+
+def test_a_name_that_only_another_cell_defines_is_told(rebuilt, notebook):
+    notebook.cells.insert(1, extra("import numpy as np\nhalf = 0.5"))
+    cell_of(
+        notebook, "zero_pad"
+    ).source = (
+        "def zero_pad(image, padding):\n    return torch.from_numpy(np.pad(image.numpy(), padding) * half)"
+    )
+    assert "uses `half`, `np`, which only another cell" in rebuilt(notebook).notes[0]
+
+
+def test_helpers_in_another_exercises_cell_are_no_reason_to_look(rebuilt, notebook):
+    cell_of(notebook, "cross_correlate").source = (
+        "def window(x):\n    return x\n\n" + solutions()["cross_correlate"]
+    )
+    cell_of(notebook, "zero_pad").source = ANSWER.replace("image, [", "window(image), [")
+    assert rebuilt(notebook).notes == ()
+
+
+def test_deleted_and_edited_checks_are_told_and_change_nothing(rebuilt, notebook):
+    notebook.cells.remove(cell_of(notebook, "check_zero_pad"))
+    cell_of(notebook, "check_conv2d").source = "print('all passed')"
+    result = rebuilt(notebook)
+    assert result.notes == ()
+    assert [r.split(":")[0] for r in result.remarks] == [
+        "Check cells that were deleted, which changes nothing",
+        "Check cells that were edited, which changes nothing",
+    ]
+
+
+def test_a_cell_that_is_no_python_keeps_its_id_and_runs(rebuilt, notebook):
+    cell_of(notebook, "zero_pad").source = "def zero_pad(image, padding)\n    return image"
+    result = rebuilt(notebook)
+    assert source_of(result.work, "zero_pad").startswith("def zero_pad(image, padding)\n")
+    assert result.unclear == {}
+
+
+def test_magics_hide_no_definition(rebuilt, notebook):
+    cell_of(notebook, "zero_pad").metadata.pop("nbgrader")
+    cell = next(c for c in notebook.cells if c.source == ANSWER)
+    cell.source = f"%matplotlib inline\n!pip list\n{ANSWER}"
+    assert source_of(rebuilt(notebook).work, "zero_pad") == cell.source
+
+
+def test_a_cell_larger_than_any_answer_does_not_run(rebuilt, notebook):
+    cell_of(notebook, "zero_pad").source = ANSWER + "\n#" + "x" * 300_000
+    assert "more than any answer" in rebuilt(notebook).unclear["zero_pad"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "-" * 100_000 + "1",
+        "+".join("1" * 50_000),
+        "(" * 5_000,
+        "x" + ".a" * 50_000,
+        "f" + "(1)" * 50_000,
+        "\x00",
+    ],
+)
+def test_code_made_to_break_parsers_breaks_nothing(source, rebuilt, notebook):
+    notebook.cells.append(extra(source))
+    cell_of(notebook, "conv2d").source = source
+    assert source_of(rebuilt(notebook).work, "zero_pad") == ANSWER
