@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from course_utils.errors import NotebookError
 from course_utils.notebooks import outputs
 from course_utils.notebooks.cells import code_digest, compare, digests, normalise
+from course_utils.notebooks.elsewhere import with_links
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.strip import find_leaks, strip
 from course_utils.notebooks.twins import bring_in_step, read_notebook, write_text
@@ -85,7 +86,7 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     # What cannot be written or released should not cost the time of an execution, so it is made before.
     # The text is as jupytext would write it: JupyterLab refuses to open twins that differ in a blank line.
     text = write_text(notebook)
-    student = strip(notebook)
+    student = with_links(lab, strip(notebook))
     _refuse_leaks(lab, notebook, student)
     student_text = _as_text(student)
     if stale or force:
@@ -127,7 +128,7 @@ def check(lab: Lab) -> list[Difference]:
 def _differences(lab: Lab) -> Iterator[tuple[Path, str, str]]:
     twins = bring_in_step(lab)
     notebook = outputs.tidy(twins.notebook)
-    student = strip(notebook)
+    student = with_links(lab, strip(notebook))
     _refuse_leaks(lab, notebook, student)
     missing = [path for path in (lab.text, lab.solution) if not path.exists()]
     if missing:
