@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from accessibility import violations
+from artefacts import keep
 from pages import press, say, values
 from playwright.sync_api import Browser, BrowserContext, Page
 from torch import nn
@@ -191,6 +193,9 @@ def test_text_is_readable_in_every_theme(
     page.set_content(html)
     worst = page.evaluate(_CONTRAST)
     assert len(worst) > 10 and min(worst.values()) >= 4.5, worst
+    assert violations(page, "body") == []
+    for number, figure in enumerate(all_figures):
+        keep(page.locator(".cl-live[role=group]").nth(number), f"{figure.name}-{theme}")
 
 
 @pytest.mark.parametrize("width", [400, 700])
