@@ -83,7 +83,7 @@ def this_machine(jobs: int | None = None) -> Crew:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[Crew]:
+def cluster(address: str, *, seconds: float = 10.0) -> Iterator[Crew]:
     """Offer the workers of a Dask scheduler as a crew.
 
     Raises
@@ -100,7 +100,7 @@ def cluster(address: str) -> Iterator[Crew]:
             next_step='pip install "convnet-labs[cluster]"',
         ) from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=seconds, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise GradingError(
             f"The scheduler {address} does not answer.",
@@ -170,15 +170,15 @@ class _Batch:
 
     def run(self) -> None:
         queue = deque(sorted(self.texts))
-        suspects: list[str] = []
+        suspects: deque[str] = deque()
         while queue:
             before = len(queue)
             suspects += self._round(queue, 2 * self.crew.size)
             if len(queue) == before:
                 raise GradingError("No worker can be started.", next_step="course doctor")
         # Whoever ran when a worker died is tried again, alone: one of them did it, the others lose nothing.
-        for key in suspects:
-            if self._round(deque([key]), 1):
+        while suspects:
+            for key in self._round(suspects, 1):
                 self.done(key, Result(failed="It was not graded: the process that graded it died, twice."))
 
     def _round(self, queue: deque[str], width: int) -> list[str]:
@@ -231,10 +231,6 @@ def _begin() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:

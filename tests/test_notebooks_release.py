@@ -1,0 +1,182 @@
+"""Students get a package that is the same bytes everywhere, installs, and shows no solution."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from notebook_samples import edit
+
+from course_utils.command_line import main
+from course_utils.errors import NotebookError
+from course_utils.notebooks.layout import find_labs
+from course_utils.notebooks.release import release
+
+REPOSITORY = Path(__file__).parents[1]
+TOP = ("labs", "solutions", "environment.yml", "pyproject.toml", "LICENSE")
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory) -> Path:
+    return release(find_labs(REPOSITORY), tmp_path_factory.mktemp("out")).folder
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A copy of the labs and their solutions that a test may spoil."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    for name in TOP:
+        path = REPOSITORY / name
+        if path.is_dir():
+            shutil.copytree(path, root / name, ignore=shutil.ignore_patterns(".*", "[!0]*_*"))
+        else:
+            shutil.copy(path, root / name)
+    return root
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_student_gets_notebooks_environment_package_readme_and_licence(released):
+    files = contents(released)
+    assert {name.split("/")[0] for name in files} == {
+        "labs", "course_utils", "environment.yml", "pyproject.toml", "README.md", "LICENSE",
+    }  # fmt: skip
+    assert len([name for name in files if name.startswith("labs/")]) == 4
+    assert files["labs/01_conv_layer.ipynb"] == (REPOSITORY / "labs" / "01_conv_layer.ipynb").read_bytes()
+
+
+def test_no_solution_test_or_grading_is_in_it(released):
+    names = set(contents(released))
+    assert not [n for n in names if "grading/" in n or "solutions" in n or n.startswith("tests")]
+    assert not [n for n in names if "__pycache__" in n or "/." in n]
+    assert b"BEGIN SOLUTION" not in b"".join(c for n, c in contents(released).items() if n.endswith(".ipynb"))
+
+
+def test_two_releases_are_the_same_bytes_wherever_and_whenever(released, tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    old = os.umask(0o077)
+    try:
+        again = release(find_labs(REPOSITORY), tmp_path / "elsewhere")
+    finally:
+        os.umask(old)
+    assert contents(again.folder) == contents(released)
+    assert again.archive.read_bytes() == released.with_suffix(".zip").read_bytes()
+    modes = {oct(path.stat().st_mode) for path in again.folder.rglob("*") if path.is_file()}
+    assert modes == {"0o100644"}
+
+
+def test_the_archive_holds_the_folder_sorted_with_fixed_times(released):
+    with zipfile.ZipFile(released.with_suffix(".zip")) as archive:
+        names = archive.namelist()
+        assert names == sorted(names)
+        assert {entry.date_time for entry in archive.infolist()} == {(2020, 1, 1, 0, 0, 0)}
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
+        inside = {name.removeprefix("convnet-labs/"): archive.read(name) for name in names}
+    assert inside == contents(released)
+
+
+def test_releasing_again_over_it_changes_nothing(released):
+    before = contents(released)
+    release(find_labs(REPOSITORY), released.parent)
+    assert contents(released) == before
+
+
+def test_a_folder_with_other_files_is_not_touched(tmp_path):
+    stranger = tmp_path / "convnet-labs" / "labs" / "mine.ipynb"
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("work")
+    with pytest.raises(NotebookError, match=r"labs/mine\.ipynb"):
+        release(find_labs(REPOSITORY), tmp_path)
+    assert list(contents(tmp_path)) == ["convnet-labs/labs/mine.ipynb"]
+
+
+def test_labs_out_of_step_are_not_released(checkout, tmp_path):
+    edit(checkout / "labs" / "02_pooling_layer.ipynb", "Max pooling", "Maximum pooling")
+    with pytest.raises(NotebookError, match="out of step") as caught:
+        release(find_labs(checkout), tmp_path / "out")
+    assert "02_pooling_layer" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_lab_that_shows_a_solution_is_not_released(checkout, tmp_path):
+    for name in ("01_conv_layer.py", "01_conv_layer.ipynb"):
+        edit(checkout / "solutions" / name, "Four filters, four maps", "return (n + 2 * p - f) // s + 1")
+    with pytest.raises(NotebookError, match=r"output_size"):
+        release(find_labs(checkout, 1), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_readme_speaks_of_the_labs_that_are_there(tmp_path):
+    text = (release(find_labs(REPOSITORY, 2), tmp_path).folder / "README.md").read_text()
+    assert "In one lab you build the pooling layer" in text
+    assert "course lab 2" in text
+    assert "| `labs/02_pooling_layer.ipynb` · Lab 02 · The pooling layer | 6 |" in text
+    assert "01_conv_layer" not in text
+
+
+def test_the_package_in_it_works_without_grading(released):
+    code = (
+        "import course_utils, pathlib, sys\n"
+        "from course_utils import exercises\nfrom course_utils.command_line import main\n"
+        f"assert pathlib.Path(course_utils.__file__).is_relative_to({str(released)!r})\n"
+        "assert exercises.evaluate('same_padding', lambda f: f // 2).status == 'correct'\n"
+        "assert main(['--help']) == 0\n"
+        "sys.exit(main(['grade', '.', '-o', 'x']))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(released), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=released,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "does not grade" in done.stderr
+
+
+def test_what_the_package_is_built_from_is_in_it(released):
+    project = tomllib.loads((released / "pyproject.toml").read_text())
+    assert (released / project["project"]["readme"]).exists()
+    assert all((released / name).exists() for name in project["project"]["license-files"])
+    assert (released / "course_utils" / "figures" / "live" / "base.js").exists()
+
+
+@pytest.mark.slow
+def test_nbgrader_validates_a_released_lab(released, tmp_path):
+    """It runs every cell, and finds what is not started; nothing is ill-formed."""
+    lab = tmp_path / "02_pooling_layer.ipynb"
+    shutil.copy(released / "labs" / lab.name, lab)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "validate", lab.name],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "VALIDATION FAILED ON" in done.stdout
+    assert "check.max_pool(max_pool)" in done.stdout
+
+
+def test_the_command_tells_what_it_made(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["release", str(tmp_path), "--labs", "1,2", "--json"]) == 0
+    assert '"02_pooling_layer"' in capsys.readouterr().out
+    assert len(list((tmp_path / "convnet-labs" / "labs").iterdir())) == 2
+
+
+@pytest.mark.parametrize("labs", ["9", "x", "1;2"])
+def test_an_unknown_lab_is_one_clear_error(labs, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["release", str(tmp_path / "out"), "--labs", labs]) == 2
+    assert "why:" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
