@@ -10,6 +10,8 @@ import numpy as np
 
 from course_utils.exercises.values import axis_names, number_text
 
+MOST_PLACES = 1_000
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -45,7 +47,7 @@ def _other_shape(right: np.ndarray, mine: np.ndarray) -> Iterator[Relation]:
         axes = f"an array with {mine.ndim} axes instead of {right.ndim}" if mine.ndim else "a single number"
         yield Relation("axes", f"The values are right, but in {axes}.")
     if mine.ndim != right.ndim:
-        many = f"It has {mine.ndim} axes where {right.ndim} are expected"
+        many = f"It has {mine.ndim} {'axis' if mine.ndim == 1 else 'axes'} where {right.ndim} are expected"
         yield Relation(f"{mine.ndim} axes", f"{many}: {', '.join(axis_names(right.ndim))}.")
     if mine.ndim != right.ndim or right.ndim < 2:
         return
@@ -69,8 +71,11 @@ def _place(small: np.ndarray, large: np.ndarray) -> tuple[int, ...] | None:
     """Where `small` lies in `large`; the axes before rows and columns must agree."""
     if small.shape[:-2] != large.shape[:-2]:
         return None
-    for row in range(large.shape[-2] - small.shape[-2] + 1):
-        for column in range(large.shape[-1] - small.shape[-1] + 1):
+    rows, columns = (large.shape[axis] - small.shape[axis] + 1 for axis in (-2, -1))
+    if not small.size or rows * columns > MOST_PLACES:
+        return None
+    for row in range(rows):
+        for column in range(columns):
             part = large[..., row : row + small.shape[-2], column : column + small.shape[-1]]
             if _close(part, small):
                 return row, column
