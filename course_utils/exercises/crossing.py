@@ -12,7 +12,7 @@ import numpy as np
 
 from course_utils.errors import ExerciseError
 from course_utils.exercises.model import Observation, ObservationStatus
-from course_utils.exercises.values import DEEPEST, MOST_CELLS, MOST_ITEMS, MOST_TEXT, Unreadable
+from course_utils.exercises.values import DEEPEST, MOST_BITS, MOST_CELLS, MOST_ITEMS, MOST_TEXT, Unreadable
 
 _DTYPES = tuple(np.dtype(kind).str for kind in ("?", "u1", "i1", "i2", "i4", "i8", "f4", "f8", "c8", "c16"))
 _TEXTS = ("traceback", "call", "error", "printed", "blocked_by")
@@ -80,7 +80,11 @@ def _decoded(value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST + 1:
         raise ValueError("nested too deep")
     match value:
-        case None | bool() | int() | float():
+        case None | bool() | float():
+            return value
+        case int():
+            if value.bit_length() > MOST_BITS:
+                raise ValueError("a gigantic integer")
             return value
         case str():
             return _text(value)
@@ -102,7 +106,10 @@ def _decoded(value: Any, depth: int = 0) -> Any:
 def _array(content: str, dtype: str, shape: list[Any]) -> np.ndarray:
     if dtype not in _DTYPES or len(shape) > DEEPEST or any(type(n) is not int or n < 0 for n in shape):
         raise ValueError(f"no array has dtype {dtype!r:.20} and shape {shape!r:.80}")
-    if math.prod(shape) > MOST_CELLS or len(content) > 2 * MOST_CELLS * np.dtype(dtype).itemsize:
+    if (
+        max(math.prod(shape), *shape, 0) > MOST_CELLS
+        or len(content) > 2 * MOST_CELLS * np.dtype(dtype).itemsize
+    ):
         raise ValueError("an array that is too large")
     data = base64.b64decode(content, validate=True)
     return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
@@ -117,10 +124,12 @@ def _some(items: Any) -> list[Any]:
 def _text(text: Any) -> str:
     if not isinstance(text, str):
         raise TypeError("a text is missing")
-    return text[: 4 * MOST_TEXT]
+    # Half a character and the codes that steer a terminal would do harm wherever the text is shown.
+    cut = text[: 4 * MOST_TEXT]
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in cut)
 
 
 def _key(key: Any) -> str | int:
     if type(key) not in (str, int):
         raise TypeError("a key that is no text or number")
-    return key
+    return _text(key) if isinstance(key, str) else key

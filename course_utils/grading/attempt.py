@@ -17,7 +17,7 @@ from course_utils.grading.session import Outcome, probe_seed
 from course_utils.grading.unusual import unusual
 from course_utils.grading.work import Attempt, Isolation, Limits, Piece, Work
 
-_JUDGE_SECONDS = 60.0
+_JUDGE_SECONDS = 30.0
 _LONGEST_LINE = 4 << 20
 
 

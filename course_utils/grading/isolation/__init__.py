@@ -1,6 +1,7 @@
 """Isolation: what the machine offers to keep a submission apart, and kernels that run behind it.
 
-`inside` runs on the kernel's side and imports nothing of the course but the edition; the rest is the grader's.
+`inside` runs on the kernel's side and imports nothing of the course but the edition; the rest is
+the grader's.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import os
 import socket
 import subprocess
@@ -44,7 +42,7 @@ class Nursery:
 
     def __init__(self) -> None:
         self.owner = os.getpid()
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()
+        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             handle = theirs.fileno()
@@ -79,7 +77,7 @@ class Nursery:
         """Fork a warden and its kernel; return the line to the warden. Closing it ends them."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            text = json.dumps(dataclasses.asdict(spec)).encode()
+            text = spec.to_json().encode()
             socket.send_fds(self._control, [text], [theirs.fileno()])
         return ours
 

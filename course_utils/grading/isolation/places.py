@@ -1,4 +1,4 @@
-"""The folders of a sandbox: the edition, a private folder for each kernel, and what of the machine is shown."""
+"""The folders of a sandbox: the edition, a private one for each kernel, what of the machine is shown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def edition_folder() -> Path:
     """Return the folder with the edition; it is written once by each process, and goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="course-edition-")).resolve()
     owner = os.getpid()
-    atexit.register(lambda: os.getpid() == owner and remove(folder))
+    atexit.register(lambda: remove(folder) if os.getpid() == owner else None)
     edition.write(folder)
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", str(folder)], check=True, stdin=subprocess.DEVNULL

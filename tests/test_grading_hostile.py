@@ -1,0 +1,173 @@
+"""Hostile and unlucky submissions: each gets the grade that it deserves, and nothing of it stays."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course_utils import exercises
+from course_utils.grading.attempt import attempt
+from course_utils.grading.isolation import probe_isolation
+from course_utils.grading.isolation.nursery import nursery
+from course_utils.grading.work import MIB, Limits, Piece, Work
+
+HOSTILE = Path(__file__).parent / "hostile"
+NAMES = sorted(path.stem for path in HOSTILE.glob("*.py"))
+LIMITS = Limits(
+    cell_seconds=4,
+    call_seconds=2,
+    notebook_seconds=40,
+    memory_bytes=1500 * MIB,
+    processes=64,
+    file_bytes=16 * MIB,
+    files=400,
+    restarts=6,
+)
+NEIGHBOURS = ("fuse_filters", "count_conv_parameters")
+"""Right answers before and after the hostile ones; they must keep their points."""
+ON_LESSER_MACHINES = (
+    *("always_equal", "forged_observations", "exit_at_call", "deaf", "fork_bomb", "daemon", "killers"),
+    *("flood_of_text", "memory_at_call", "disk_filled", "harmless"),
+)
+SMALLEST_USER = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """One hostile file: its cells by exercise, and what each deserves."""
+
+    cells: dict[str, str]
+    deserved: dict[str, int]
+
+
+def fixture(name: str, places: dict[str, str]) -> Fixture:
+    text = (HOSTILE / f"{name}.py").read_text()
+    for place, value in places.items():
+        text = text.replace(f"@{place}@", value)
+    head, *cells = re.split(r"^# %% (\w+)\n", text, flags=re.MULTILINE)
+    declared = re.search(r"^# deserves: (.*)$", head, re.MULTILINE)
+    assert declared, name
+    deserved = {}
+    for entry in declared[1].split(", "):
+        exercise, points = entry.split()
+        deserved[exercise] = exercises.get(exercise).points if points == "full" else int(points)
+    found = dict(zip(cells[::2], cells[1::2], strict=True))
+    assert found.keys() == deserved.keys(), name
+    return Fixture(found, deserved)
+
+
+@pytest.fixture(scope="module")
+def right(repository: Path) -> dict[str, str]:
+    """The right answers' cells by exercise, and under "" the lab's imports."""
+    notebook = nbformat.read(repository / "solutions" / "01_conv_layer.ipynb", as_version=4)
+    cells = {}
+    for cell in notebook.cells:
+        about = cell.metadata.get("nbgrader", {})
+        if about.get("solution"):
+            cells[about["grade_id"]] = cell.source
+        elif cell.cell_type == "code":
+            cells.setdefault("", cell.source)
+    return cells
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A folder with somebody else's work, open to everybody as in a careless class."""
+    folder = tmp_path / "submissions"
+    (folder / "ann").mkdir(parents=True)
+    (folder / "ann" / "lab.py").write_text("SECRET = (n + 2 * p - f) // s + 1\n")
+    for path in (folder, *folder.parents):
+        if path == Path("/tmp"):
+            break
+        path.chmod(0o777)
+    (folder / "ann").chmod(0o755)
+    return folder
+
+
+def state(folder: Path) -> dict[str, str]:
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for path in sorted(folder.rglob("*"))
+        if "__pycache__" not in path.parts
+    }
+
+
+def left_over() -> list[str]:
+    """Processes of the users that kernels run as."""
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                if path.stat().st_uid >= SMALLEST_USER:
+                    found.append(f"{path.name} {(path / 'stat').read_text()}")
+            except OSError:
+                continue
+    return found
+
+
+def graded(name: str, level: str, right: dict[str, str], victim: Path, repository: Path):
+    isolation = probe_isolation(at_most=level)
+    if isolation.level != level:
+        pytest.skip(f"this machine offers isolation {isolation.level} at most")
+    nursery_id = nursery()._process.pid
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        places = {
+            "REPOSITORY": str(repository),
+            "COURSE": str(repository / "course_utils"),
+            "VICTIM": str(victim),
+            "PORT": str(listener.getsockname()[1]),
+            "GRADER": str(os.getpid()),
+            "NURSERY": str(nursery_id),
+        }
+        hostile = fixture(name, places)
+        before = state(victim), state(repository / "solutions")
+        cells = [Piece(right[""]), Piece(right[NEIGHBOURS[0]], NEIGHBOURS[0])]
+        cells += [Piece(source, exercise) for exercise, source in hostile.cells.items()]
+        cells += [Piece(right[NEIGHBOURS[1]], NEIGHBOURS[1])]
+        done = attempt(Work(1, tuple(cells)), isolation=isolation, limits=LIMITS)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    given = {verdict.exercise: verdict.earned for verdict in done.verdicts}
+    deserved = hostile.deserved | {name: exercises.get(name).points for name in NEIGHBOURS}
+    table = {exercise: (given[exercise], points) for exercise, points in deserved.items()}
+    messages = {verdict.exercise: verdict.message for verdict in done.verdicts}
+    print(f"{name} {level} {done.seconds:.1f} s {table} {done.notes}")
+    wrong = {exercise: messages[exercise] for exercise, (given, due) in table.items() if given != due}
+    assert not wrong, (wrong, done.notes)
+    assert (state(victim), state(repository / "solutions")) == before
+    assert not left_over()
+    assert nursery()._process.pid == nursery_id
+    for verdict in done.verdicts:
+        verdict.message.encode()
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+@pytest.mark.parametrize("name", NAMES)
+def test_every_submission_gets_what_it_deserves(name, right, victim, repository):
+    done = graded(name, "full", right, victim, repository)
+    if name == "daemon":
+        time.sleep(3)
+        assert not (victim / "daemon").exists() and not Path("/tmp/course-daemon").exists()
+        assert not left_over()
+    if name == "harmless":
+        assert not done.notes
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found through /proc")
+@pytest.mark.parametrize("level", ["partial", "none"])
+@pytest.mark.parametrize("name", ON_LESSER_MACHINES)
+def test_lesser_machines_do_what_they_can(name, level, right, victim, repository):
+    graded(name, level, right, victim, repository)
