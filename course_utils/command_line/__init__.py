@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from course_utils import __version__
-from course_utils.command_line import build, check, data, doctor, grade, lab, release, run
+from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, run
 from course_utils.errors import CourseError, SettingsError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command()(run.run)
 app.command()(build.build)
 app.command()(release.release)
 app.command()(grade.grade)
+app.command()(bench.bench)
 
 
 @app.callback(invoke_without_command=True)

@@ -143,9 +143,13 @@ def team() -> Iterator[tuple[Team, torch.device]]:
         torch.cuda.set_device(device)
     else:
         device = torch.device("cpu")  # gloo has no other
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    store, rank, size = next(dist.rendezvous("env://"))
+    # After a restart torchrun may hand out the store of the start before, with addresses of the dead.
+    store = dist.PrefixStore(f"start {store.add(f'starts of {rank}', 1)}", store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     try:
-        yield Team(dist.get_rank(), dist.get_world_size()), device
+        yield Team(rank, size), device
     except RuntimeError as error:
         if (
             not isinstance(error, dist.DistError)

@@ -22,7 +22,7 @@ from course_utils.training.history import History
 from course_utils.training.live import choose_view
 from course_utils.training.preparation import check_fit, estimate, on_device, sample
 from course_utils.training.recipes import Recipe
-from course_utils.training.speed import Speed, default_speed, fitting
+from course_utils.training.speed import Speed, default_speed, fitting, keep_heap
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the running loss: each makes Python wait for the accelerator."""
@@ -104,6 +104,7 @@ def fit(
         view.end(history)
         return history
 
+    keep_heap(speed)
     if speed.channels_last:
         model.to(memory_format=torch.channels_last)
     trained = team.wrap(model, place)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""glibc's names in ``malloc.h``."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,10 @@ class Speed:
     bf16 : bool
         Multiply in bfloat16 (8 bits of precision, float32's range) and keep weights and sums in float32.
         Faster only where the processor has instructions for it.
+    keep_heap : bool
+        Keep freed memory in the process for the next step. Large activations are otherwise given back to the
+        system and fetched anew, page by page, at every step. Only with glibc, and from then on for the whole
+        process, which stays as large as it ever was.
     note : str
         Why a switch is off, if that may surprise.
 
@@ -39,6 +48,7 @@ class Speed:
 
     channels_last: bool = False
     bf16: bool = False
+    keep_heap: bool = False
     note: str = ""
 
     def autocast(self, device: torch.device) -> torch.autocast:
@@ -50,6 +60,7 @@ class Speed:
         threads = torch.get_num_threads()
         where = f"CPU, {threads} thread{'s' * (threads != 1)}" if device.type == "cpu" else str(device)
         switches = [f"channels-last: {_on(self.channels_last)}", f"bf16: {_on(self.bf16)}"]
+        switches += ["heap: kept"] * self.keep_heap
         return ", ".join([where, *switches]) + (f" ({self.note})" if self.note else "")
 
 
@@ -60,7 +71,7 @@ PLAIN = Speed()
 def default_speed(device: torch.device) -> Speed:
     """Choose the switches that pay on `device`."""
     if device.type == "cpu":
-        return Speed(channels_last=True, bf16=_cpu_has_fast_bf16())
+        return Speed(channels_last=True, bf16=_cpu_has_fast_bf16(), keep_heap=_has_mallopt())
     if device.type == "cuda":
         # Older cards emulate bfloat16, slowly.
         fast = torch.cuda.get_device_capability(device) >= (8, 0) or torch.version.hip is not None
@@ -96,6 +107,18 @@ def fitting(speed: Speed, model: nn.Module, images: Tensor) -> Speed:
         model.to(memory_format=torch.contiguous_format)
         model.train(training)
     return speed
+
+
+def keep_heap(speed: Speed) -> None:
+    """Let the C library keep what is freed, if the switch is on."""
+    if speed.keep_heap:
+        library = ctypes.CDLL(None)
+        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+            library.mallopt(option, 2**30)
+
+
+def _has_mallopt() -> bool:
+    return sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt")
 
 
 def _cpu_has_fast_bf16() -> bool:

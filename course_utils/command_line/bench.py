@@ -1,0 +1,89 @@
+"""``course bench``: what an epoch of each lab costs here, beside the lecture's loop."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from course_utils.command_line.options import Json
+
+if TYPE_CHECKING:
+    from course_utils.training.bench import Bench
+
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer batches: a first impression.")]
+Switches = Annotated[
+    bool, typer.Option("--switches", help="Time each switch of the training loop alone, too.")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plot (PNG, SVG or PDF).")
+]
+
+
+def bench(
+    quick: Quick = False, switches: Switches = False, output: Output = None, json: Json = False
+) -> None:
+    """Time both labs' epochs on this machine, in turns with the lecture's loop as it was.
+
+    Each variant trains in a process of its own on some batches at a time; the median is extrapolated to a
+    full epoch. Close other programs first.
+    """
+    from course_utils.training.bench import VARIANTS, measure
+
+    chosen = tuple(VARIANTS) if switches else ("lecture", "course")
+    budget = (6.0 if quick else 30.0) * len(chosen)
+    found = measure(variants=chosen, budget=budget, announce=lambda line: typer.echo(line, err=True))
+    if json:
+        typer.echo(json_module.dumps(found.as_json(), indent=2))
+    else:
+        _print(found)
+    if output is not None:
+        from course_utils.training.bench.picture import draw
+
+        draw(found).savefig(output)
+        typer.echo(f"Plot: {output.resolve()}", err=True)
+
+
+def _print(found: Bench) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from course_utils.timing import duration
+    from course_utils.training.bench import VARIANTS
+    from course_utils.training.bench.measure import PUBLISHED
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)
+    longest = {row.network: 0.0 for row in found.rows}
+    for row in found.rows:
+        longest[row.network] = max(longest[row.network], row.seconds_per_epoch)
+    table = Table("Network", "Loop", "", title=found.machine)
+    for head in ("Epoch", "Ratio", "Images/s", "Of peak", "Memory", "Batches"):
+        table.add_column(head, justify="right")
+    for row in found.rows:
+        table.add_row(
+            row.network,
+            VARIANTS[row.variant].describe,
+            "█" * max(1, round(16 * row.seconds_per_epoch / longest[row.network])),
+            duration(row.seconds_per_epoch),
+            f"{row.ratio:.2f}",
+            f"{row.images_per_second:,.0f}",
+            f"{row.share_of_peak:.0%}",
+            f"{row.memory / 1e6:,.0f} MB" if row.memory else "–",
+            str(row.batches),
+        )
+    console.print(table)
+    published = ", ".join(f"{name} {seconds:g} s" for name, seconds in PUBLISHED.items())
+    peaks = sorted(
+        {f"{row.peak / 1e9:,.0f} GFLOP/s ({VARIANTS[row.variant].describe})" for row in found.rows}
+    )
+    lines = [
+        "Epochs are extrapolated from the batches that were timed (median of the turns), test pass left out.",
+        f"The lecture's published epochs, on a CPU: {published}.",
+        "Peak of multiplying matrices in the type that is used: " + "; ".join(peaks) + ".",
+        "Data: " + "; ".join(f"{name}: {source}" for name, source in found.sources.items()) + ".",
+    ]
+    console.print("\n".join(lines), markup=False, highlight=False)

@@ -1,0 +1,197 @@
+"""Run the variants in turns, each in a process of its own, and reckon what an epoch costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from course_utils.data.load import load_dataset
+from course_utils.device import describe_device
+from course_utils.errors import TrainingError
+from course_utils.training.bench.variants import DATA, VARIANTS
+from course_utils.training.networks import LABS, lab_network
+from course_utils.training.recipes import recipe
+from course_utils.training.results import LECTURE
+
+PUBLISHED = {"lenet5": LECTURE[3]["seconds_per_epoch"], "vgg": LECTURE[4]["seconds_per_epoch"]}
+SHAPES = {"lenet5": (1, 28), "vgg": (3, 32)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant of one lab's epoch.
+
+    Attributes
+    ----------
+    network, variant : str
+        Keys of `LABS` and `VARIANTS`.
+    seconds_per_epoch : float
+        Extrapolated from the median of the turns to a full epoch.
+    ratio : float
+        To the lecture's loop: the median over the turns, in each of which both were timed.
+    images_per_second : float
+        Training images.
+    peak : float
+        Operations a second in multiplying two large matrices of the same type, measured between the turns.
+    share_of_peak : float
+        Arithmetic that an epoch needs, over what would be done at `peak` meanwhile.
+    memory : int or None
+        Bytes that its process used at most (on CUDA: on the card).
+    batches : int
+        Batches that were timed.
+    """
+
+    network: str
+    variant: str
+    seconds_per_epoch: float
+    ratio: float
+    images_per_second: float
+    peak: float
+    share_of_peak: float
+    memory: int | None
+    batches: int
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All rows, and what they rest on.
+
+    Attributes
+    ----------
+    rows : list of Row
+        In the order of measurement.
+    machine : str
+        Device and threads.
+    sources : dict
+        Where each network's images came from.
+    flops : dict
+        Floating-point operations of an epoch, by network.
+    """
+
+    rows: list[Row]
+    machine: str
+    sources: dict[str, str]
+    flops: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain numbers and text, with the lecture's published seconds."""
+        return {**asdict(self), "lecture_published_seconds": PUBLISHED}
+
+
+def measure(
+    networks: Sequence[str] = tuple(LABS),
+    variants: Sequence[str] = ("lecture", "course"),
+    *,
+    budget: float = 60.0,
+    announce: Callable[[str], None] = lambda line: None,
+) -> Bench:
+    """Time the epochs of some networks, each variant in turn with the others.
+
+    Parameters
+    ----------
+    networks, variants : sequence of str
+        Keys of `LABS` and of `VARIANTS`; the first variant is what the others are compared with.
+    budget : float
+        Seconds of measuring for each network, beside starting and warming up.
+    announce : callable
+        Is told, line by line, how long it will take and how far it is.
+
+    Raises
+    ------
+    TrainingError
+        If one of the processes fails.
+    """
+    announce(f"{describe_device()}; {len(networks) * len(variants)} processes start and warm up")
+    sources = {name: load_dataset(DATA[name][0], offline=DATA[name][1]).source for name in networks}
+    flops = {name: epoch_flops(name) for name in networks}
+    rows: list[Row] = []
+    for number, network in enumerate(networks):
+        with ExitStack() as stack:
+            workers = {name: stack.enter_context(worker(network, name)) for name in variants}
+            # The first steps allocate and choose algorithms; the memory is that of training alone.
+            memory: dict[str, int | None] = {name: ask(2)["memory"] for name, ask in workers.items()}
+            once = {name: ask(2)["seconds"] / 2 for name, ask in workers.items()}
+            # A turn gives each variant about the same time; five turns at the least.
+            turns = 5
+            share = budget / turns / len(variants)
+            sizes = {name: max(1, round(share / seconds)) for name, seconds in once.items()}
+            each = turns * sum(sizes[name] * seconds for name, seconds in once.items())
+            total = each * (len(networks) - number)
+            announce(f"{network}: about {each:.0f} s (all that is left: about {total:.0f} s)")
+            seconds: dict[str, list[float]] = {name: [] for name in variants}
+            peaks = dict.fromkeys(variants, 0.0)
+            for turn in range(turns):
+                for name, ask in workers.items():
+                    answer = ask(sizes[name])
+                    seconds[name].append(answer["seconds"] / sizes[name])
+                    peaks[name] = max(peaks[name], answer["peak"])
+                announce(f"{network}: turn {turn + 1} of {turns}")
+        size, images = recipe(network, "lecture").batch_size, DATA[network][2]
+        epochs = {name: median(times) * images / size for name, times in seconds.items()}
+        for name in variants:
+            rows.append(
+                Row(
+                    network=network,
+                    variant=name,
+                    seconds_per_epoch=epochs[name],
+                    ratio=median(
+                        mine / lecture
+                        for mine, lecture in zip(seconds[name], seconds[variants[0]], strict=True)
+                    ),
+                    images_per_second=images / epochs[name],
+                    peak=peaks[name],
+                    share_of_peak=flops[network] / epochs[name] / peaks[name],
+                    memory=memory[name],
+                    batches=turns * sizes[name],
+                )
+            )
+    return Bench(rows, describe_device(), sources, flops)
+
+
+@contextmanager
+def worker(network: str, variant: str) -> Iterator[Callable[[int], dict[str, Any]]]:
+    """Start the process of one variant; what is yielded trains on some batches there."""
+    call = f"serve({network!r}, {variant!r}, {torch.get_num_threads()})"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"from course_utils.training.bench.variants import serve; {call}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin and process.stdout
+        asked, answers = process.stdin, process.stdout
+
+        def ask(batches: int) -> dict[str, Any]:
+            try:
+                print(batches, file=asked, flush=True)
+                return json.loads(answers.readline())
+            except (BrokenPipeError, json.JSONDecodeError):
+                raise TrainingError(
+                    f"The process that trains {network} ({VARIANTS[variant].describe}) has ended.",
+                    why=f"Its exit code is {process.wait()}; what it said is above.",
+                    next_step="If the memory is full, close other programs and try again.",
+                ) from None
+
+        try:
+            yield ask
+        finally:
+            process.kill()
+
+
+def epoch_flops(network: str) -> float:
+    """Count the floating-point operations of an epoch, forward and backward; a multiply-add is two."""
+    channels, side = SHAPES[network]
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        scores = lab_network(network, channels=channels, side=side)(torch.zeros(2, channels, side, side))
+        nn.functional.cross_entropy(scores, torch.zeros(2, dtype=torch.int64)).backward()
+    return counter.get_total_flops() / 2 * DATA[network][2]

@@ -1,0 +1,171 @@
+"""The ways to train that are compared, and the process that holds one of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.data.dataset import Dataset
+from course_utils.data.load import load_dataset
+from course_utils.device import pick_device
+from course_utils.timing import Stopwatch
+from course_utils.training.loop import train_epoch
+from course_utils.training.networks import lab_network
+from course_utils.training.preparation import on_device
+from course_utils.training.recipes import recipe
+from course_utils.training.speed import PLAIN, Speed, default_speed, keep_heap
+
+DATA = {"lenet5": ("mnist", "digits", 60_000), "vgg": ("cifar10", "shapes", 50_000)}
+"""Each network's dataset, the embedded one that may stand in, and the images in a full epoch."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train.
+
+    Attributes
+    ----------
+    describe : str
+        What it does, in a few words.
+    speed : callable
+        The switches, for a device; None for the lecture's loop.
+    input_gradients : bool
+        Whether the lecture's loop also computes the gradients of the images, which nobody uses.
+    """
+
+    describe: str
+    speed: Callable[[torch.device], Speed] | None
+    input_gradients: bool = False
+
+
+VARIANTS: dict[str, Variant] = {
+    "lecture": Variant("the lecture's loop", None),
+    "course": Variant("this course's fit", default_speed),
+    "input-gradients": Variant("the lecture's loop, images with gradients", None, input_gradients=True),
+    "plain": Variant("fit, all switches off", lambda device: PLAIN),
+    "channels-last": Variant("fit, channels-last alone", lambda device: replace(PLAIN, channels_last=True)),
+    "bf16": Variant("fit, bf16 alone", lambda device: replace(PLAIN, bf16=True)),
+    "both": Variant("fit, both", lambda device: replace(default_speed(device), keep_heap=False)),
+}
+"""`lecture` and `course` are what ``course bench`` shows; the others show what each switch does."""
+
+
+def lecture_epoch(
+    model: nn.Module,
+    dataset: Dataset,
+    optimizer: torch.optim.Optimizer,
+    batches: int,
+    size: int,
+    input_gradients: bool = False,
+) -> None:
+    """Train as the lecture does: float32, each batch normalised anew, loss and error read at each step."""
+    criterion = nn.CrossEntropyLoss()
+    images, labels = dataset.train.images, dataset.train.labels
+    running_loss = running_error = 0.0
+    order = torch.randperm(len(labels))
+    for step in range(batches):
+        start = step * size % (len(labels) - size)
+        indices = order[start : start + size].to(labels.device)
+        optimizer.zero_grad()
+        inputs = (images[indices].float() / 255 - dataset.mean) / dataset.std
+        inputs.requires_grad_(input_gradients)
+        scores = model(inputs)
+        loss = criterion(scores, labels[indices])
+        loss.backward()
+        optimizer.step()
+        running_loss += loss.detach().item()
+        running_error += (scores.detach().argmax(dim=1) != labels[indices]).float().mean().item()
+
+
+def some_batches(dataset: Dataset, size: int, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Take full batches, from as many passes as are needed."""
+    while True:
+        for images, labels in dataset.train.batches(size, shuffle=True):
+            if len(labels) < size:
+                break
+            if not count:
+                return
+            count -= 1
+            yield images, labels
+
+
+def trainer(network: str, variant: str, device: torch.device) -> Callable[[int], None]:
+    """Load the data, build the network, and return what trains on so many batches."""
+    name, substitute, _ = DATA[network]
+    dataset = on_device(load_dataset(name, offline=substitute), device)
+    plan = recipe(network, "lecture")
+    _, channels, side, _ = dataset.train.images.shape
+    torch.manual_seed(0)
+    model = lab_network(network, channels=channels, side=side).to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    chosen = VARIANTS[variant]
+    if chosen.speed is None:
+        return lambda batches: lecture_epoch(
+            model.train(), dataset, optimizer, batches, plan.batch_size, chosen.input_gradients
+        )
+    speed = chosen.speed(device)
+    keep_heap(speed)
+    if speed.channels_last:
+        model.to(memory_format=torch.channels_last)
+
+    def train(batches: int) -> None:
+        train_epoch(
+            model,
+            some_batches(dataset, plan.batch_size, batches),
+            nn.CrossEntropyLoss(),
+            optimizer,
+            rate=lambda step: 0.01,
+            autocast=speed.autocast(device),
+            watch=lambda *_: None,
+        )
+
+    return train
+
+
+def matmul_peak(device: torch.device, kind: torch.dtype, size: int = 2048) -> float:
+    """Measure the multiplication of two square matrices, in operations a second: the best of some."""
+    if device.type == "cuda":
+        size *= 4
+    a, b = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
+    times = []
+    for _ in range(3):
+        with Stopwatch(device=device) as watch:
+            a @ b
+        times.append(watch.seconds)
+    return 2 * size**3 / min(times)
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Bytes that this process used at most, on the accelerator if it uses one; None where nobody knows."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024
+
+
+def serve(network: str, variant: str, threads: int) -> None:
+    """Read a number of batches a line, train on them, and answer with one line of JSON.
+
+    It holds their seconds, the peak of multiplying matrices right after them in the type that was used, and
+    the memory used at most before that.
+    """
+    torch.set_num_threads(threads)
+    device = pick_device()
+    train = trainer(network, variant, device)
+    make_speed = VARIANTS[variant].speed
+    kind = torch.bfloat16 if make_speed and make_speed(device).bf16 else torch.float32
+    for line in sys.stdin:
+        with Stopwatch(device=device) as watch:
+            train(int(line))
+        memory = peak_memory(device)
+        answer = {"seconds": watch.seconds, "memory": memory, "peak": matmul_peak(device, kind)}
+        print(json.dumps(answer), flush=True)
