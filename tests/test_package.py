@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "figures": {"errors"},
     "checks": {"exercises", "figures", "errors", "settings"},
     "notebooks": {"errors", "settings"},
-    "grading": {"exercises", "notebooks", "errors", "settings"},
+    "grading": {"exercises", "notebooks", "figures", "errors", "settings"},
 }
-"""DESIGN's table, with `errors` and `settings` open to all but the two that must not know the environment."""
+"""DESIGN's table, with `errors` and `settings` open to all but the two that must not know the environment,
+and `figures` to grading, whose pages show the cards that students know."""
 
 LIGHT = ("torch", "torchvision", "numpy", "matplotlib", "tqdm", "PIL", "course_utils")
 

@@ -10,9 +10,8 @@ from typing import Any
 from course_utils import exercises
 from course_utils.checks import not_started, progress
 from course_utils.errors import ExerciseError
+from course_utils.exercises import LABS
 from course_utils.figures import line, verdict_card
-
-LABS = {1: "Convolutional layer", 2: "Pooling layer", 3: "LeNet5", 4: "VGG"}
 
 
 class UnknownExercise(ExerciseError, AttributeError):  # noqa: N818 - reads as a sentence in a notebook
@@ -96,7 +95,7 @@ class Check:
         if shell is not None and not _nbgrader():
             not_started.install(shell)
         count = sum(exercises.get(name).lab == lab for name in exercises.names())
-        print(f"Lab {lab:02} · {LABS[lab]} · {count} exercises")
+        print(f"Lab {lab:02} · {LABS[lab]} · {count} exercise{'s' * (count != 1)}")
 
     def progress(self, lab: int | None = None) -> None:
         """Show the state of every exercise of a lab, and of the course in short.

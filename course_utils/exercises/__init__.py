@@ -19,6 +19,7 @@ from course_utils.exercises.model import (
 )
 
 __all__ = [
+    "LABS",
     "Counterexample",
     "Exercise",
     "Misconception",
@@ -32,7 +33,14 @@ __all__ = [
     "observe",
 ]
 
-_LABS = ("conv_layer", "pooling_layer", "lenet5", "vgg")
+_LABS = {
+    "conv_layer": "Convolutional layer",
+    "pooling_layer": "Pooling layer",
+    "lenet5": "LeNet5",
+    "vgg": "VGG",
+}
+LABS = dict(enumerate(_LABS.values(), start=1))
+"""The labs' titles by number."""
 
 
 @cache
