@@ -45,6 +45,8 @@ LAYOUTS = {
     "a folder per student": ["alice/lab.ipynb", "bob/lab.ipynb"],
     "a folder per student and lab": ["alice/lab01/x.ipynb", "bob/lab01/x.ipynb"],
     "the lab's folder first": ["lab01/alice/x.ipynb", "lab01/bob/x.ipynb"],
+    "the lab's folder with words": ["Lab 1 - submissions/alice/x.ipynb", "Lab 1 - submissions/bob/x.ipynb"],
+    "folders with student and lab": ["alice_lab1/x.ipynb", "bob-lab-01/x.ipynb"],
     "flat, the lab last": ["alice_01_conv_layer.ipynb", "bob_lab1.ipynb"],
     "flat, the lab first": ["01_conv_layer_alice.ipynb", "lab 1 - bob.ipynb"],
     "flat, names alone": ["alice.ipynb", "bob.ipynb"],
@@ -198,6 +200,13 @@ def test_one_name_in_two_unicode_forms_is_one_student(tmp_path):
     put(tmp_path, "Jose\u0301/a.ipynb", time=OLD)
     put(tmp_path, "Jos\u00e9/b.ipynb", time=NEW)
     assert [s.student for s in collect(tmp_path).submissions] == ["Jos\u00e9"]
+
+
+@pytest.mark.parametrize("names", [("al", "al (1)"), ("-x", "x"), ("ann", "Ann"), ("ann v1", "ann v2")])
+def test_folders_with_names_that_are_nearly_the_same_are_two_students(names, tmp_path):
+    for name in names:
+        put(tmp_path, f"{name}/x.ipynb")
+    assert {student for student, _, _ in found(tmp_path)} == set(names)
 
 
 BROKEN = {

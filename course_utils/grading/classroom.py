@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -183,9 +184,6 @@ def grade_class(
         [(s.student, s.number, s.lab) for s in collection.submissions if s.lab is not None],
         {number: template.questions for number, template in templates.items()},
     )
-    store = Store(output / "results")
-    tasks = {key: one.task for key, one in prepared.items() if store.get(key) is None}
-    started(len(tasks), len(prepared) - len(tasks))
     failed: dict[str, Result] = {}
 
     def took(key: str, result: Result) -> None:
@@ -193,7 +191,11 @@ def grade_class(
             failed[key] = result
         done(result)
 
-    run_batch(tasks, store, crew, grade=grade, done=took, stopping=stopping)
+    with _alone(output):
+        store = Store(output / "results")
+        tasks = {key: one.task for key, one in prepared.items() if store.get(key) is None}
+        started(len(tasks), len(prepared) - len(tasks))
+        run_batch(tasks, store, crew, grade=grade, done=took, stopping=stopping)
     return Graded(
         rows=_rows(collection, prepared, store, failed, points),
         isolation=isolation,
@@ -216,6 +218,23 @@ def _keep_apart(submissions: Path, output: Path) -> None:
             left="Everything.",
             next_step="Give --output a folder elsewhere.",
         )
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Hold the folder of results, so that two runs do not grade the same at once."""
+    from filelock import FileLock, Timeout
+
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(output / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise GradingError(
+            f"Another run of course grade is writing to {output}.",
+            left="Everything.",
+            next_step="Wait for it, or give --output another folder.",
+        ) from None
 
 
 def _prepare(

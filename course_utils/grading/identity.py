@@ -81,18 +81,20 @@ def owner_of(parts: Sequence[str], folders: Sequence[bool]) -> Owner | None:
         if match := _EXCHANGE.match(part):
             return Owner(_tidy(match["name"]), source="nbgrader", where=below)
     for depth, part in enumerate(parts[:-1]):
-        if not is_wrapper(part) and _student_in(part):
+        if not is_wrapper(part):
             below = tuple(
                 p for p, is_folder in zip(parts[depth + 1 :], folders[depth + 1 :], strict=True) if is_folder
             )
-            return Owner(_tidy(_student_in(part)), source="folder", where=below)
-    name = _student_in(parts[-1].rpartition(".")[0] or parts[-1])
+            return Owner(_tidy(_without_lab(part)), source="folder", where=below)
+    stem = _TRAILERS.sub("", parts[-1].rpartition(".")[0] or parts[-1])
+    name = _TRAILERS.sub("", _without_lab(stem))
     return Owner(_tidy(name), source="file name") if name else None
 
 
 def is_wrapper(part: str) -> bool:
     """Whether a folder's name speaks of a lab or of submissions, not of a student."""
-    return bool(_WRAPPER.match(part) or _LAB_IN_STEM.fullmatch(part))
+    rest = _without_lab(part)
+    return not rest or bool(_WRAPPER.match(part) or _WRAPPER.match(rest))
 
 
 def is_platform(part: str) -> bool:
@@ -116,9 +118,10 @@ def groups_of(paths: Iterable[tuple[Sequence[str], Sequence[bool]]]) -> set[str]
     return set()
 
 
-def _student_in(stem: str) -> str:
+def _without_lab(name: str) -> str:
     """Return what a name says besides the lab: ``alice`` of ``alice_lab1`` or ``01_conv_layer - alice``."""
-    rest = _TRAILERS.sub("", _LAB_IN_STEM.sub("", _TRAILERS.sub("", stem))).strip(" _-.,+")
+    rest, found = _LAB_IN_STEM.subn("", name)
+    rest = rest.strip(" _-.,+") if found else name
     return "" if rest.isdigit() and len(rest) <= 2 else rest
 
 

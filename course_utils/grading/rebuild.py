@@ -105,7 +105,7 @@ def _by_id(by_id: list[Cell], by_name: list[Cell], name: str) -> _Found:
     if not defining and elsewhere:
         return _Found(unclear=f"Its cell does not define `{name}`, and {len(elsewhere)} other cells do.")
     source = "\n\n".join(cell.source for cell in by_id)
-    if not defining and all(parse(cell.source) for cell in by_id):
+    if not defining and any(names_defined(cell.source) for cell in by_id):
         return _Found(source, note=f"its cell does not define `{name}`; was the function renamed?")
     if elsewhere:
         return _Found(source, note=f"`{name}` is defined in another cell, too; only its own cell counts.")

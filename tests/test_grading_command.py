@@ -1,0 +1,133 @@
+"""``course grade`` from the shell: what it writes, what it says, and its exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from grading_crews import FULL, PARTIAL, by_words, threads
+from submissions import REPOSITORY, solutions, submission, write
+
+from course_utils.command_line import main
+from course_utils.grading import batch, classroom
+
+
+@pytest.fixture
+def handed_in(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(REPOSITORY)
+    write(submission({"zero_pad": "# RIGHT"}), tmp_path / "in" / "ann" / "x.ipynb")
+    write({}, tmp_path / "in" / "bea" / "x.ipynb")
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Grading without kernels and processes."""
+
+    def by_threads(jobs=None):
+        return threads(FULL, jobs or 2)
+
+    monkeypatch.setattr(batch, "this_machine", by_threads)
+    monkeypatch.setattr(
+        classroom.grade_class, "__kwdefaults__", classroom.grade_class.__kwdefaults__ | {"grade": by_words}
+    )
+
+
+def test_it_writes_tables_and_pages_and_says_where(handed_in, quick, tmp_path, capsys):
+    assert main(["grade", str(handed_in), "--output", str(tmp_path / "out"), "--jobs", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert "2 submissions: 1 graded now, 0 before, 1 not graded." in out
+    assert "bea: The file is no notebook" in out
+    assert "Isolation: full." in out
+    assert str(tmp_path / "out" / "index.html") in out
+    assert "1 to grade" in err
+    assert {p.name for p in (tmp_path / "out").iterdir()} - {".lock"} == {
+        "grades.csv", "grades.json", "index.html", "results", "students",
+    }  # fmt: skip
+
+
+def test_json_is_all_that_stands_on_stdout(handed_in, quick, tmp_path, capsys):
+    arguments = ["grade", str(handed_in), "-o", str(tmp_path / "out"), "--json"]
+    for graded, kept in ((1, 0), (0, 1)):
+        assert main(arguments) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["graded"], said["kept"], said["isolation"]) == (graded, kept, "full")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "complaint"),
+    [
+        (["--lab", "9"], 2, "no lab 9"),
+        (["--require-isolation", "much"], 2, "can be full"),
+        (["--scheduler", "tcp://127.0.0.1:9", "--jobs", "2"], 2, "Give one of them"),
+        (["--manual", "nowhere.csv"], 1, "cannot be read"),
+        (["--jobs", "0"], 2, ""),
+    ],
+)
+def test_wrong_options_are_one_clear_error_and_nothing_is_written(
+    options, code, complaint, handed_in, quick, tmp_path, capsys
+):
+    assert main(["grade", str(handed_in), "-o", str(tmp_path / "out"), *options]) == code
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "out" / "grades.csv").exists()
+
+
+def test_without_submissions_it_fails(quick, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["grade", str(tmp_path / "nowhere"), "-o", str(tmp_path / "out")]) == 1
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_required_isolation_refuses_with_exit_code_one(handed_in, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(batch, "this_machine", lambda jobs=None: threads(PARTIAL))
+    assert main(["grade", str(handed_in), "-o", str(tmp_path / "out"), "--require-isolation", "full"]) == 1
+    assert "other files are in sight" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_says_how_to_go_on(handed_in, quick, tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(classroom, "run_batch", interrupted)
+    assert main(["grade", str(handed_in), "-o", str(tmp_path / "out")]) == 130
+    assert "same command goes on" in capsys.readouterr().err
+
+
+def test_a_failure_that_is_not_the_students_is_exit_code_one(handed_in, quick, tmp_path):
+    write(submission({"zero_pad": "# RAISE"}), handed_in / "cat" / "x.ipynb")
+    assert main(["grade", str(handed_in), "-o", str(tmp_path / "out")]) == 1
+    assert (tmp_path / "out" / "grades.csv").exists()
+
+
+def test_two_runs_do_not_write_into_one_folder(handed_in, quick, tmp_path, capsys):
+    import filelock
+
+    (tmp_path / "out").mkdir()
+    with filelock.FileLock(tmp_path / "out" / ".lock"):
+        assert main(["grade", str(handed_in), "-o", str(tmp_path / "out")]) == 1
+    assert "Another run" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_class_is_graded_for_real(tmp_path, monkeypatch, capsys):
+    """Kernels, isolation as the machine offers it, and the judge: nothing stands in."""
+    monkeypatch.chdir(REPOSITORY)
+    wrong = {
+        **solutions(2),
+        "pooled_shape": "def pooled_shape(shape, size=2, stride=None):\n    return shape",
+    }
+    write(submission(solutions(2), 2), tmp_path / "in" / "ann" / "x.ipynb")
+    write(submission(wrong, 2), tmp_path / "in" / "bea" / "x.ipynb")
+    assert (
+        main(["grade", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--lab", "2", "--jobs", "1"]) == 0
+    )
+    with (tmp_path / "out" / "grades.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["Student"], row["Points"], row["2.3 pooled_shape"]) for row in rows] == [
+        ("ann", "10", "1"),
+        ("bea", "9", "0"),
+    ]
+    assert "pooled_shape): not right yet" in next((tmp_path / "out" / "students").glob("bea*")).read_text()

@@ -1,0 +1,330 @@
+"""Reports say what was found, to each reader what is theirs; nothing that students wrote is obeyed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from grading_crews import FULL, PARTIAL, by_words, threads
+from submissions import REPOSITORY, submission, write
+
+from course_utils.errors import GradingError
+from course_utils.grading.classroom import Graded, grade_class
+from course_utils.grading.report import write_report
+from course_utils.grading.report.pages import page_names
+from course_utils.grading.report.tables import safe
+
+TITLES = {1: "Lab 01 · The convolutional layer", 2: "Lab 02 · The pooling layer"}
+RIGHT = {"zero_pad": "# RIGHT", "same_padding": "# RIGHT"}
+FLIPPED = {"cross_correlate": "# <flipped-kernel>", "zero_pad": "# RIGHT"}
+NASTY = "<img src=x onerror=alert(1)>=1+1"
+
+
+@pytest.fixture
+def handed_in(tmp_path) -> Path:
+    root = tmp_path / "in"
+    write(submission(RIGHT), root / "ann" / "x.ipynb")
+    write(submission(FLIPPED), root / "bea" / "x.ipynb")
+    write(submission(FLIPPED), root / "cat" / "x.ipynb")
+    write(submission({"zero_pad": f"# {NASTY}"}), root / NASTY / "=cmd|x.ipynb")
+    (root / "dan").mkdir()
+    (root / "dan" / "x.ipynb").write_text("{")
+    return root
+
+
+@pytest.fixture
+def report(handed_in, tmp_path):
+    def make(*, crew=None, folder=handed_in, **options) -> tuple[Graded, Path]:
+        output = tmp_path / "out"
+        graded = grade_class(
+            folder, output, root=REPOSITORY, crew=crew or threads(), grade=by_words, **options
+        )
+        write_report(graded, output, TITLES)
+        return graded, output
+
+    return make
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def student_page(output: Path, student: str) -> Path:
+    rows = json.loads((output / "grades.json").read_text())["grades"]
+    return output / next(row["page"] for row in rows if row["student"] == student)
+
+
+def test_the_table_has_a_row_for_everybody_and_a_column_for_every_exercise(report):
+    _, output = report()
+    rows = table(output / "grades.csv")
+    assert list(rows[0])[:8] == [
+        "Student",
+        "ID",
+        "Lab",
+        "Points",
+        "Max",
+        "Percent",
+        "1.1 cross_correlate",
+        "1.2 zero_pad",
+    ]
+    assert list(rows[0])[-8:] == [
+        "1.10 count_conv_parameters", "Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes",
+    ]  # fmt: skip
+    ann = next(row for row in rows if row["Student"] == "ann")
+    assert (ann["Lab"], ann["Points"], ann["Max"], ann["Percent"]) == ("1", "2", "19", "10.5")
+    assert (ann["1.1 cross_correlate"], ann["1.2 zero_pad"], ann["Status"]) == ("0", "1", "graded")
+    dan = next(row for row in rows if row["Student"] == "dan")
+    assert (dan["Points"], dan["Status"]) == ("", "not graded")
+    assert "not JSON" in dan["Look at"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_no_cell_is_a_formula(text):
+    assert safe(text) == f"'{text}"
+    assert safe("a=1") == "a=1"
+
+
+def test_names_that_begin_as_formulas_are_neutralised_in_the_file(tmp_path, report):
+    folder = tmp_path / "formulas"
+    for name in ("=HYPERLINK(1)", "@SUM", "+x", "-x"):
+        write(submission(RIGHT), folder / name / "x.ipynb")
+    _, output = report(folder=folder)
+    assert [row["Student"] for row in table(output / "grades.csv")] == [
+        "'+x",
+        "'-x",
+        "'=HYPERLINK(1)",
+        "'@SUM",
+    ]
+    assert {row["student"] for row in json.loads((output / "grades.json").read_text())["grades"]} == {
+        "=HYPERLINK(1)", "@SUM", "+x", "-x",
+    }  # fmt: skip
+
+
+def test_a_canvas_download_gives_a_table_that_canvas_takes(tmp_path, report):
+    folder = tmp_path / "canvas"
+    write(submission(RIGHT), folder / "lovelaceada_77_900_x.ipynb")
+    write(submission(), folder / "chenbo_LATE_78_901_x.ipynb")
+    _, output = report(folder=folder)
+    lines = (output / "canvas-lab-01.csv").read_text().splitlines()
+    assert lines[0] == "Student,ID,SIS User ID,SIS Login ID,Section,Lab 01"
+    assert lines[1:] == ["    Points Possible,,,,,19", "chenbo,78,,,,0", "lovelaceada,77,,,,2"]
+    assert [row["Late"] for row in table(output / "grades.csv")] == ["late", ""]
+
+
+def test_a_moodle_download_gives_a_worksheet_that_moodle_takes(tmp_path, report):
+    folder = tmp_path / "moodle"
+    write(submission(RIGHT), folder / "Ada Lovelace_123_assignsubmission_file_" / "x.ipynb")
+    _, output = report(folder=folder)
+    rows = table(output / "moodle-lab-01.csv")
+    # The importer reads the number after "Participant " and refuses a file without these columns.
+    assert {"Identifier", "Grade", "Last modified (grade)"} <= set(rows[0])
+    assert (rows[0]["Identifier"], rows[0]["Grade"], rows[0]["Maximum Grade"]) == (
+        "Participant 123",
+        "2",
+        "19",
+    )
+
+
+def test_json_holds_every_exercise_and_the_isolation(report):
+    _, output = report(crew=threads(PARTIAL))
+    data = json.loads((output / "grades.json").read_text())
+    assert data["isolation"] == {
+        "level": "partial", "holds": ["no network"], "lacks": ["other files are in sight"],
+    }  # fmt: skip
+    bea = next(row for row in data["grades"] if row["student"] == "bea")
+    assert bea["exercises"][0]["misconception"] == "flipped-kernel"
+    assert len(bea["exercises"]) == 10
+
+
+def test_every_page_is_whole_in_itself_and_runs_nothing(report):
+    _, output = report()
+    pages = [output / "index.html", *(output / "students").glob("*.html")]
+    assert len(pages) == 6
+    for path in pages:
+        page = Page(path)
+        tags = [tag for tag, _ in page.tags]
+        assert tags.count("h1") == 1
+        assert not {"script", "link", "iframe", "img", "object"} & set(tags)
+        assert not [a for _, a in page.tags if any(name.startswith("on") for name in a)]
+        assert "default-src 'none'" in path.read_text()
+        assert not re.search(r"https?://", path.read_text())
+        assert page.tags[1] == ("html", {"lang": "en"}) or ("html", {"lang": "en"}) in page.tags
+        ids = [a["id"] for _, a in page.tags if "id" in a]
+        assert len(ids) == len(set(ids))
+        assert all(a["aria-labelledby"] in ids for _, a in page.tags if "aria-labelledby" in a)
+
+
+def test_what_students_wrote_is_shown_and_not_obeyed(report):
+    _, output = report()
+    page = Page(student_page(output, NASTY))
+    assert NASTY in page.text
+    assert NASTY in Page(output / "index.html").text
+
+
+def test_a_students_page_shows_the_cards_and_nobody_else(report):
+    _, output = report()
+    text = student_page(output, "bea").read_text()
+    assert "cross_correlate: wrong" in text
+    assert "1 of 19 points" in text
+    for other in ("ann", "cat", "dan", "index.html", "../"):
+        assert not re.search(rf"\b{re.escape(other)}\b", Page(student_page(output, "bea")).text)
+
+
+def test_a_student_whose_file_cannot_be_read_is_told_why(report):
+    _, output = report()
+    page = Page(student_page(output, "dan"))
+    assert "could not be graded" in page.text
+    assert "not JSON" in page.text
+
+
+def test_the_instructors_page_begins_with_isolation_and_tells_what_is_common(report):
+    _, output = report(crew=threads(PARTIAL))
+    text = Page(output / "index.html").text
+    assert text.index("Isolation: partial.") < text.index("Lab 01")
+    assert "other files are in sight" in text
+    assert "2 of 4" in text
+    assert "flipped-kernel" in text
+    assert "5 submissions, 1 of which could not be graded." in text
+
+
+def test_the_hardest_exercise_comes_first(report):
+    _, output = report()
+    text = Page(output / "index.html").text
+    table_of_exercises = text[text.index("the hardest first") :]
+    assert table_of_exercises.index("1.9") < table_of_exercises.index("1.3") < table_of_exercises.index("1.2")
+
+
+def test_an_unclear_exercise_is_graded_in_part_and_for_a_human(tmp_path, report):
+    notebook = submission(RIGHT)
+    notebook.cells.append(
+        {**notebook.cells[-1], "cell_type": "code", "source": "def zero_pad(i, p): return i"}
+    )
+    notebook.cells[-1]["metadata"] = {"nbgrader": {"grade_id": "zero_pad", "solution": True}}
+    for cell in notebook.cells:
+        if cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") == "zero_pad":
+            cell["source"] = cell["source"].replace("# RIGHT", "def zero_pad(i, p): return p  # RIGHT")
+    write(notebook, tmp_path / "unclear" / "ann" / "x.ipynb")
+    graded, output = report(folder=tmp_path / "unclear")
+    assert graded.rows[0].status == "in part"
+    assert table(output / "grades.csv")[0]["1.2 zero_pad"] == "0"
+    assert "Your instructor will look" in Page(student_page(output, "ann")).text
+
+
+MANUAL = """student,lab,question,points,comment,max
+ann,1,essay,3.5,Well argued.,4
+BEA,1,essay,1,<b>,
+zoe,1,essay,2,,
+ann,1,poem,2,,
+ann,1,essay,1,,
+"""
+
+
+def test_points_given_by_hand_are_merged_and_strangers_are_told(tmp_path, report):
+    file = tmp_path / "points.csv"
+    file.write_text(MANUAL)
+    graded, output = report(manual=file)
+    rows = {row["Student"]: row for row in table(output / "grades.csv")}
+    assert (rows["ann"]["essay"], rows["ann"]["Points"], rows["ann"]["Max"]) == ("3.5", "5.5", "23")
+    assert rows["bea"]["Points"] == "2"
+    assert (rows["cat"]["essay"], rows["cat"]["Look at"]) == ("", "No points yet for essay.")
+    assert [problem.split(":")[0] for problem in graded.problems] == [
+        f"points.csv, line {n}" for n in (4, 5, 6)
+    ]
+    assert "'zoe' is nobody" in Page(output / "index.html").text
+    assert "Well argued." in Page(student_page(output, "ann")).text
+    assert "<b>" in Page(student_page(output, "bea")).text
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("student,lab\nann,1", "lacks the columns question, points, comment"),
+        ("student,lab,question,points,comment\nann,1,essay,many,", "Line 2"),
+        ("student,lab,question,points,comment\nann,1,essay,nan,", "finite"),
+    ],
+)
+def test_points_that_cannot_be_read_stop_before_anything_is_graded(text, complaint, tmp_path, report):
+    file = tmp_path / "points.csv"
+    file.write_text(text)
+    with pytest.raises(GradingError, match=complaint):
+        report(manual=file)
+    assert not list(tmp_path.glob("out/results/*.json"))
+
+
+def test_only_what_is_new_or_changed_is_graded_again(handed_in, report):
+    first, output = report()
+    assert (first.graded, first.kept) == (4, 0)
+    before = (output / "grades.csv").read_text()
+    again, _ = report()
+    assert (again.graded, again.kept) == (0, 4)
+    assert (output / "grades.csv").read_text() == before
+    write(submission({"zero_pad": "# RIGHT too"}), handed_in / "ann" / "x.ipynb")
+    third, _ = report()
+    assert (third.graded, third.kept) == (1, 3)
+    assert report(seed=1)[0].graded == 4
+
+
+def test_the_outcome_does_not_depend_on_how_many_grade(report, tmp_path):
+    _, output = report()
+    one = (output / "grades.csv").read_text()
+    for path in (output / "results").glob("*"):
+        path.unlink()
+    report(crew=threads(FULL, size=7))
+    assert (output / "grades.csv").read_text() == one
+
+
+def test_full_isolation_can_be_required(report, tmp_path):
+    with pytest.raises(GradingError, match="isolation is not full"):
+        report(crew=threads(PARTIAL), require_full=True)
+    assert not (tmp_path / "out").exists()
+    assert report(require_full=True)[0].graded == 4
+
+
+@pytest.mark.parametrize("inside", ["in/out", "."])
+def test_results_and_submissions_do_not_mix(inside, handed_in, tmp_path):
+    with pytest.raises(GradingError, match="lie in one another"):
+        grade_class(handed_in, tmp_path / inside, root=REPOSITORY, crew=threads(), grade=by_words)
+
+
+def test_a_failure_that_is_not_the_students_is_told_and_tried_again(tmp_path, report):
+    folder = tmp_path / "failing"
+    write(submission({"zero_pad": "# RAISE"}), folder / "ann" / "x.ipynb")
+    graded, output = report(folder=folder)
+    assert graded.rows[0].status == "not graded"
+    assert "OSError" in table(output / "grades.csv")[0]["Look at"]
+    assert report(folder=folder)[0].kept == 0
+
+
+def test_pages_of_students_who_left_are_gone(report, handed_in):
+    _, output = report()
+    (handed_in / "cat" / "x.ipynb").unlink()
+    report()
+    assert "cat.html" not in [path.name for path in (output / "students").iterdir()]
+
+
+def test_page_names_suit_every_file_system():
+    names = page_names(["ann", "Ann", "../../etc", "Zoë", "a" * 300, "..", "con/x"])
+    assert names["ann"] == "ann.html"
+    assert len({name.lower() for name in names.values()}) == 7
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,75}\.html", name) for name in names.values())
