@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from functools import partial
+import tempfile
 from typing import Any
 
 from course_utils.grading.isolation.inside.walls import Spec
@@ -30,23 +29,13 @@ def prepare() -> None:
         exercises.get(name)
 
 
-def _without_pipe(thread: Callable[..., Any], socket: Any, **more: Any) -> Any:
-    return thread(socket, **(more | {"pipe": False}))
-
-
 def run(spec: Spec) -> int:
     """Be a kernel until the grader has enough."""
     for name in ("HOME", "TMPDIR", "IPYTHONDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"):
         os.environ[name] = spec.home
-    import tempfile
-
     tempfile.tempdir = spec.home
     os.chdir(spec.home)
     sys.argv = ["kernel"]
-    from ipykernel import iostream, kernelapp
-
-    # What child processes print would come through a TCP socket, which there is none of.
-    kernelapp.IOPubThread = partial(_without_pipe, iostream.IOPubThread)  # type: ignore[misc, assignment]
     with open(spec.connection, encoding="utf-8") as file:
         connection: dict[str, Any] = json.load(file)
     options = {
@@ -59,9 +48,33 @@ def run(spec: Spec) -> int:
         "IPKernelApp.capture_fd_output": False,
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    arguments += [f"--{name}={connection[f'{name}_port']}" for name in ("shell", "iopub", "stdin", "hb")]
-    arguments.append(f"--control={connection['control_port']}")
-    app = kernelapp.IPKernelApp.instance()
-    app.initialize(arguments)
+    ports = ("shell", "iopub", "stdin", "hb", "control")
+    app = _application()
+    app.initialize(arguments + [f"--{name}={connection[f'{name}_port']}" for name in ports])
     app.start()
     return 0
+
+
+def _application() -> Any:
+    from ipykernel import iostream, kernelapp
+
+    def without_pipe(socket: Any, **more: Any) -> iostream.IOPubThread:
+        return iostream.IOPubThread(socket, **(more | {"pipe": False}))
+
+    class Application(kernelapp.IPKernelApp):
+        def init_iopub(self, context: Any) -> None:
+            # What child processes print would come through a TCP socket, and there is no network.
+            kernelapp.IOPubThread = without_pipe  # type: ignore[misc, assignment]
+            super().init_iopub(context)
+
+        def init_io(self) -> None:
+            super().init_io()
+            # Nobody reads what a submission prints: a flood then costs nothing. And its error stream is
+            # not the one that it would share with others.
+            for handle in range(3):
+                os.dup2(self.nothing, handle)
+            sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+        nothing = os.open(os.devnull, os.O_RDWR)
+
+    return Application.instance()

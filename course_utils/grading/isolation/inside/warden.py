@@ -53,7 +53,10 @@ def main(spec: Spec, line: socket.socket, start: object) -> int:
         line.close()
         return walls.behind_walls(spec, lambda: start(spec))
 
-    told = watch(spec, line, walls.child(outer))
+    kernel = walls.child(outer)
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    told = watch(spec, line, kernel)
     with contextlib.suppress(OSError):
         line.send(json.dumps(told).encode())
     return 0
