@@ -1,4 +1,4 @@
-"""Stand-ins for grading in the tests of the batch: workers import them, so they have a module of their own."""
+"""Stand-ins for grading in the tests of the batch; workers import them, so they are a module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch grades all, in any order with the same outcome; it goes on where it was, and one bad worker harms nobody."""
+"""A batch grades all, in any order, with the same outcome; stopped, it goes on where it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions are found in any sensible layout, each with its owner, its lab and its version; the rest is told."""
+"""Submissions are found in any sensible layout, each with owner, lab and version; the rest is told."""
 
 from __future__ import annotations
 
@@ -61,6 +61,8 @@ LAYOUTS = {
         "bob_13_assignsubmission_file_lab.ipynb",
     ],
     "a Canvas download": ["alice_100_2000_x.ipynb", "bob_LATE_101_2001_01_conv_layer-1.ipynb"],
+    "a Canvas download in a folder": ["dl/alice_100_2000_x.ipynb", "dl/bob_101_2001_x.ipynb"],
+    "file names that look like Canvas": ["alice/notes_2026_1122_x.ipynb", "bob/lab_2026_1122_x.ipynb"],
     "one folder around all": ["download-2026/alice/x.ipynb", "download-2026/bob/x.ipynb"],
     "tutorial groups": ["red/alice/x.ipynb", "red/bob/x.ipynb", "blue/carol/x.ipynb", "blue/dan/x.ipynb"],
 }
@@ -185,6 +187,8 @@ def test_two_people_in_one_folder_are_not_taken_for_versions(tmp_path):
     put(tmp_path, "carol/x.ipynb")
     by_name = {s.student: s for s in collect(tmp_path).submissions}
     assert "not clear" in by_name["groupwork"].problem
+    assert "alice" not in by_name["groupwork"].problem + by_name["groupwork"].path
+    assert "groupwork/alice/x.ipynb" in by_name["groupwork"].notes[0]
     assert by_name["carol"].problem == ""
 
 
@@ -325,6 +329,12 @@ def test_damaged_and_encrypted_archives_are_reported(tmp_path):
     assert list(problems) == ["alice", "bob", "carol", "dan", "eve"]
     assert all(problems.values())
     assert "only zip" in problems["eve"]
+
+
+def test_a_damaged_archive_of_all_submissions_is_an_error(tmp_path):
+    path = put(tmp_path, "all.zip", b"no archive")
+    with pytest.raises(GradingError, match="cannot be read"):
+        collect(path)
 
 
 def test_other_files_are_listed_and_a_student_with_nothing_else_is_told(tmp_path):

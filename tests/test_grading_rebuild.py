@@ -13,7 +13,8 @@ from submissions import REPOSITORY, cell_of, lab_notebook, solutions, submission
 from course_utils.grading.reading import read_cells
 from course_utils.grading.rebuild import rebuild
 from course_utils.grading.template import read_template, template_of
-from course_utils.notebooks.layout import find_labs
+from course_utils.notebooks.layout import Lab, find_labs
+from course_utils.notebooks.strip import strip
 
 ANSWER = "def zero_pad(image, padding):\n    return F.pad(image, [padding] * 4)"
 OTHER = "def zero_pad(image, padding):\n    return image"
@@ -75,11 +76,22 @@ def test_setup_holds_what_references_use_and_nothing_else():
             cell("import torchvision\nlate = 1"),
         ]
     )
-    assert template_of(source, 1).setup == [
+    assert template_of(source, strip(source), 1).setup == [
         "import math",
         "SIDE = 3\nAREA = SIDE * SIDE",
         "def helper(x):\n    return x * AREA",
     ]
+
+
+def test_without_solutions_the_students_notebook_is_the_template(tmp_path, template):
+    (tmp_path / "labs").mkdir()
+    nbformat.write(lab_notebook(), tmp_path / "labs" / "01_conv_layer.ipynb")
+    from_lab = read_template(Lab(1, "01_conv_layer", tmp_path))
+    assert (from_lab.stubs, from_lab.setup, from_lab.checks) == (
+        template.stubs,
+        template.setup,
+        template.checks,
+    )
 
 
 @pytest.mark.parametrize("lab", [1, 2, 3, 4])

@@ -89,8 +89,15 @@ def test_the_table_has_a_row_for_everybody_and_a_column_for_every_exercise(repor
         "1.2 zero_pad",
     ]
     assert list(rows[0])[-8:] == [
-        "1.10 count_conv_parameters", "Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes",
-    ]  # fmt: skip
+        "1.10 count_conv_parameters",
+        "Status",
+        "Submitted",
+        "Late",
+        "File",
+        "Other files",
+        "Look at",
+        "Notes",
+    ]
     ann = next(row for row in rows if row["Student"] == "ann")
     assert (ann["Lab"], ann["Points"], ann["Max"], ann["Percent"]) == ("1", "2", "19", "10.5")
     assert (ann["1.1 cross_correlate"], ann["1.2 zero_pad"], ann["Status"]) == ("0", "1", "graded")

@@ -178,7 +178,7 @@ class _Progress:
         )
         self._task = self._bar.add_task("Grading", total=None)
         self._todo = self._done = 0
-        self._started = self._told = time.monotonic()
+        self._first = self._told = time.monotonic()
 
     def __enter__(self) -> _Progress:
         self._bar.start()
@@ -191,8 +191,7 @@ class _Progress:
 
     def start(self, todo: int, kept: int) -> None:
         """Note how many submissions are to be graded, and how many results there are already."""
-        self._todo, self._started = todo, time.monotonic()
-        self._told = self._started
+        self._todo, self._told = todo, time.monotonic()
         self._bar.update(self._task, total=todo)
         self.say(f"{todo} to grade" + (f", {kept} graded before" if kept else ""))
 
@@ -201,9 +200,11 @@ class _Progress:
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         now = time.monotonic()
-        if not self._live and now - self._told > _SECONDS_BETWEEN_LINES:
+        if self._done == 1:
+            self._first = now  # until then, workers were started
+        elif not self._live and now - self._told > _SECONDS_BETWEEN_LINES:
             self._told = now
-            left = (now - self._started) / self._done * (self._todo - self._done)
+            left = (now - self._first) / (self._done - 1) * (self._todo - self._done)
             self.say(f"{self._done} of {self._todo} graded, about {left:.0f} s left")
 
     def stopping(self, running: int) -> None:

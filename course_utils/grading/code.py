@@ -14,9 +14,14 @@ from course_utils import exercises
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "get_ipython", "display"}
 
 
-@lru_cache(maxsize=4096)
+LARGEST_CELL = 256 * 2**10
+"""Characters; no answer is longer, and a syntax tree takes a hundred times the memory of its text."""
+
+
 def parse(source: str) -> ast.Module | None:
-    """Return a cell's syntax tree, or None if it is no Python, even without IPython's magics."""
+    """Return a cell's syntax tree, or None if it is too long or no Python, even without IPython's magics."""
+    if len(source) > LARGEST_CELL:
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes in a student's strings are the student's business
         try:
@@ -31,13 +36,18 @@ def parse(source: str) -> ast.Module | None:
             return None
 
 
-def names_defined(source: str) -> set[str]:
+@lru_cache(maxsize=512)
+def names_defined(source: str) -> frozenset[str]:
     """Return the names that a cell binds at its top level."""
     tree = parse(source)
     try:
-        return {name for statement in tree.body for name in bound_by(statement)} if tree else set()
+        return (
+            frozenset(name for statement in tree.body for name in bound_by(statement))
+            if tree
+            else frozenset()
+        )
     except RecursionError:
-        return set()
+        return frozenset()
 
 
 def answer_name(exercise_id: str) -> str:

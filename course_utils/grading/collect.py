@@ -236,12 +236,13 @@ def _version(versions: Sequence[_Item], rest: Sequence[_Item]) -> Submission:
         cells=newest.cells,
     )
     if len(places) > 1:
-        paths = ", ".join(item.path for item in versions)
+        # The files are told to the instructor alone: their names may be those of other students.
         return replace(
             submission,
+            path="",
             cells=(),
-            problem="It is not clear whether these are versions of one student or the work of several: "
-            f"{paths}. Put each student's work in a folder of its own.",
+            problem="It is not clear whether this folder holds one student's versions or the work of several.",
+            notes=(f"Give each student a folder: {', '.join(item.path for item in versions)}.",),
         )
     notes = [
         f"{item.path} is as new as the version that was graded, and differs from it."

@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from course_utils.errors import GradingError
+
 MOST_BYTES = 32 * 2**20
 """Of a notebook. Larger ones hold pictures or output by the hundred, and are reported, not read."""
 MOST_ENTRIES = 50_000
@@ -160,7 +162,9 @@ def _archive(
     taken: datetime | None,
 ) -> Iterator[Found]:
     def refused(sentence: str) -> Found:
-        return Found(parts or ("(the archive)",), folders or (False,), taken, problem=sentence)
+        if not parts:
+            raise GradingError("The submissions cannot be read.", why=sentence)
+        return Found(parts, folders, taken, problem=sentence)
 
     try:
         archive = zipfile.ZipFile(file)

@@ -12,7 +12,7 @@ from typing import Literal
 Source = Literal["Moodle", "Canvas", "nbgrader", "folder", "file name"]
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_\w+?_*(?P<rest>_.*)?$")
-_CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<file>.+)$")
+_CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d{2,})_(?P<upload>\d{3,})_(?P<file>.+)$")
 _COPY = re.compile(r"-(\d{1,3})(?=\.\w+$|$)")
 _EXCHANGE = re.compile(r"(?P<name>[^+]+)\+[^+]+\+\d{4}-\d\d-\d\d [\d:.]+ \w+(\+.*)?$")
 _LAB_WORD = r"(?:labs?|assignments?|notebooks?|exercises?|homework|hw|ex)[\s_-]*\d*"
@@ -68,13 +68,14 @@ def owner_of(parts: Sequence[str], folders: Sequence[bool]) -> Owner | None:
     folders : sequence of bool
         Which parts are folders.
     """
+    first = next((i for i, part in enumerate(parts) if not is_wrapper(part)), len(parts) - 1)
     for depth, part in enumerate(parts):
         below = tuple(
             p for p, is_folder in zip(parts[depth + 1 :], folders[depth + 1 :], strict=True) if is_folder
         )
         if match := _MOODLE.match(part):
             return Owner(_tidy(match["name"]), match["id"], "Moodle", where=below)
-        if match := _CANVAS.match(part):
+        if depth == first and (match := _CANVAS.match(part)):
             copy = _COPY.search(match["file"])
             order = (int(match["upload"]), int(copy[1]) if copy else 0)
             return Owner(_tidy(match["name"]), match["id"], "Canvas", bool(match["late"]), order, below)
@@ -97,25 +98,25 @@ def is_wrapper(part: str) -> bool:
     return not rest or bool(_WRAPPER.match(part) or _WRAPPER.match(rest))
 
 
-def is_platform(part: str) -> bool:
-    """Whether a name is one that Moodle, Canvas or nbgrader's exchange gives."""
-    return any(pattern.match(part) for pattern in (_MOODLE, _CANVAS, _EXCHANGE))
-
-
 def groups_of(paths: Iterable[tuple[Sequence[str], Sequence[bool]]]) -> set[str]:
     """Return the first parts that are no students, but hold students' folders.
 
-    A folder that holds all others, or tutorial groups: every first part leads to at least two names.
+    A folder or archive that holds all others, tutorial groups (every first part leads to at least two names),
+    or what came from Canvas for several students.
     """
     below: dict[str, set[str]] = defaultdict(set)
+    uploads: dict[str, list[str]] = defaultdict(list)
     for parts, _ in paths:
         named = [part for part in parts[:-1] if not is_wrapper(part)]
-        if any(map(is_platform, parts)) or not named:
-            continue
-        below[named[0]].update(named[1:2])
-    if below and all(len(names) >= 2 for names in below.values()):
-        return set(below)
-    return set()
+        if named and not any(_MOODLE.match(part) or _EXCHANGE.match(part) for part in parts):
+            below[named[0]].update(named[1:2])
+            uploads[named[0]].append(next(part for part in (*named[1:], parts[-1])))
+    groups = set(below) if all(len(names) >= 2 for names in below.values()) else set()
+    for folder, names in uploads.items():
+        matches = [_CANVAS.match(name) for name in names]
+        if all(matches) and len({match["name"] for match in matches if match}) >= 2:
+            groups.add(folder)
+    return groups
 
 
 def _without_lab(name: str) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_CELLS = 5_000
-MOST_SOURCE = 4 * 2**20
-LARGEST_CELL = 256 * 2**10
+MOST_SOURCE = 2**20
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def read_cells(content: bytes) -> list[Cell]:
         raise UnreadableNotebookError(f"The notebook has {len(cells):,} cells, more than any lab.")
     kept = [cell for raw in cells if (cell := _cell(raw)) is not None]
     if sum(len(cell.source) for cell in kept) > MOST_SOURCE:
-        raise UnreadableNotebookError("The notebook holds more than 4 MB of code.")
+        raise UnreadableNotebookError("The notebook holds more than 1 MB of code.")
     return kept
 
 

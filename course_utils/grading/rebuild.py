@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils import exercises
-from course_utils.grading.code import answer_name, names_defined, names_used, parse
-from course_utils.grading.reading import LARGEST_CELL, Cell
+from course_utils.grading.code import LARGEST_CELL, answer_name, names_defined, names_used, parse
+from course_utils.grading.reading import Cell
 from course_utils.grading.template import Template
 from course_utils.grading.work import Piece, Work
 

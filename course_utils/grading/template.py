@@ -68,7 +68,9 @@ def title_of(lab: Lab) -> str:
 
 def read_template(lab: Lab) -> Template:
     """Make the template of a lab from its solution, or from the students' notebook where there is none."""
-    return template_of(normalise(_read(lab)), lab.number)
+    notebook = normalise(_read(lab))
+    given = strip(notebook) if lab.text.exists() or lab.solution.exists() else notebook
+    return template_of(notebook, given, lab.number)
 
 
 def _read(lab: Lab) -> NotebookNode:
@@ -77,8 +79,8 @@ def _read(lab: Lab) -> NotebookNode:
     return read_notebook(lab.solution if lab.solution.exists() else lab.notebook)
 
 
-def template_of(notebook: NotebookNode, lab: int) -> Template:
-    """Make the template of a lab from the cells of its source.
+def template_of(notebook: NotebookNode, given: NotebookNode, lab: int) -> Template:
+    """Make the template of a lab from the cells of its source, and of what students are given.
 
     Of the instructor's other code, only what can matter to an exercise is kept: imports, and definitions of
     names that the reference solutions use, directly or through one another. Text, figures, training and
@@ -91,7 +93,7 @@ def template_of(notebook: NotebookNode, lab: int) -> Template:
     last = places[-1] if places else -1
     plain = {i: code[i].source for i in range(last) if not marked[i]}
     needed = _closure(set().union(*(names_used(code[i].source) for i in places)), plain.values())
-    stubs = {grade_id_of(cell): cell.source for cell in strip(notebook).cells}
+    stubs = {grade_id_of(cell): cell.source for cell in given.cells}
     pieces = []
     for i in range(last + 1):
         if i in plain:
