@@ -145,7 +145,8 @@ def _summary(graded: Graded, page: Path) -> dict[str, Any]:
 
 
 def _told(graded: Graded, page: Path) -> str:
-    lines = graded.isolation.lines()
+    lines = [f"Isolation: {graded.isolation.level}."]
+    lines += [f"  does not hold: {text}" for text in graded.isolation.lacks]
     problems = [row for row in graded.rows if row.problem]
     lines.append(
         f"{len(graded.rows)} submissions: {graded.graded} graded now, {graded.kept} before, "
@@ -202,7 +203,7 @@ class _Progress:
         now = time.monotonic()
         if self._done == 1:
             self._first = now  # until then, workers were started
-        elif not self._live and now - self._told > _SECONDS_BETWEEN_LINES:
+        elif self._done < self._todo and not self._live and now - self._told > _SECONDS_BETWEEN_LINES:
             self._told = now
             left = (now - self._first) / (self._done - 1) * (self._todo - self._done)
             self.say(f"{self._done} of {self._todo} graded, about {left:.0f} s left")

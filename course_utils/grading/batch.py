@@ -173,7 +173,7 @@ class _Batch:
         suspects: deque[str] = deque()
         while queue:
             before = len(queue)
-            suspects += self._round(queue, 2 * self.crew.size)
+            suspects += self._round(queue, self.crew.size + 1)
             if len(queue) == before:
                 raise GradingError("No worker can be started.", next_step="course doctor")
         # Whoever ran when a worker died is tried again, alone: one of them did it, the others lose nothing.

@@ -241,7 +241,7 @@ def _version(versions: Sequence[_Item], rest: Sequence[_Item]) -> Submission:
             submission,
             path="",
             cells=(),
-            problem="It is not clear whether this folder holds one student's versions or the work of several.",
+            problem="It is not clear whether this folder holds one student's versions or several people's.",
             notes=(f"Give each student a folder: {', '.join(item.path for item in versions)}.",),
         )
     notes = [
