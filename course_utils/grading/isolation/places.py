@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import shutil
@@ -89,7 +90,8 @@ def _hidden() -> tuple[str, ...]:
 
 def remove(folder: Path) -> None:
     """Remove a folder whatever is in it: files without rights, folders nested a thousand deep."""
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
     if folder.exists() and sys.platform != "win32":
         for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
             subprocess.run([*command, "--", str(folder)], check=False, capture_output=True)

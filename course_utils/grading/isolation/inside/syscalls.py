@@ -102,9 +102,9 @@ def die_with_parent(signal_number: int = 9) -> None:
     _checked(_libc.prctl(_PDEATHSIG, signal_number, 0, 0, 0))
 
 
-def close_memory() -> None:
-    """Keep other processes of this user out of this process's memory."""
-    _checked(_libc.prctl(_DUMPABLE, 0, 0, 0, 0))
+def close_memory(*, closed: bool = True) -> None:
+    """Keep other processes of this user out of this process's memory; its children inherit that."""
+    _checked(_libc.prctl(_DUMPABLE, 0 if closed else 1, 0, 0, 0))
 
 
 def no_new_privileges() -> None:

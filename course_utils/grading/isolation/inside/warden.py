@@ -46,11 +46,13 @@ def main(spec: Spec, line: socket.socket, start: object) -> int:
     os.setsid()
     if sys.platform == "linux":
         syscalls.adopt_orphans()
-        syscalls.close_memory()
     assert callable(start)
 
     def outer() -> int:
         line.close()
+        if sys.platform == "linux":
+            # What a process does to itself through /proc, its memory must be open for.
+            syscalls.close_memory(closed=False)
         return walls.behind_walls(spec, lambda: start(spec))
 
     kernel = walls.child(outer)
