@@ -135,7 +135,7 @@ def test_two_cells_that_could_be_meant_are_not_guessed(rebuilt, notebook):
 
 def test_a_duplicated_cell_with_another_answer_is_not_guessed(rebuilt, notebook):
     notebook.cells.append(extra(OTHER, "zero_pad"))
-    assert "2 cells with its id" in rebuilt(notebook).unclear["zero_pad"]
+    assert "2 cells define `zero_pad`, each differently" in rebuilt(notebook).unclear["zero_pad"]
 
 
 @pytest.mark.parametrize("place", [0, -1])

@@ -52,7 +52,7 @@ def _print(found: Bench) -> None:
 
     from course_utils.timing import duration
     from course_utils.training.bench import VARIANTS
-    from course_utils.training.bench.measure import PUBLISHED
+    from course_utils.training.bench.turns import PUBLISHED
 
     console = Console()
     if not console.is_terminal:

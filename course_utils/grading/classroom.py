@@ -35,7 +35,7 @@ class Row:
         Where the whole result is in the store, or an empty string.
     manual : tuple of Points
     remarks : tuple of str
-        What was found and does not matter for the grade.
+        What was found in the notebook, as the student is told it.
     look : tuple of str
         Why a human should look at it.
     """
@@ -278,7 +278,7 @@ def _rows(
                 replace(result, marks=tuple(replace(mark, card="") for mark in result.marks)),
                 key,
                 manual,
-                rebuilt.remarks,
+                (*rebuilt.notes, *rebuilt.remarks),
                 (*failure, *submission.notes, *rebuilt.notes, *result.notes, *waiting),
             )
         )

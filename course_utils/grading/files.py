@@ -136,16 +136,15 @@ def _one(
     elif name.endswith(".zip"):
         yield Found(parts, folders, time, problem="It is an archive in an archive in an archive.")
     elif name.endswith(_READ):
-        content = file.read(MOST_BYTES + 1) if size <= MOST_BYTES else b""
-        if size > MOST_BYTES or len(content) > MOST_BYTES:
-            size = max(size, len(content))
+        if size > MOST_BYTES:
             sentence = (
                 f"It has {size / 2**20:,.0f} MB; above {MOST_BYTES / 2**20:.0f} MB a notebook is not read. "
                 "Clear its outputs and save it."
             )
             yield Found(parts, folders, time, problem=sentence)
         else:
-            yield Found(parts, folders, time, content)
+            # No more than was announced, whatever the file or the archive holds by now.
+            yield Found(parts, folders, time, file.read(size))
     elif name.endswith(_OTHER_ARCHIVES):
         yield Found(parts, folders, time, problem="Of archives only zip is opened.")
     else:

@@ -98,7 +98,7 @@ def _by_id(by_id: list[Cell], by_name: list[Cell], name: str) -> _Found:
     defining = [cell for cell in by_id if name in names_defined(cell.source)]
     elsewhere = [cell for cell in by_name if cell not in by_id]
     if len(defining) > 1:
-        return _Found(unclear=f"{len(defining)} cells with its id define `{name}`, differently.")
+        return _Found(unclear=f"{len(defining)} cells define `{name}`, each differently.")
     if not defining and len(elsewhere) == 1:
         source = "\n\n".join(cell.source for cell in [*by_id, elsewhere[0]])
         return _Found(source, remark=f"`{name}` was found in another cell than its own.")
@@ -119,7 +119,7 @@ def _by_name(by_name: list[Cell], name: str, cells: Sequence[Cell], exercise_id:
         return _Found(by_name[0].source, remark=f"its cell has lost its id and was found by `{name}`.")
     if by_name:
         return _Found(
-            unclear=f"Its cell has lost its id, and {len(by_name)} cells define `{name}`, differently."
+            unclear=f"Its cell has lost its id, and {len(by_name)} cells define `{name}`, each differently."
         )
     if any(cell.grade_id == exercise_id for cell in cells):
         return _Found(note="its cell is text, not code.")

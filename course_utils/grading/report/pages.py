@@ -16,6 +16,7 @@ from course_utils.grading.results import Mark, Result, Store, write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
@@ -80,6 +81,13 @@ def _example(row: Row, exercise: str, store: Store) -> str:
     return next((mark.card for mark in _whole(row, store).marks if mark.exercise == exercise), "")
 
 
+def _ticks(text: str) -> Markup:
+    """Show what stands between backticks as code; the rest of the text is escaped."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -92,6 +100,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["ticks"] = _ticks
     environment.filters["points"] = lambda value: f"{value:g}"
     environment.globals["card_style"] = STYLE
     return environment

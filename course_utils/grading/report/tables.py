@@ -77,7 +77,7 @@ def _row(row: Row, asked: Sequence[str], questions: Sequence[str]) -> list[Any]:
         one.path,
         "; ".join(one.others),
         " ".join(row.look),
-        " ".join(row.remarks),
+        " ".join(remark for remark in row.remarks if remark not in row.look),
     ]
 
 
