@@ -17,6 +17,7 @@ from course_utils.exercises import Exercise, Misconception, Observation, Probe, 
 from course_utils.exercises.compare import difference
 from course_utils.exercises.guard import RunawayError, deadline, guarded
 from course_utils.exercises.values import Unreadable, plain
+from course_utils.figures.card import verdict_card
 
 conv2d = exercises.get("conv2d").reference
 IMAGE = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -739,3 +740,12 @@ def test_a_dict_is_told_by_its_first_differing_entry():
     found = difference({"a": np.ones(2), "b": np.ones(2)}, {"a": np.ones(2), "b": np.zeros(2)})
     assert found.sentence.startswith("B: ") and np.array_equal(found.actual, np.zeros(2))
     assert difference({"a": 1}, {"a": 1, "c": 2}).sentence == "There is more than expected: c."
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (1, 0, 0), (0, 3, 3), (2, 2, 2, 0)], ids=str)
+def test_an_answer_without_numbers_is_told_like_any_other(shape: tuple[int, ...]) -> None:
+    for exercise_id in exercises.names():
+        verdict = exercises.evaluate(exercise_id, lambda *args, **keywords: torch.zeros(shape))
+        assert verdict.status in ("wrong", "error")
+        assert verdict_card(verdict)._repr_mimebundle_()["text/plain"]
+    assert "no numbers" in exercises.evaluate("zero_pad", lambda image, padding: torch.zeros(shape)).message

@@ -73,6 +73,8 @@ def value_text(value: Any) -> str:
 
 def array_text(array: np.ndarray, marked: Any = None) -> str:
     """Return an array row by row; channels one below the other, what is too large cut with an ellipsis."""
+    if array.size == 0:
+        return "no numbers"
     if array.ndim > 2:
         flat = array.reshape(-1, *array.shape[-2:])
         marks = None if marked is None else np.asarray(marked).reshape(flat.shape)
