@@ -77,6 +77,9 @@ def test_probes_come_from_the_seed(isolation):
         ("def output_size(n, f:\n    return 1", "SyntaxError"),
         ("raise RuntimeError('oh no')", "RuntimeError: oh no"),
         ("x = 3", "defines no output_size"),
+        ("'\ud800'", "ended in its cell"),
+        ("x = '\0'", "null bytes"),
+        ("-" * 100_000 + "1", "Error"),
     ],
 )
 def test_a_cell_that_gives_no_answer_says_why(source, said, isolation):
@@ -148,6 +151,10 @@ def test_nothing_is_unusual_about_the_solutions(lab, repository):
         "np.random.x[0] = 1",
         "class A:\n    def __eq__(self, o): return True",
         "(" * 1000 + ")" * 1000,
+        "-" * 100_000 + "1",
+        "a" + ".b" * 100_000,
+        "x = '\ud800'",
+        "x = '\0'",
     ],
 )
 def test_what_reaches_beyond_an_exercise_is_unusual(source):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,34 @@ def test_a_warden_whose_grader_is_gone_ends_its_kernel(levels):
     assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
     sandbox._line = None
     sandbox._forget()
+
+
+def test_a_warden_that_is_stopped_is_ended(levels, monkeypatch):
+    monkeypatch.setattr("course_utils.grading.isolation.sandbox._END_SECONDS", 0.5)
+    with Sandbox(levels["none"], Limits()) as sandbox:
+        assert sandbox.wait_for_sockets(30)
+        pids = [sandbox._warden, *warden.descendants(sandbox._warden)]
+        os.kill(sandbox._warden, signal.SIGSTOP)
+    end = time.monotonic() + 5
+    while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert len(pids) > 2 and not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+
+
+@pytest.mark.parametrize("level", ["full", "partial"])
+def test_what_is_hidden_inside_what_is_shown_stays_hidden(levels, level, monkeypatch):
+    isolation = isolation_of(levels, level)
+    package = Path(find_spec("tqdm").origin).parent
+    monkeypatch.setattr(places, "_hidden", lambda: (str(package),))
+    source = (
+        "def same_padding(f):\n    found = []\n"
+        f"    for path in ({str(package / '__init__.py')!r}, {str(package.parent / 'numpy/__init__.py')!r}):\n"
+        "        try:\n            found.append(bool(open(path).read()))\n"
+        "        except OSError:\n            found.append(False)\n"
+        "    raise ValueError(found)\n"
+    )
+    done = attempt(Work(1, (Piece(source, "same_padding"),)), isolation=isolation)
+    assert "Error: [False, True]" in next(v for v in done.verdicts if v.exercise == "same_padding").traceback
 
 
 def test_a_nursery_that_died_is_started_again(levels):

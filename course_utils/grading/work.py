@@ -67,8 +67,8 @@ class Limits:
         How many fresh kernels it may use up besides the first.
     """
 
-    cell_seconds: float = 20.0
-    call_seconds: float = 20.0
+    cell_seconds: float = 10.0
+    call_seconds: float = 10.0
     notebook_seconds: float = 120.0
     memory_bytes: int = 3072 * MIB
     processes: int = 128

@@ -7,14 +7,17 @@ import json
 import os
 import secrets
 import select
+import signal
 import socket
 import stat
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from course_utils.grading.isolation import places
+from course_utils.grading.isolation.inside import warden
 from course_utils.grading.isolation.nursery import nursery
 from course_utils.grading.work import Isolation, Limits
 
@@ -49,10 +52,13 @@ class Sandbox:
             os.chown(connection, self.spec.uid, self.spec.uid)
         self._exchange = os.open(self.spec.exchange, os.O_RDONLY | os.O_DIRECTORY)
         self._line: socket.socket | None = None
+        self._warden = 0
 
     def __enter__(self) -> Sandbox:
         try:
             self._line = nursery().fork(self.spec)
+            self._line.settimeout(_END_SECONDS)
+            self._warden = int(json.loads(self._line.recv(4096) or b"0"))
         except BaseException:
             self._forget()
             raise
@@ -108,10 +114,11 @@ class Sandbox:
                 select.select([self._line], [], [], _END_SECONDS)
                 self.ended = self._last_words()
             # The warden is gone when its end of the line is.
-            self._line.settimeout(_END_SECONDS)
-            with contextlib.suppress(OSError):
+            try:
                 while self._line.recv(4096):
                     continue
+            except OSError:
+                self._kill_warden()
             self._line.close()
             self._line = None
         self._forget()
@@ -122,6 +129,13 @@ class Sandbox:
             self._line.settimeout(_END_SECONDS)
             return str(json.loads(self._line.recv(4096) or b'"its warden was ended"'))
         return "its warden was ended"
+
+    def _kill_warden(self) -> None:
+        """End a warden that does not answer, and what it should have ended."""
+        if sys.platform == "linux" and self._warden:
+            for pid in (self._warden, *list(warden.descendants(self._warden))):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _forget(self) -> None:
         if self._exchange >= 0:

@@ -49,7 +49,7 @@ _REFUSED = {
 }
 # Answered as if the kernel were too old: libraries then take another way.
 _ABSENT = {"memfd_create": (319, 279), "memfd_secret": (447, 447), "clone3": (435, 435)}
-_SOCKET, _CLONE = (41, 198), (56, 220)
+_SOCKET, _CLONE, _KILL = (41, 198), (56, 220), (62, 129)
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
@@ -199,6 +199,11 @@ def seccomp() -> None:
         (any_bit, 0, 1, NEWUSER | NEWNS | NEWPID | NEWNET),
         (answer, 0, 0, refuse | EPERM),
         (answer, 0, 0, allow),
+        # Not every process at once.
+        (equal, 0, 3, _KILL[column]),
+        (load, 0, 0, 16),
+        (equal, 0, 1, 0xFFFFFFFF),
+        (answer, 0, 0, refuse | EPERM),
         (answer, 0, 0, allow),
     ]
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)

@@ -207,7 +207,8 @@ def give_up_rights(spec: Spec) -> None:
     if "landlock" in spec.means:
         devices = [f"/dev/{name}" for name in _DEVICES]
         system = (*_SYSTEM, "/proc", "/sys/devices/system/cpu", "/etc/passwd", "/etc/nsswitch.conf")
-        readable = [*_without((*system, *spec.visible), spec.hidden), "/dev/fd"]
+        shown, hidden = ([os.path.realpath(path) for path in paths] for paths in (spec.visible, spec.hidden))
+        readable = [found for path in (*system, *shown) for found in _without(path, shown, hidden)]
         syscalls.landlock(readable, [spec.home, spec.exchange, *devices])
     if "seccomp" in spec.means:
         syscalls.seccomp()
@@ -238,14 +239,15 @@ def limit_resources(spec: Spec) -> None:
                 continue
 
 
-def _without(paths: Iterable[str], hidden: Iterable[str]) -> Iterator[str]:
-    """Return `paths`, with folders that hold something hidden replaced by what else is in them."""
-    hidden = [os.path.realpath(path) for path in hidden]
-    for path in paths:
-        real = os.path.realpath(path)
-        if any(real == entry or real.startswith(f"{entry}/") for entry in hidden) and real not in paths:
-            continue
-        if any(entry.startswith(f"{real}/") for entry in hidden) and os.path.isdir(real):
-            yield from _without([entry.path for entry in os.scandir(real)], hidden)
-        else:
-            yield path
+def _without(path: str, shown: Iterable[str], hidden: Iterable[str]) -> Iterator[str]:
+    """Yield `path`, or what is in it if something hidden is; of two folders the inner one decides."""
+    real = os.path.realpath(path)
+    marks = {**dict.fromkeys(shown, False), **dict.fromkeys(hidden, True)}
+    above = [mark for mark in marks if real == mark or real.startswith(f"{mark}/")]
+    if above and marks[max(above, key=len)]:
+        return
+    if os.path.isdir(real) and any(marks[mark] and mark.startswith(f"{real}/") for mark in marks):
+        for entry in os.scandir(real):
+            yield from _without(entry.path, shown, hidden)
+    else:
+        yield path

@@ -55,6 +55,7 @@ def main(spec: Spec, line: socket.socket, start: object) -> int:
             syscalls.close_memory(closed=False)
         return walls.behind_walls(spec, lambda: start(spec))
 
+    line.send(json.dumps(os.getpid()).encode())
     kernel = walls.child(outer)
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, -10)
