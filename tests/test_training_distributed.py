@@ -1,4 +1,4 @@
-"""Training by several processes: real gloo ranks on embedded data, compared with one process, and one killed."""
+"""Training by several processes: real gloo ranks, compared with one process, and one of them killed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,13 @@ from course_utils.training.__main__ import main
 from course_utils.training.distributed import ALONE, Team, lost_peer
 
 COMMAND = ["-m", "course_utils.training", "lenet5", "--profile=quick"]
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
+
+def torchrun() -> list[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -83,7 +90,7 @@ def test_a_lost_process_is_told_with_what_is_kept() -> None:
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(tmp_path, capsys) -> None:
     together = subprocess.run(
-        [*TORCHRUN, *COMMAND, "--epochs=2", "--json"],
+        [*torchrun(), *COMMAND, "--epochs=2", "--json"],
         env=environment(tmp_path / "two"), capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert together.stdout.count('"lab"') == 1  # one process reports
@@ -100,7 +107,7 @@ def test_two_processes_train_as_one_does(tmp_path, capsys) -> None:
 @pytest.mark.slow
 def test_a_killed_process_is_told_and_the_job_goes_on_from_the_last_checkpoint(tmp_path) -> None:
     with subprocess.Popen(
-        [*TORCHRUN, "--max-restarts=1", *COMMAND, "--epochs=3"],
+        [*torchrun(), "--max-restarts=1", *COMMAND, "--epochs=3"],
         env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as job:  # fmt: skip
         kill_second_rank(job.pid, tmp_path)

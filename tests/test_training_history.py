@@ -10,7 +10,16 @@ from dataclasses import replace
 import pytest
 from training_data import tiny_recipe
 
-from course_utils.training import DivideEvery, EpochRecord, History, Recipe, Triangle, recipe, report
+from course_utils.training import (
+    DivideEvery,
+    EpochRecord,
+    History,
+    Recipe,
+    Triangle,
+    plot_ablation,
+    recipe,
+    report,
+)
 from course_utils.training.results import LECTURE, MIME
 
 
@@ -154,3 +163,47 @@ def test_a_report_escapes_what_it_shows() -> None:
     shown = report(4, run(dataset="<b>", source="a<script>"))._repr_mimebundle_()["text/html"]
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def test_a_last_part_of_an_epoch_counts_as_what_it_is() -> None:
+    records = [EpochRecord(1, 0.1, 1, 0.2, 0.2, 10.0, 1.0), EpochRecord(1.25, 0.1, 1, 0.1, 0.1, 2.5, 1.0)]
+    history = run(planned=tiny_recipe(epochs=1.25), records=records, estimate=10.0, test_estimate=1.0)
+    assert history.seconds_per_epoch == 10.0
+    assert history.estimate_ratio == 1.0
+    assert history.complete
+    assert repr(history) == "History(tiny: 1.25 of 1.25 epochs on digits)"
+    half_way = run(planned=tiny_recipe(epochs=1.25), records=records[:1], estimate=10.0, test_estimate=1.0)
+    assert not half_way.complete
+    assert half_way.left() == 3.5
+    assert half_way.left(0.1) == pytest.approx(2.5)
+    assert half_way.forecast("this CPU") == "0.25 epochs ≈ 3.5 s on this CPU (11 s each)"
+    assert (report(3, history).figures["epochs"], report(3, history).figures["epochs_planned"]) == (
+        1.25,
+        1.25,
+    )
+    history.plot().png()
+
+
+def test_a_result_is_shared_in_one_line() -> None:
+    history = run(
+        dataset="cifar10", source="CIFAR-10 (JPEG copy), shared folder", machine="2 threads of AMD EPYC"
+    )
+    assert history.share(0.125) == (
+        "CIFAR-10 (JPEG copy): 12.5 % test error after 7.0 s on 2 threads of AMD EPYC (seed 0, recipe 'tiny')"
+    )
+    assert ": 5 % test error not reached, 6.2 % after 22 s on" in history.share(0.05)
+    stood_in = replace(history, dataset="shapes", substitute_for="cifar10")
+    assert stood_in.share(0.2).startswith("shapes, standing in for cifar10: 20 % test error after")
+    assert "not reached, 100.0 % after" in replace(history, records=[]).share(0.2)
+
+
+def test_the_ablation_is_drawn_with_the_whole_recipe_first() -> None:
+    rows = [{"name": name, "test_error": error} for name, error in (("whole", 0.2), ("a", 0.4), ("b", 0.3))]
+    figure = plot_ablation({"rows": rows, "recipe": "vgg, fast", "data": "CIFAR-10", "date": "2026-01-01"})
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["whole", "b", "a"]
+    assert [bar.get_width() for bar in axes.patches] == [20, 30, 40]
+    assert axes.get_xlabel() == "test error (%)"
+    assert figure.alternative == "whole: 20.0 %; b: 30.0 %; a: 40.0 %"
+    assert "CIFAR-10" in figure.get_suptitle()
+    assert figure.png().startswith(b"\x89PNG")

@@ -13,6 +13,7 @@ from course_utils.training import (
     Augmentation,
     Recipe,
     Triangle,
+    distributed,
     error_rate,
     evaluate,
     fit,
@@ -192,7 +193,7 @@ def test_the_models_own_error_is_not_hidden() -> None:
 
 
 def test_ctrl_c_ends_training_and_keeps_the_model(monkeypatch, capsys) -> None:
-    real, calls = loop.evaluate, []
+    real, calls = distributed.evaluate, []
 
     def evaluate_then_stop(*arguments):
         calls.append(1)
@@ -200,7 +201,7 @@ def test_ctrl_c_ends_training_and_keeps_the_model(monkeypatch, capsys) -> None:
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(loop, "evaluate", evaluate_then_stop)
+    monkeypatch.setattr(distributed, "evaluate", evaluate_then_stop)
     model = net()
     history = fit(model, tiny_dataset(), tiny_recipe(epochs=5), checkpoint=False)
     assert history.interrupted
@@ -232,3 +233,44 @@ def test_the_history_knows_where_it_comes_from() -> None:
     assert history.parameters == sum(weight.numel() for weight in Net().parameters())
     assert history.device.startswith("CPU, ")
     assert history.estimate > 0
+
+
+def test_a_part_of_an_epoch_is_trained_and_recorded(monkeypatch) -> None:
+    steps = []
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda self: steps.append(self.param_groups[0]["lr"]))
+    monkeypatch.setattr(loop, "estimate", lambda *_: (1.0, 0.1))
+    history = quiet(net(), tiny_recipe(epochs=1.5, schedule=Triangle()))  # 7 batches an epoch
+    assert len(steps) == 7 + 3  # 10.5 batches, as whole ones
+    assert [record.epoch for record in history] == [1, pytest.approx(10 / 7)]
+    assert history.records[1].share == pytest.approx(3 / 7)
+    assert history.complete
+    assert history.summary().startswith("1.43 of 1.43 epochs in ")
+    assert steps[-1] == pytest.approx(history.recipe.rate(9 / 7))
+
+
+def test_a_small_training_set_is_passed_over_until_there_are_enough_steps() -> None:
+    history = quiet(net(), tiny_recipe(epochs=1, least_steps=16))
+    assert history.epochs == pytest.approx(16 / 7)
+    assert len(history) == 3
+
+
+def test_muon_trains_and_its_run_goes_on_from_a_checkpoint(tmp_path, monkeypatch) -> None:
+    recipe = tiny_recipe(epochs=4, optimizer="muon", least_steps=0)
+    whole = net(1)
+    expected = fit(whole, tiny_dataset(), recipe, checkpoint=False, show=False)
+    real, calls = loop.train_epoch, []
+
+    def train_then_die(*arguments, **settings):
+        calls.append(1)
+        if len(calls) == 3:
+            raise SystemExit
+        return real(*arguments, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_epoch", train_then_die)
+        with pytest.raises(SystemExit):
+            fit(net(1), tiny_dataset(), recipe, checkpoint=tmp_path, show=False)
+    second = net(2)
+    fit(second, tiny_dataset(), recipe, checkpoint=tmp_path, show=False)
+    assert expected.test_error < 0.2
+    assert same_weights(second, whole)

@@ -10,7 +10,8 @@ from torch import nn
 
 from course_utils.errors import SettingsError, TrainingError
 from course_utils.settings import PROFILES
-from course_utils.training import RECIPES, Augmentation, DivideAt, Recipe, Triangle, recipe
+from course_utils.training import RECIPES, Augmentation, DivideAt, Muon, Recipe, Triangle, recipe
+from course_utils.training.muon import orthogonal
 
 
 def test_the_lecture_divides_lenet5s_rate_by_one_and_a_half_every_five_epochs() -> None:
@@ -125,3 +126,63 @@ def test_augmentation_is_repeatable_and_optional() -> None:
     assert not torch.equal(draws[0], draws[2])
     assert Augmentation()(images, torch.Generator()) is images
     assert Recipe("a", 1).augment(torch.Generator()) is None
+
+
+def test_a_recipe_takes_whole_steps_and_at_least_so_many() -> None:
+    half = Recipe("a", 0.5, least_steps=4)
+    assert half.for_batches(469).epochs == 234 / 469
+    assert half.for_batches(2).epochs == 2
+    assert Recipe("a", 3).for_batches(10) == Recipe("a", 3)
+
+
+def test_muon_makes_the_step_of_a_matrix_orthogonal() -> None:
+    torch.manual_seed(0)
+    for shape in ((6, 20), (20, 6)):
+        lengths = (
+            torch.linalg.svdvals(orthogonal(torch.randn(shape) ** 3)) / max(1, shape[0] / shape[1]) ** 0.5
+        )
+        assert 0.6 < lengths.min() <= lengths.max() < 1.3
+    matrix = torch.diag(torch.tensor([3.0, -1.0, 2.0]))
+    assert torch.equal(orthogonal(matrix).sign(), matrix.sign())
+
+
+def test_muon_agrees_with_pytorchs_where_that_can_be_used() -> None:
+    ours, theirs = (nn.Linear(7, 5, bias=False) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    steps = [
+        Muon(ours.parameters(), 0.1, momentum=0.0),
+        torch.optim.Muon(theirs.parameters(), 0.1, momentum=0.0, weight_decay=0.0),
+    ]
+    for model, optimizer in zip((ours, theirs), steps, strict=True):
+        model.weight.grad = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+        with torch.autocast("cpu", torch.bfloat16):  # theirs always multiplies so
+            optimizer.step()
+    assert torch.allclose(ours.weight, theirs.weight, atol=2e-3)
+
+
+def test_muon_treats_vectors_as_nesterov_sgd_does_and_does_not_decay_them() -> None:
+    ours, theirs = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+    first = Muon(ours.parameters(), 0.1, momentum=0.9, weight_decay=0.5)
+    second = torch.optim.SGD(theirs.parameters(), 0.1, momentum=0.9, nesterov=True)
+    for step in range(3):
+        for model, optimizer in ((ours, first), (theirs, second)):
+            optimizer.zero_grad()
+            (model(torch.arange(12.0).reshape(3, 4) ** (step + 1)) ** 3).sum().backward()
+            optimizer.step()
+    assert torch.allclose(ours.weight, theirs.weight)
+    assert torch.allclose(ours.bias, theirs.bias)
+
+
+def test_muon_sees_a_kernel_as_one_row_for_each_filter() -> None:
+    conv = nn.Conv2d(2, 3, 3, bias=False)
+    before = conv.weight.detach().clone()
+    conv.weight.grad = torch.randn(3, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    Muon(conv.parameters(), 1.0, momentum=0.0).step()
+    assert torch.allclose(
+        before - conv.weight.detach(), orthogonal(conv.weight.grad.flatten(1)).view(3, 2, 3, 3), atol=1e-6
+    )
+
+
+def test_an_unknown_optimiser_is_refused() -> None:
+    with pytest.raises(TrainingError, match="'sgd' or 'muon'"):
+        Recipe("a", 1, optimizer="adam")

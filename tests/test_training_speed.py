@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 from training_data import CLASSES, net, tiny_dataset, tiny_recipe
 
-from course_utils.training import PLAIN, SmallVGG, Speed, fit
+from course_utils.data import load_dataset
+from course_utils.errors import TrainingError
+from course_utils.training import PLAIN, SmallVGG, Speed, fit, whiten
+from course_utils.training import speed as switches
+from course_utils.training.networks import build, lab_network
 from course_utils.training.preparation import sample
 from course_utils.training.speed import default_speed, fitting
 
@@ -73,13 +80,15 @@ def test_weights_are_contiguous_again_after_training() -> None:
 def test_bf16_is_on_only_where_the_processor_has_it(monkeypatch, instructions, expected) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions[0], raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: instructions[1], raising=False)
-    assert default_speed(CPU) == Speed(channels_last=True, bf16=expected)
+    chosen = default_speed(CPU)
+    assert (chosen.channels_last, chosen.bf16) == (True, expected)
 
 
 def test_bf16_is_off_where_pytorch_cannot_tell(monkeypatch) -> None:
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
-    assert default_speed(CPU) == Speed(channels_last=True, bf16=False)
+    chosen = default_speed(CPU)
+    assert (chosen.channels_last, chosen.bf16) == (True, False)
 
 
 def test_the_line_names_device_threads_and_switches(monkeypatch) -> None:
@@ -118,9 +127,65 @@ def test_the_small_network_is_what_its_description_says() -> None:
     convs = [
         (layer.in_channels, layer.out_channels) for layer in model.modules() if isinstance(layer, nn.Conv2d)
     ]
-    assert convs == [(3, 8), (8, 8), (8, 16)]
+    assert convs == [(3, 16), (16, 8), (8, 8), (8, 16)]
     assert sum(isinstance(layer, nn.MaxPool2d) for layer in model.modules()) == 2
     assert (
         sum(weight.numel() for weight in model.parameters())
-        == 27 * 8 + 72 * 8 + 72 * 16 + 2 * (8 + 8 + 16) + 170
+        == (27 * 16 + 16) + 144 * 8 + 72 * 8 + 72 * 16 + 2 * (8 + 8 + 16) + 170
     )
+
+
+def test_the_small_network_goes_without_batch_normalisation() -> None:
+    model = SmallVGG(((2, 8),), batch_norm=False)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+    assert all(layer.bias is not None for layer in model.modules() if isinstance(layer, nn.Conv2d))
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("lenet5", 536_710), ("vgg", 27_540_554)])
+def test_the_labs_networks_have_the_lectures_parameters(name: str, parameters: int) -> None:
+    channels, side = (1, 28) if name == "lenet5" else (3, 32)
+    with torch.device("meta"):
+        model = lab_network(name, channels=channels, side=side)
+    assert sum(weight.numel() for weight in model.parameters()) == parameters
+
+
+def test_each_profile_trains_its_network_and_the_small_one_is_whitened() -> None:
+    shapes = load_dataset("shapes")
+    assert isinstance(build("vgg", "lecture", load_dataset("shapes"))[0], nn.Conv2d)
+    model = build("vgg", "quick", shapes)
+    assert isinstance(model, SmallVGG)
+    assert not model.patches.weight.requires_grad
+    with pytest.raises(TrainingError, match="lenet5 and vgg"):
+        build("alexnet", "fast", shapes)
+
+
+def test_whitened_patches_are_uncorrelated_with_variance_one() -> None:
+    split = load_dataset("shapes").train
+    layer = nn.Conv2d(3, 8, 3)
+    whiten(layer, split, floor=0.0)
+    values = layer(split.normalised(split.images[:1000])).transpose(0, 1).flatten(1)[:4]
+    covariance = values @ values.T / values.shape[1]
+    assert torch.allclose(covariance, torch.eye(4), atol=1e-3)
+    assert torch.equal(layer.weight[:4], -layer.weight[4:])
+    assert not layer.weight.requires_grad
+    assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("filters", [7, 20])
+def test_a_layer_that_cannot_be_whitened_is_told(filters: int) -> None:
+    with pytest.raises(TrainingError, match="cannot be whitened"):
+        whiten(nn.Conv2d(1, filters, 3), tiny_dataset().train)
+
+
+def test_the_heap_is_kept_only_where_the_c_library_can(monkeypatch) -> None:
+    asked = []
+    library = SimpleNamespace(mallopt=lambda option, value: asked.append(option))
+    monkeypatch.setattr(switches.ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert default_speed(CPU).keep_heap
+    switches.keep_heap(PLAIN)
+    assert asked == []
+    switches.keep_heap(Speed(keep_heap=True))
+    assert asked == [switches.M_MMAP_THRESHOLD, switches.M_TRIM_THRESHOLD]
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not default_speed(CPU).keep_heap

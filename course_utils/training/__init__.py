@@ -1,5 +1,6 @@
 """Training: recipes as data, a readable loop, its history, and what it costs."""
 
+from course_utils.training.ablation import plot_ablation as plot_ablation
 from course_utils.training.augmentation import Augmentation as Augmentation
 from course_utils.training.evaluation import error_rate as error_rate
 from course_utils.training.evaluation import evaluate as evaluate
@@ -7,6 +8,7 @@ from course_utils.training.evaluation import predict as predict
 from course_utils.training.history import EpochRecord as EpochRecord
 from course_utils.training.history import History as History
 from course_utils.training.loop import fit as fit
+from course_utils.training.muon import Muon as Muon
 from course_utils.training.networks import ARCHS as ARCHS
 from course_utils.training.networks import SmallVGG as SmallVGG
 from course_utils.training.recipes import RECIPES as RECIPES
@@ -20,3 +22,4 @@ from course_utils.training.schedules import DivideEvery as DivideEvery
 from course_utils.training.schedules import Triangle as Triangle
 from course_utils.training.speed import PLAIN as PLAIN
 from course_utils.training.speed import Speed as Speed
+from course_utils.training.whitening import whiten as whiten

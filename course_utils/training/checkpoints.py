@@ -70,6 +70,7 @@ class Checkpoint:
             "records": [asdict(record) for record in history],
             "estimate": (history.estimate, history.test_estimate),
             "device": history.device,
+            "machine": history.machine,
             "model": model.state_dict(),
             # Once training is complete nothing will be continued: keep the file small.
             "optimizer": None if history.complete else optimizer.state_dict(),
@@ -118,7 +119,8 @@ class Checkpoint:
             self.view.warn(f"The checkpoint {self.path.name} cannot be read and is ignored ({reason[:120]}).")
             return False
         history.records[:] = records
-        (history.estimate, history.test_estimate), history.device = state["estimate"], state["device"]
+        history.estimate, history.test_estimate = state["estimate"]
+        history.device, history.machine = state["device"], state["machine"]
         return True
 
 

@@ -25,13 +25,22 @@ TEST: dict[str, Any] = {"color": "#D55E00", "marker": "s", "linestyle": "--", "m
 
 
 class Curves(Figure):
-    """A figure of a history that shows itself as one small PNG with an alternative text."""
+    """A figure that shows itself as one small PNG with an alternative text.
 
-    def __init__(self, history: History, **settings: Any) -> None:
+    Parameters
+    ----------
+    description : str
+        One line that holds no measured figure.
+    alternative : str
+        What the figure shows, with its figures.
+    **settings
+        Of `matplotlib.figure.Figure`.
+    """
+
+    def __init__(self, description: str, alternative: str, **settings: Any) -> None:
         super().__init__(**settings)
         FigureCanvasAgg(self)
-        self.description = f"Loss and error of {history!r}"
-        self.alternative = f"{self.description}: {history.summary()}"
+        self.description, self.alternative = description, alternative
 
     def png(self) -> bytes:
         """Draw the figure as a PNG; 64 colours do for lines and letters, and keep a notebook small."""
@@ -50,7 +59,10 @@ class Curves(Figure):
 
 def draw(history: History) -> Curves:
     """Draw loss and error against epochs, the level of guessing, and where the learning rate falls."""
-    figure = Curves(history, figsize=(8, 3.1), dpi=100, facecolor="white")
+    description = f"Loss and error of {history!r}"
+    figure = Curves(
+        description, f"{description}: {history.summary()}", figsize=(8, 3.1), dpi=100, facecolor="white"
+    )
     # Fixed margins: an automatic layout draws everything twice, and training waits meanwhile.
     figure.subplots_adjust(left=0.095, right=0.985, bottom=0.16, top=0.84, wspace=0.2)
     losses, errors = figure.subplots(1, 2)

@@ -67,6 +67,8 @@ class History:
         Number of trained weights.
     device : str
         Device and switches of the last run.
+    machine : str
+        What computed: ``2 threads of AMD EPYC``.
     records : list of EpochRecord
         One for each finished epoch.
     estimate : float or None
@@ -84,13 +86,16 @@ class History:
     substitute_for: str | None = None
     parameters: int = 0
     device: str = ""
+    machine: str = ""
     records: list[EpochRecord] = field(default_factory=list)
     estimate: float | None = None
     test_estimate: float = 0.0
     interrupted: bool = False
 
     @classmethod
-    def begin(cls, model: nn.Module, dataset: Dataset, recipe: Recipe, *, device: str = "") -> History:
+    def begin(
+        cls, model: nn.Module, dataset: Dataset, recipe: Recipe, *, device: str = "", machine: str = ""
+    ) -> History:
         """Open the history of a run that has not started."""
         return cls(
             recipe,
@@ -100,6 +105,7 @@ class History:
             substitute_for=dataset.substitute_for,
             parameters=sum(weight.numel() for weight in model.parameters()),
             device=device,
+            machine=machine,
         )
 
     def add(
@@ -205,6 +211,29 @@ class History:
             f"loss {last.train_loss:.4f} · "
             f"error: training {100 * last.train_error:.2f} %, test {100 * last.test_error:.2f} %"
         )
+
+    def share(self, target: float) -> str:
+        """Say in one line how soon the test error came down to `target` (0 to 1), to be shown to others.
+
+        The time is that of training and of the tests after each epoch, up to the first one that met the
+        target. Where none did, and where embedded data stood in, the line says so.
+        """
+        title = self.source.rpartition(", ")[0] or self.source  # behind the comma is the place
+        data = self.dataset if self.source.startswith(self.dataset) else title
+        if self.substitute_for is not None:
+            data = f"{self.dataset}, standing in for {self.substitute_for}"
+        seconds = 0.0
+        for record in self.records:
+            seconds += record.seconds + record.test_seconds
+            if record.test_error <= target:
+                result = f"{100 * target:g} % test error after {duration(seconds)}"
+                break
+        else:
+            best = min((record.test_error for record in self.records), default=1.0)
+            result = (
+                f"{100 * target:g} % test error not reached, {100 * best:.1f} % after {duration(seconds)}"
+            )
+        return f"{data}: {result} on {self.machine} (seed {self.recipe.seed}, recipe {self.recipe.name!r})"
 
     def plot(self) -> Curves:
         """Plot loss and error against epochs.

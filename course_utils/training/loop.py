@@ -22,7 +22,7 @@ from course_utils.training.history import History
 from course_utils.training.live import choose_view
 from course_utils.training.preparation import check_fit, estimate, on_device, sample
 from course_utils.training.recipes import Recipe
-from course_utils.training.speed import Speed, default_speed, fitting, keep_heap
+from course_utils.training.speed import Speed, default_speed, fitting, keep_heap, machine
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the running loss: each makes Python wait for the accelerator."""
@@ -93,7 +93,9 @@ def fit(
         recipe.batch_size, shuffle=True, generator=generator, transform=recipe.augment(generator)
     )
     recipe = recipe.for_batches(len(batches))
-    history = History.begin(model, dataset, recipe, device=speed.describe(place))
+    history = History.begin(
+        model, dataset, recipe, device=speed.describe(place), machine=machine(place, team.size)
+    )
     folder = None if isinstance(checkpoint, bool) else checkpoint
     saved = Checkpoint.of(model, recipe, dataset.digest, view, folder)
     if checkpoint is not False and not fresh and saved.load(model, optimizer, generator, history):

@@ -13,7 +13,7 @@ from course_utils.training.whitening import whiten
 Arch = Sequence[tuple[int, int]]
 
 ARCHS: dict[str, Arch] = {
-    "fast": ((1, 64), (1, 128), (1, 256)),
+    "fast": ((2, 24), (2, 64), (2, 128)),
     "quick": ((1, 16), (1, 32), (1, 64)),
 }
 """The small network of each profile that has one: number of convolutions and width of each block."""
@@ -29,7 +29,8 @@ class SmallVGG(nn.Module):
     """Blocks of 3×3 convolutions with batch normalisation, each halving the map; then one linear layer.
 
     It keeps of the lab's VGG the small filters and the doubling of channels as the map halves. It leaves out
-    the two linear layers of 4,096 units, which hold 92 % of the weights there.
+    the two linear layers of 4,096 units, which hold 92 % of the weights there, and pools after a block's
+    first convolution, so that the others cost a quarter.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class SmallVGG(nn.Module):
     classes : int
         Of the scores.
     patches : int
-        Filters of the first layer, `patches`: two for each direction that `whiten` keeps.
+        Filters of the layer before the blocks, two for each direction that `whiten` keeps.
     batch_norm : bool
         Whether each convolution is followed by batch normalisation.
 
@@ -55,18 +56,17 @@ class SmallVGG(nn.Module):
         *,
         channels: int = 3,
         classes: int = 10,
-        patches: int | None = None,
+        patches: int = 16,
         batch_norm: bool = True,
     ) -> None:
         super().__init__()
-        width = patches or 16 * channels
-        self.patches = nn.Conv2d(channels, width, 4, stride=2)
+        self.patches = nn.Conv2d(channels, patches, 3)
         layers: list[nn.Module] = [nn.ReLU()]
-        channels = width
+        channels = patches
         for convs, width in arch:
             for conv in range(convs):
                 layers.append(nn.Conv2d(channels, width, 3, padding=1, bias=not batch_norm))
-                if conv == convs - 1:
+                if conv == 0:
                     # Pooling commutes with ReLU: done first, it leaves a quarter of the values to the others.
                     layers.append(nn.MaxPool2d(2))
                 layers += [nn.BatchNorm2d(width), nn.ReLU()] if batch_norm else [nn.ReLU()]

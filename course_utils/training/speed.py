@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from course_utils.device import cpu_model
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """glibc's names in ``malloc.h``."""
 
@@ -107,6 +109,15 @@ def fitting(speed: Speed, model: nn.Module, images: Tensor) -> Speed:
         model.to(memory_format=torch.contiguous_format)
         model.train(training)
     return speed
+
+
+def machine(device: torch.device, processes: int = 1) -> str:
+    """Name what computes: ``2 threads of AMD EPYC``, ``NVIDIA H200``."""
+    if device.type == "cpu":
+        threads = processes * torch.get_num_threads()
+        return f"{threads} thread{'s' * (threads != 1)} of {cpu_model()}"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    return f"{processes} × {name}" if processes > 1 else name
 
 
 def keep_heap(speed: Speed) -> None:

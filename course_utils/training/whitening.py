@@ -11,7 +11,7 @@ from course_utils.errors import TrainingError
 
 
 @torch.no_grad()
-def whiten(layer: nn.Conv2d, split: Split, *, images: int = 5000, floor: float = 1e-2) -> None:
+def whiten(layer: nn.Conv2d, split: Split, *, images: int = 1000, floor: float = 1e-2) -> None:
     """Set and freeze a convolution so that its outputs are uncorrelated, each with variance about 1.
 
     Neighbouring pixels are almost alike, so a patch's values say nearly the same thing many times. The

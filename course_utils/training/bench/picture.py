@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from course_utils.timing import duration
-from course_utils.training.bench.measure import PUBLISHED, Bench
+from course_utils.training.bench.turns import PUBLISHED, Bench
 from course_utils.training.bench.variants import VARIANTS
 
 COLOURS = ("#999999", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

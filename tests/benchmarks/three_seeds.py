@@ -1,0 +1,94 @@
+"""Time to accuracy: the ``fast`` recipes with three seeds each; the lecture's LeNet5 with and without speed.
+
+``python tests/benchmarks/three_seeds.py`` prints both tables. ``--holdout 5000`` takes that many training
+images in place of the test images: recipes are tuned on them, and the test images are looked at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from statistics import mean
+
+import torch
+
+from course_utils import load_dataset
+from course_utils.data import Dataset
+from course_utils.device import describe_device
+from course_utils.training import PLAIN, Recipe, Speed, fit, recipe
+from course_utils.training.networks import build
+
+TARGETS = {"lenet5": ("mnist", 0.0078), "vgg": ("cifar10", 0.20)}
+
+
+def hold_out(dataset: Dataset, count: int) -> Dataset:
+    """Put `count` training images, drawn once and for all, in the test images' place."""
+    order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(123))
+    held, kept = order[:count], order[count:]
+
+    def part(rows: torch.Tensor):
+        return replace(dataset.train, images=dataset.train.images[rows], labels=dataset.train.labels[rows])
+
+    return replace(dataset, train=part(kept), test=part(held), digest=f"{dataset.digest}-{count}")
+
+
+def run(network: str, profile: str, dataset: Dataset, plan: Recipe, speed: Speed | None = None):
+    """Train once; return the history, the wall seconds from the model's making on, and the CPU seconds."""
+    wall, processor = time.perf_counter(), time.process_time()
+    torch.manual_seed(plan.seed)
+    history = fit(build(network, profile, dataset), dataset, plan, speed=speed, checkpoint=False, show=False)
+    return history, time.perf_counter() - wall, time.process_time() - processor
+
+
+def main() -> int:
+    """Print the table; the exit code is 1 if a seed misses its target."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--networks", nargs="*", default=list(TARGETS), choices=list(TARGETS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--holdout", type=int, default=0, metavar="IMAGES")
+    parser.add_argument("--lecture-epochs", type=int, default=2, help="of the lecture's LeNet5; 0 skips it")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    print(describe_device())
+    missed = False
+    for network in options.networks:
+        name, target = TARGETS[network]
+        dataset = load_dataset(name)
+        dataset = hold_out(dataset, options.holdout) if options.holdout else dataset
+        where = f"{options.holdout} held-out training images" if options.holdout else "test images"
+        plan = recipe(network, "fast")
+        print(f"\n{plan.name}: {dataset.source}, {where}; target {100 * target:g} %\n{plan}")
+        print("seed   error    wall    CPU   estimated/actual")
+        errors, walls = [], []
+        for seed in range(options.seeds):
+            history, wall, processor = run(network, "fast", dataset, replace(plan, seed=seed))
+            errors.append(history.test_error)
+            walls.append(wall)
+            missed |= history.test_error > target
+            ratio = history.estimate_ratio or float("nan")
+            print(
+                f"{seed:4}  {100 * errors[-1]:5.2f} %  {wall:5.1f} s  {processor:5.1f} s  {ratio:.2f}",
+                flush=True,
+            )
+        print(f"mean  {100 * mean(errors):5.2f} %  {mean(walls):5.1f} s, worst {100 * max(errors):.2f} %")
+    if options.lecture_epochs and "lenet5" in options.networks:
+        dataset = load_dataset("mnist")
+        dataset = hold_out(dataset, options.holdout) if options.holdout else dataset
+        plan = recipe("lenet5", "lecture")
+        part = f"its first {options.lecture_epochs} of {plan.epochs} epochs"
+        print(f"\n{plan.name}, {part}, with and without switches")
+        print("seed      off   default    seconds off / default")
+        for seed in range(options.seeds):
+            short = replace(plan, epochs=options.lecture_epochs, seed=seed)
+            off, wall_off, _ = run("lenet5", "lecture", dataset, short, PLAIN)
+            on, wall_on, _ = run("lenet5", "lecture", dataset, short)
+            errors = f"{100 * off.test_error:5.2f} %  {100 * on.test_error:5.2f} %"
+            print(f"{seed:4}  {errors}  {wall_off:5.1f} / {wall_on:.1f}", flush=True)
+    return int(missed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
