@@ -61,6 +61,12 @@ LAYOUTS = {
     ],
     "a Canvas download": ["alice_100_2000_x.ipynb", "bob_LATE_101_2001_01_conv_layer-1.ipynb"],
     "a Canvas download in a folder": ["dl/alice_100_2000_x.ipynb", "dl/bob_101_2001_x.ipynb"],
+    "two Moodle downloads": [
+        "lab 1 early/alice_12_assignsubmission_file_/x.ipynb",
+        "course-99/bob_13_assignsubmission_file_/x.ipynb",
+        "course-99/carol_14_assignsubmission_file_/x.ipynb",
+    ],
+    "a Moodle download in a folder": ["dl/alice_1_assignsubmission_file_/x.ipynb"],
     "file names that look like Canvas": ["alice/notes_2026_1122_x.ipynb", "bob/lab_2026_1122_x.ipynb"],
     "one folder around all": ["download-2026/alice/x.ipynb", "download-2026/bob/x.ipynb"],
     "tutorial groups": ["red/alice/x.ipynb", "red/bob/x.ipynb", "blue/carol/x.ipynb", "blue/dan/x.ipynb"],
@@ -189,6 +195,18 @@ def test_two_people_in_one_folder_are_not_taken_for_versions(tmp_path):
     assert "alice" not in by_name["groupwork"].problem + by_name["groupwork"].path
     assert "groupwork/alice/x.ipynb" in by_name["groupwork"].notes[0]
     assert by_name["carol"].problem == ""
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["bob+lab1+2030-01-01 00:00:00 UTC/x.ipynb", "bob_13_assignsubmission_file_/x.ipynb", "bob/x.ipynb"],
+)
+def test_nobody_hands_in_for_another(inside, tmp_path):
+    put(tmp_path, "alice.zip", zipped({inside: ONE, inside.replace("bob", "carol"): ONE}), time=NEW)
+    put(tmp_path, "bob/x.ipynb")
+    students = {s.student: s for s in collect(tmp_path).submissions}
+    assert set(students) == {"alice", "bob"}
+    assert (students["bob"].path, students["bob"].others) == ("bob/x.ipynb", ())
 
 
 def test_two_students_with_one_name_are_told_apart_by_their_numbers(tmp_path):

@@ -68,26 +68,21 @@ def owner_of(parts: Sequence[str], folders: Sequence[bool]) -> Owner | None:
     folders : sequence of bool
         Which parts are folders.
     """
-    first = next((i for i, part in enumerate(parts) if not is_wrapper(part)), len(parts) - 1)
-    for depth, part in enumerate(parts):
-        below = tuple(
-            p for p, is_folder in zip(parts[depth + 1 :], folders[depth + 1 :], strict=True) if is_folder
-        )
-        if match := _MOODLE.match(part):
-            return Owner(_tidy(match["name"]), match["id"], "Moodle", where=below)
-        if depth == first and (match := _CANVAS.match(part)):
-            copy = _COPY.search(match["file"])
-            order = (int(match["upload"]), int(copy[1]) if copy else 0)
-            return Owner(_tidy(match["name"]), match["id"], "Canvas", bool(match["late"]), order, below)
-        if match := _EXCHANGE.match(part):
-            return Owner(_tidy(match["name"]), source="nbgrader", where=below)
-    for depth, part in enumerate(parts[:-1]):
-        if not is_wrapper(part):
-            below = tuple(
-                p for p, is_folder in zip(parts[depth + 1 :], folders[depth + 1 :], strict=True) if is_folder
-            )
-            return Owner(_tidy(_without_lab(part)), source="folder", where=below)
-    stem = _TRAILERS.sub("", parts[-1].rpartition(".")[0] or parts[-1])
+    # The outermost name counts: whatever stands below it, the student may have written.
+    depth = next((i for i, part in enumerate(parts) if not is_wrapper(part)), len(parts) - 1)
+    part = parts[depth]
+    below = tuple(name for name, is_folder in zip(parts, folders, strict=True) if is_folder)[depth + 1 :]
+    if match := _MOODLE.match(part):
+        return Owner(_tidy(match["name"]), match["id"], "Moodle", where=below)
+    if match := _CANVAS.match(part):
+        copy = _COPY.search(match["file"])
+        order = (int(match["upload"]), int(copy[1]) if copy else 0)
+        return Owner(_tidy(match["name"]), match["id"], "Canvas", bool(match["late"]), order, below)
+    if match := _EXCHANGE.match(part):
+        return Owner(_tidy(match["name"]), source="nbgrader", where=below)
+    if depth < len(parts) - 1:
+        return Owner(_tidy(_without_lab(part)), where=below)
+    stem = _TRAILERS.sub("", part.rpartition(".")[0] or part)
     name = _TRAILERS.sub("", _without_lab(stem))
     return Owner(_tidy(name), source="file name") if name else None
 
@@ -99,24 +94,27 @@ def is_wrapper(part: str) -> bool:
 
 
 def groups_of(paths: Iterable[tuple[Sequence[str], Sequence[bool]]]) -> set[str]:
-    """Return the first parts that are no students, but hold students' folders.
+    """Return the first parts that are no students, but hold those of students.
 
-    A folder or archive that holds all others, tutorial groups (every first part leads to at least two names),
-    or what came from Canvas for several students.
+    Downloads, if there is nothing else; one folder or archive that holds all others; tutorial groups, if each
+    holds at least two names. An archive among students' own is never one of them, whatever it says inside.
     """
-    below: dict[str, set[str]] = defaultdict(set)
-    uploads: dict[str, list[str]] = defaultdict(list)
+    names: dict[str, set[str]] = defaultdict(set)
+    downloads = True
     for parts, _ in paths:
-        named = [part for part in parts[:-1] if not is_wrapper(part)]
-        if named and not any(_MOODLE.match(part) or _EXCHANGE.match(part) for part in parts):
-            below[named[0]].update(named[1:2])
-            uploads[named[0]].append(next(part for part in (*named[1:], parts[-1])))
-    groups = set(below) if all(len(names) >= 2 for names in below.values()) else set()
-    for folder, names in uploads.items():
-        matches = [_CANVAS.match(name) for name in names]
-        if all(matches) and len({match["name"] for match in matches if match}) >= 2:
-            groups.add(folder)
-    return groups
+        first, *rest = [part for part in parts[:-1] if not is_wrapper(part)] or [""]
+        inner = next((part for part in (*rest[:1], parts[-1]) if _platform_name(part)), None)
+        downloads &= inner is not None
+        names[first].update(_platform_name(part) or part for part in ([inner] if inner else rest[:1]))
+    if "" in names or any(map(_platform_name, names)):
+        return set()
+    return set(names) if downloads or all(len(inside) >= 2 for inside in names.values()) else set()
+
+
+def _platform_name(part: str) -> str:
+    """Return the student's name in a name that Moodle, Canvas or nbgrader's exchange gives, or nothing."""
+    matches = (pattern.match(part) for pattern in (_MOODLE, _CANVAS, _EXCHANGE))
+    return next((match["name"] for match in matches if match), "")
 
 
 def _without_lab(name: str) -> str:
