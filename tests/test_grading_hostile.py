@@ -16,7 +16,7 @@ import pytest
 
 from course_utils import exercises
 from course_utils.grading.attempt import attempt
-from course_utils.grading.isolation import probe_isolation
+from course_utils.grading.isolation import places, probe_isolation
 from course_utils.grading.isolation.nursery import nursery
 from course_utils.grading.work import MIB, Limits, Piece, Work
 
@@ -38,7 +38,6 @@ ON_LESSER_MACHINES = (
     *("always_equal", "forged_observations", "exit_at_call", "deaf", "fork_bomb", "daemon", "killers"),
     *("flood_of_text", "memory_at_call", "disk_filled", "harmless"),
 )
-SMALLEST_USER = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,12 @@ def state(folder: Path) -> dict[str, str]:
 
 
 def left_over() -> list[str]:
-    """Processes of the users that kernels run as."""
+    """Processes of the users that this process's kernels run as."""
     found = []
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             try:
-                if path.stat().st_uid >= SMALLEST_USER:
+                if path.stat().st_uid in places.users():
                     found.append(f"{path.name} {(path / 'stat').read_text()}")
             except OSError:
                 continue
@@ -121,7 +120,7 @@ def graded(name: str, level: str, right: dict[str, str], victim: Path, repositor
     nursery_id = nursery()._process.pid
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
-        places = {
+        known = {
             "REPOSITORY": str(repository),
             "COURSE": str(repository / "course_utils"),
             "VICTIM": str(victim),
@@ -129,7 +128,7 @@ def graded(name: str, level: str, right: dict[str, str], victim: Path, repositor
             "GRADER": str(os.getpid()),
             "NURSERY": str(nursery_id),
         }
-        hostile = fixture(name, places)
+        hostile = fixture(name, known)
         before = state(victim), state(repository / "solutions")
         cells = [Piece(right[""]), Piece(right[NEIGHBOURS[0]], NEIGHBOURS[0])]
         cells += [Piece(source, exercise) for exercise, source in hostile.cells.items()]

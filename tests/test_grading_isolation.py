@@ -146,7 +146,7 @@ def test_what_is_hidden_inside_what_is_shown_stays_hidden(levels, level, monkeyp
     monkeypatch.setattr(places, "_hidden", lambda: (str(package),))
     source = (
         "def same_padding(f):\n    found = []\n"
-        f"    for path in ({str(package / '__init__.py')!r}, {str(package.parent / 'numpy/__init__.py')!r}):\n"
+        f"    for path in {[str(package / '__init__.py'), str(package.parent / 'numpy/__init__.py')]!r}:\n"
         "        try:\n            found.append(bool(open(path).read()))\n"
         "        except OSError:\n            found.append(False)\n"
         "    raise ValueError(found)\n"

@@ -18,7 +18,9 @@ from course_utils.grading import edition
 from course_utils.grading.isolation.inside.walls import Spec
 from course_utils.grading.work import Limits
 
-_USERS = 2_000_000_000
+# Above what systems give to people, services and containers; process ids have 22 bits at most.
+_FIRST_USER = 0x7000_0000
+_USERS = 64
 _LIBRARIES = ("torch", "numpy", "ipykernel", "zmq")
 _numbers = itertools.count()
 
@@ -38,12 +40,17 @@ def edition_folder() -> Path:
     return folder
 
 
+def users() -> range:
+    """Return the user ids of this process's kernels, one for each: limits by user then count it alone."""
+    first = _FIRST_USER + os.getpid() * _USERS
+    return range(first, first + _USERS)
+
+
 def new_spec(means: tuple[str, ...], limits: Limits) -> Spec:
     """Make a private folder and return the spec of a sandbox in it."""
     folder = Path(tempfile.mkdtemp(prefix="course-grade-")).resolve()
     folder.chmod(0o711)
-    # A user of its own for every kernel: limits that count by user then count this kernel alone.
-    user = _USERS + (os.getpid() * 97 + next(_numbers)) % 100_000_000
+    user = users().start + next(_numbers) % _USERS
     for name in ("home", "exchange"):
         (folder / name).mkdir(mode=0o700)
         if "uid" in means:
