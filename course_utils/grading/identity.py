@@ -100,15 +100,18 @@ def groups_of(paths: Iterable[tuple[Sequence[str], Sequence[bool]]]) -> set[str]
     holds at least two names. An archive among students' own is never one of them, whatever it says inside.
     """
     names: dict[str, set[str]] = defaultdict(set)
-    downloads = True
+    downloads = unmistakable = True
     for parts, _ in paths:
         first, *rest = [part for part in parts[:-1] if not is_wrapper(part)] or [""]
         inner = next((part for part in (*rest[:1], parts[-1]) if _platform_name(part)), None)
         downloads &= inner is not None
+        unmistakable &= inner is not None and not _CANVAS.match(inner)
         names[first].update(_platform_name(part) or part for part in ([inner] if inner else rest[:1]))
     if "" in names or any(map(_platform_name, names)):
         return set()
-    return set(names) if downloads or all(len(inside) >= 2 for inside in names.values()) else set()
+    if unmistakable or (downloads and len(names) == 1):
+        return set(names)
+    return set(names) if all(len(inside) >= 2 for inside in names.values()) else set()
 
 
 def _platform_name(part: str) -> str:
