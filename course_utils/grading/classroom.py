@@ -177,7 +177,8 @@ def grade_class(
             next_step="Grade on a machine that allows namespaces, or leave --require-isolation out.",
         )
     collection = collect(submissions, lab)
-    templates = {one.number: read_template(one) for one in labs}
+    handed_in = {submission.lab for submission in collection.submissions}
+    templates = {one.number: read_template(one) for one in labs if one.number in handed_in}
     prepared = _prepare(collection, templates, seed, limits or Limits(), isolation.level)
     points = match_points(
         manual,

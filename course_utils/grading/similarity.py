@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import hashlib
 import io
 import tokenize
@@ -108,7 +107,7 @@ def _tokens(source: str) -> list[str]:
     if tree is None:
         return []
     try:
-        text = ast.unparse(_Plain().visit(copy.deepcopy(tree)))
+        text = ast.unparse(_Plain().visit(tree))
         words = tokenize.generate_tokens(io.StringIO(text).readline)
         return [word.string for word in words if word.type in (tokenize.NAME, tokenize.NUMBER, tokenize.OP)]
     except (RecursionError, tokenize.TokenError, SyntaxError, ValueError):
