@@ -144,6 +144,8 @@ def test_nothing_is_unusual_about_the_solutions(lab, repository):
     [
         "import torch\ntorch.equal = print",
         "import sys",
+        "import torch\ntorch.os.getcwd()",
+        "import random\nrandom._os",
         "from os import path",
         "eval('1')",
         "F.relu.__globals__",

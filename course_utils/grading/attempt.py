@@ -53,7 +53,7 @@ class _Attempt:
         self.kernels = 0
         self.notes: list[str] = []
         self.verdicts: dict[str, Verdict] = {}
-        self.ended: dict[str, str] = {}
+        self.suspects: set[str] = set()
         self.pieces = list(enumerate(work.pieces))
 
     def run(self) -> Attempt:
@@ -66,11 +66,19 @@ class _Attempt:
             # Cells that reach beyond their exercise are kept apart: the others are first tried without them.
             self._try([entry for entry in self.pieces if entry[0] not in odd], plain)
         self._try(self.pieces, [name for name in wanted if not self._correct(name)])
+        for name in [name for name in wanted if name in self.suspects and not self._correct(name)]:
+            # The kernel died in its turn, but another cell may have seen to that.
+            alone = [entry for entry in self.pieces if entry[1].exercise in self._innocent(name)]
+            if len(alone) < len(self.pieces):
+                self._try(alone, [name])
         verdicts = tuple(
             self.verdicts.get(exercise.id) or _without_answer(exercise, "It is not in the notebook.")
             for exercise in lab
         )
         return Attempt(verdicts, tuple(self.notes), time.monotonic() - self.start, self.isolation)
+
+    def _innocent(self, name: str) -> set[str | None]:
+        return {None, name, *(other for other in self.verdicts if self._correct(other))}
 
     def _correct(self, exercise_id: str) -> bool:
         return exercise_id in self.verdicts and self.verdicts[exercise_id].status == "correct"
@@ -115,13 +123,15 @@ class _Attempt:
 
     def _blamed(self, outcome: Outcome) -> str | None:
         """Return the exercise that the kernel did not survive, if any, and note it."""
+        name = outcome.asked
         if outcome.culprit is not None:
             name = self.work.pieces[outcome.culprit].exercise
             self._note(f"The kernel ended in {name or 'a cell of the lab itself'}: {outcome.why}")
-            return name
-        if outcome.asked is not None:
+        elif outcome.asked is not None:
             self._note(f"The kernel ended when {outcome.asked} was called: {outcome.why}")
-        return outcome.asked
+        if name is not None and not outcome.overdue:
+            self.suspects.add(name)
+        return name
 
     def _judged(self, name: str, outcome: Outcome, blamed: str | None) -> Verdict:
         exercise = exercises.get(name)

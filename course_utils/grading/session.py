@@ -51,6 +51,8 @@ class Outcome:
         The exercise whose probes the kernel did not survive.
     why : str
         How it ended.
+    overdue : bool
+        Whether it was ended because it took too long.
     """
 
     observed: dict[str, bytes] = field(default_factory=dict)
@@ -58,9 +60,14 @@ class Outcome:
     culprit: int | None = None
     asked: str | None = None
     why: str = ""
+    overdue: bool = False
 
 
 class _KernelEndedError(Exception):
+    pass
+
+
+class _OverdueError(_KernelEndedError):
     pass
 
 
@@ -199,13 +206,15 @@ class _Session:
                 if piece.exercise is not None:
                     self.outcome.errors[piece.exercise] = _short(f"{error.ename}: {error.evalue}")
             except _KernelEndedError as error:
-                self.outcome.culprit, self.outcome.why = index, str(error)
+                self._ended(error)
+                self.outcome.culprit = index
                 return
             if piece.exercise is not None:
                 try:
                     await self._observer(f"take({piece.exercise!r}, globals())", self.limits.cell_seconds)
                 except _KernelEndedError as error:
-                    self.outcome.culprit, self.outcome.why = index, str(error)
+                    self._ended(error)
+                    self.outcome.culprit = index
                     return
 
     async def _probes(self, asked: Sequence[str]) -> None:
@@ -217,12 +226,16 @@ class _Session:
             try:
                 await self._observer(f"ask{question!r}", seconds + 3)
             except _KernelEndedError as error:
-                self.outcome.asked, self.outcome.why = exercise, str(error)
+                self._ended(error)
+                self.outcome.asked = exercise
             found = self.sandbox.read(name, self.limits.output_bytes)
             if found is not None:
                 self.outcome.observed[exercise] = found
             if self.outcome.asked is not None:
                 return
+
+    def _ended(self, error: _KernelEndedError) -> None:
+        self.outcome.why, self.outcome.overdue = str(error), isinstance(error, _OverdueError)
 
     async def _observer(self, call: str, seconds: float) -> None:
         with contextlib.suppress(CellExecutionError):
@@ -241,7 +254,7 @@ class _Session:
                 if not self.sandbox.alive:
                     raise _KernelEndedError(self.sandbox.ended)
                 if time.monotonic() > end:
-                    raise _KernelEndedError(f"it did not end within {max(seconds, 0):.0f} s")
+                    raise _OverdueError(f"it did not end within {max(seconds, 0):.0f} s")
             error = task.exception()
         finally:
             task.cancel()

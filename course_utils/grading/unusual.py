@@ -13,6 +13,10 @@ _COMMON = {
     "__future__",
 }
 _LIBRARIES = {"torch", "nn", "F", "np", "numpy", "math", "functional", "check", "figures", "plt", "random"}
+_MODULES = {
+    *("os", "sys", "subprocess", "builtins", "ctypes", "gc", "signal", "threading", "socket", "inspect"),
+    *("importlib", "multiprocessing", "shutil", "pickle", "json"),
+}
 _CALLS = {
     *("exec", "eval", "compile", "__import__", "globals", "locals", "vars", "setattr", "delattr", "open"),
     *("input", "breakpoint", "exit", "quit", "get_ipython", "__builtins__"),
@@ -53,6 +57,8 @@ def _found(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.Attribute):
             if node.attr.startswith("__") and node.attr.endswith("__") and node.attr not in _METHODS:
                 yield f"uses {node.attr}"
+            elif node.attr in _MODULES or (_private(node.attr) and _root(node) in imported):
+                yield f"reaches for {node.attr}"
             if not isinstance(node.ctx, ast.Load) and (root := _root(node)) in imported:
                 yield f"changes something in {root}"
         elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
@@ -60,6 +66,10 @@ def _found(tree: ast.AST) -> Iterator[str]:
                 yield f"changes something in {root}"
         elif isinstance(node, ast.FunctionDef) and node.name.startswith("__") and node.name not in _METHODS:
             yield f"defines {node.name}"
+
+
+def _private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
 
 
 def _root(node: ast.expr) -> str | None:
