@@ -13,7 +13,7 @@ from course_utils.training.whitening import whiten
 Arch = Sequence[tuple[int, int]]
 
 ARCHS: dict[str, Arch] = {
-    "fast": ((2, 24), (2, 64), (2, 128)),
+    "fast": ((2, 32), (2, 64), (2, 128)),
     "quick": ((1, 16), (1, 32), (1, 64)),
 }
 """The small network of each profile that has one: number of convolutions and width of each block."""

@@ -36,16 +36,20 @@ class Speed:
 
     Notes
     -----
-    CPU time of LeNet5's epoch, measured in turns on one thread of an x86 processor with avx512_bf16:
+    CPU time of LeNet5's training epoch, medians of turns on one thread of an x86 processor with avx512_bf16,
+    beside the lecture's loop (float32, contiguous, each batch normalised anew, loss and error read at every
+    step). ``course bench --switches`` measures it on your machine.
 
-    ===================== ======== =====
-    switches              s/epoch  ratio
-    ===================== ======== =====
-    none                  89       1.00
-    channels-last         62       0.70
-    bf16                  62       0.70
-    both                  36       0.41
-    ===================== ======== =====
+    ================================ ======== =====
+    loop                             s/epoch  ratio
+    ================================ ======== =====
+    the lecture's                    76       1.00
+    fit, all switches off            78       0.99
+    channels-last                    66       0.83
+    bf16                             55       0.70
+    channels-last and bf16           39       0.51
+    the same, and the heap kept      33       0.43
+    ================================ ======== =====
     """
 
     channels_last: bool = False

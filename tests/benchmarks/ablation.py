@@ -1,7 +1,7 @@
-"""What each ingredient of Lab 04's ``fast`` recipe is worth: it is trained without one after the other.
+"""What each ingredient of Lab 04's ``fast`` recipe is worth: training without each of them.
 
-``python tests/benchmarks/ablation.py`` prints a table and writes ``course_utils/training/ablation.json``, from
-which the lab draws. The figures are test errors of finished runs; nothing is chosen by them.
+``python tests/benchmarks/ablation.py`` prints a table and writes ``course_utils/training/ablation.json``,
+from which the lab draws. The figures are test errors of finished runs; nothing is chosen by them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""How well `fit` foretells its time: estimate over actual, for the ``fast`` recipes and an epoch of the lecture's.
+"""How well `fit` foretells its time: estimate over actual, for the ``fast`` recipes and a lecture's epoch.
 
-``python tests/benchmarks/estimates.py``; VGG's epoch of the lecture takes minutes on a CPU, ``--vgg-epoch`` adds it.
+``python tests/benchmarks/estimates.py``; an epoch of the lecture's VGG takes minutes on a CPU:
+``--vgg-epoch`` adds it.
 """
 
 from __future__ import annotations
