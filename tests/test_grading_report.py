@@ -14,10 +14,11 @@ from grading_crews import FULL, PARTIAL, by_words, threads
 from submissions import REPOSITORY, submission, write
 
 from course_utils.errors import GradingError
-from course_utils.grading.classroom import Graded, grade_class
+from course_utils.grading.classroom import grade_class
 from course_utils.grading.report import write_report
 from course_utils.grading.report.pages import page_names
 from course_utils.grading.report.tables import safe
+from course_utils.grading.rows import Graded
 
 TITLES = {1: "Lab 01 · The convolutional layer", 2: "Lab 02 · The pooling layer"}
 RIGHT = {"zero_pad": "# RIGHT", "same_padding": "# RIGHT"}

@@ -16,7 +16,7 @@ from course_utils.command_line.options import Json, LabNumber
 from course_utils.command_line.run import end_like_ctrl_c
 
 if TYPE_CHECKING:
-    from course_utils.grading.classroom import Graded
+    from course_utils.grading.rows import Graded
 
 _SECONDS_BETWEEN_LINES = 15.0
 

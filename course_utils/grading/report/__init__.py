@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from course_utils.grading.classroom import Graded
 from course_utils.grading.report.pages import write_pages
 from course_utils.grading.report.tables import write_tables
 from course_utils.grading.results import Store
+from course_utils.grading.rows import Graded
 
 __all__ = ["write_report"]
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.grading.classroom import Graded, Row
 from course_utils.grading.report.summary import STATUSES, summarise
 from course_utils.grading.results import Mark, Result, Store, write_whole
+from course_utils.grading.rows import Graded, Row
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils import exercises
-from course_utils.grading.classroom import Row
+from course_utils.grading.rows import Row
 
 STATUSES = ("correct", "wrong", "error", "not started", "not graded")
 _BINS = 10

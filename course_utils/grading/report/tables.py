@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from course_utils import exercises
-from course_utils.grading.classroom import Graded, Row
 from course_utils.grading.results import write_whole
+from course_utils.grading.rows import Graded, Row
 
 HEADS = ("Student", "ID", "Lab", "Points", "Max", "Percent")
 ENDS = ("Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes")
