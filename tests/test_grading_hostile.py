@@ -117,6 +117,8 @@ def graded(name: str, level: str, right: dict[str, str], victim: Path, repositor
     isolation = probe_isolation(at_most=level)
     if isolation.level != level:
         pytest.skip(f"this machine offers isolation {isolation.level} at most")
+    if name == "killers" and not {"namespaces", "seccomp", "uid"} & set(isolation.means):
+        pytest.skip("nothing keeps a submission from the processes of the user that it runs as")
     nursery_id = nursery()._process.pid
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
