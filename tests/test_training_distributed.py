@@ -44,8 +44,8 @@ def test_the_parts_of_a_batch_do_not_overlap_and_together_are_the_batch() -> Non
 
 def test_every_part_has_the_same_size_and_an_empty_one_is_left_out() -> None:
     batches = [(torch.zeros(7), torch.arange(7)), (torch.zeros(2), torch.arange(2))]
-    parts = [[len(labels) for _, labels in Team(rank, 3).share(batches)] for rank in range(3)]
-    assert parts == [[2], [2], [2]]
+    parts = [[(len(x), len(y)) for x, y in Team(rank, 3).share(batches)] for rank in range(3)]
+    assert parts == [[(2, 2)]] * 3
 
 
 def test_every_test_batch_is_scored_by_one_process() -> None:

@@ -186,3 +186,13 @@ def test_muon_sees_a_kernel_as_one_row_for_each_filter() -> None:
 def test_an_unknown_optimiser_is_refused() -> None:
     with pytest.raises(TrainingError, match="'sgd' or 'muon'"):
         Recipe("a", 1, optimizer="adam")
+
+
+def test_muon_decays_matrices_alone() -> None:
+    layer = nn.Linear(3, 2)
+    before = [weight.detach().clone() for weight in layer.parameters()]
+    for weight in layer.parameters():
+        weight.grad = torch.zeros_like(weight)
+    Muon(layer.parameters(), 0.1, weight_decay=0.5).step()
+    assert torch.allclose(layer.weight, 0.95 * before[0])
+    assert torch.equal(layer.bias, before[1])

@@ -143,7 +143,7 @@ def team() -> Iterator[tuple[Team, torch.device]]:
         torch.cuda.set_device(device)
     else:
         device = torch.device("cpu")  # gloo has no other
-    backend = "nccl" if device.type == "cuda" else "gloo"
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"  # counts are added up on the CPU
     store, rank, size = next(dist.rendezvous("env://"))
     # After a restart torchrun may hand out the store of the start before, with addresses of the dead.
     store = dist.PrefixStore(f"start {store.add(f'starts of {rank}', 1)}", store)
