@@ -27,11 +27,11 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_help_names_every_command(capsys):
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for command in ("doctor", "data", "lab", "run", "build", "check"):
+    for command in ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "bench"):
         assert f" {command} " in shown
 
 
-@pytest.mark.parametrize("command", ["doctor", "data", "lab", "run", "build", "check"])
+@pytest.mark.parametrize("command", ["doctor", "data", "lab", "run", "build", "check", "release", "grade", "bench"])
 def test_every_command_has_help(command, capsys):
     assert main([command, "--help"]) == 0
     assert "Usage: course" in capsys.readouterr().out

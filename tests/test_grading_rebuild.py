@@ -198,14 +198,30 @@ def test_a_second_definition_elsewhere_is_told_and_does_not_count(rebuilt, noteb
     assert "only its own cell counts" in result.notes[0]
 
 
+PADDED = "def zero_pad(image, padding):\n    return torch.from_numpy(np.pad(image.numpy(), padding) * half)"
+
+
 def test_a_name_that_only_another_cell_defines_is_told(rebuilt, notebook):
-    notebook.cells.insert(1, extra("import numpy as np\nhalf = 0.5"))
-    cell_of(
-        notebook, "zero_pad"
-    ).source = (
-        "def zero_pad(image, padding):\n    return torch.from_numpy(np.pad(image.numpy(), padding) * half)"
-    )
+    notebook.cells.insert(1, extra("half = 0.5\nnp = half"))
+    cell_of(notebook, "zero_pad").source = PADDED
     assert "uses `half`, `np`, which only another cell" in rebuilt(notebook).notes[0]
+
+
+def test_an_import_in_another_cell_is_taken_along(rebuilt, notebook):
+    notebook.cells.insert(1, extra("import math, numpy as np\nprint(1)"))
+    cell_of(notebook, "zero_pad").source = PADDED.replace(" * half", "")
+    result = rebuilt(notebook)
+    assert source_of(result.work, "zero_pad").startswith("import numpy as np\ndef zero_pad")
+    assert "print" not in result.work.to_json()
+    assert not result.notes
+    assert "`import numpy as np` stood in another cell and was taken along" in result.remarks[0]
+
+
+def test_two_imports_of_one_name_are_not_guessed(rebuilt, notebook):
+    notebook.cells.insert(1, extra("import numpy as np"))
+    notebook.cells.insert(2, extra("import torch as np"))
+    cell_of(notebook, "zero_pad").source = PADDED.replace(" * half", "")
+    assert "uses `np`, which only another cell" in rebuilt(notebook).notes[0]
 
 
 def test_helpers_in_another_exercises_cell_are_no_reason_to_look(rebuilt, notebook):

@@ -75,6 +75,19 @@ def bound_by(statement: ast.stmt) -> Iterator[str]:
             yield from _stored(node)
 
 
+def imported_by(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield each name that a top-level import binds, and the statement that binds it alone."""
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            for alias in statement.names:
+                alone = (
+                    ast.Import([alias])
+                    if isinstance(statement, ast.Import)
+                    else ast.ImportFrom(statement.module, [alias], statement.level)
+                )
+                yield alias.asname or alias.name.partition(".")[0], ast.unparse(alone)
+
+
 def names_used(source: str) -> set[str]:
     """Return the global names that a cell reads, anywhere in it; builtins are left out."""
     tree = parse(source)

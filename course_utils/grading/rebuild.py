@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils import exercises
-from course_utils.grading.code import LARGEST_CELL, answer_name, names_defined, names_used, parse
+from course_utils.grading.code import (
+    LARGEST_CELL,
+    answer_name,
+    imported_by,
+    names_defined,
+    names_used,
+    parse,
+)
 from course_utils.grading.reading import Cell
 from course_utils.grading.template import Template
 from course_utils.grading.work import Piece, Work
@@ -63,7 +70,8 @@ def rebuild(cells: Sequence[Cell], template: Template) -> Rebuilt:
             pieces.append(Piece(found.source, piece.exercise))
         remarks += [found.remark] if found.remark else []
         notes += [found.note] if found.note else []
-    remarks += _about_checks(cells, template)
+    pieces, taken = _with_imports(cells, pieces)
+    remarks += [*taken, *_about_checks(cells, template)]
     notes += _names_from_elsewhere(cells, pieces)
     notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
     return Rebuilt(Work(template.lab, tuple(pieces)), unclear, tuple(remarks), tuple(notes))
@@ -140,6 +148,27 @@ def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
     if edited:
         remarks.append(f"Check cells that were edited, which changes nothing: {', '.join(edited)}.")
     return remarks
+
+
+def _with_imports(cells: Sequence[Cell], pieces: Sequence[Piece]) -> tuple[list[Piece], list[str]]:
+    """Put the imports that an answer needs, and that stand in another cell of the student's, before it."""
+    given = {name for piece in pieces for name in names_defined(piece.source)}
+    imports: dict[str, set[str]] = {}
+    for cell in cells:
+        tree = parse(cell.source) if cell.is_code else None
+        for name, statement in imported_by(tree) if tree else ():
+            imports.setdefault(name, set()).add(statement)
+    completed, remarks = [], []
+    for piece in pieces:
+        missing = sorted(names_used(piece.source) - given) if piece.exercise else []
+        # A name that two imports bind in two ways would have to be guessed.
+        needed = [next(iter(imports[name])) for name in missing if len(imports.get(name, ())) == 1]
+        if piece.exercise and needed:
+            piece = Piece("\n".join([*needed, piece.source]), piece.exercise)
+            told = ", ".join(f"`{statement}`" for statement in needed)
+            remarks.append(f"{_called(piece.exercise)}: {told} stood in another cell and was taken along.")
+        completed.append(piece)
+    return completed, remarks
 
 
 def _names_from_elsewhere(cells: Sequence[Cell], pieces: Sequence[Piece]) -> list[str]:
