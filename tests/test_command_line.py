@@ -15,6 +15,8 @@ from course_utils import __version__
 from course_utils.command_line import main
 from course_utils.command_line.doctor import Finding, examine
 
+COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "bench")
+
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -27,11 +29,11 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_help_names_every_command(capsys):
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for command in ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "bench"):
+    for command in COMMANDS:
         assert f" {command} " in shown
 
 
-@pytest.mark.parametrize("command", ["doctor", "data", "lab", "run", "build", "check", "release", "grade", "bench"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command, capsys):
     assert main([command, "--help"]) == 0
     assert "Usage: course" in capsys.readouterr().out

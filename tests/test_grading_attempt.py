@@ -161,3 +161,7 @@ def test_nothing_is_unusual_about_the_solutions(lab, repository):
 )
 def test_what_reaches_beyond_an_exercise_is_unusual(source):
     assert unusual.unusual(source)
+
+
+def test_a_typing_mistake_is_nothing_to_look_at():
+    assert not unusual.unusual("def output_size(n, f:\n    return 1")

@@ -164,9 +164,9 @@ def _with_imports(cells: Sequence[Cell], pieces: Sequence[Piece]) -> tuple[list[
         # A name that two imports bind in two ways would have to be guessed.
         needed = [next(iter(imports[name])) for name in missing if len(imports.get(name, ())) == 1]
         if piece.exercise and needed:
-            piece = Piece("\n".join([*needed, piece.source]), piece.exercise)
             told = ", ".join(f"`{statement}`" for statement in needed)
             remarks.append(f"{_called(piece.exercise)}: {told} stood in another cell and was taken along.")
+            piece = Piece("\n".join([*needed, piece.source]), piece.exercise)
         completed.append(piece)
     return completed, remarks
 

@@ -33,13 +33,26 @@ def unusual(source: str) -> list[str]:
     This decides no grade. A cell may hide what it does from it; then it merely runs with the others.
     """
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = _parsed(source)
+    except SyntaxError as error:
+        # A typing mistake does not run, and the student is told so; what breaks parsers is another matter.
+        mistake = error.lineno is not None and "nested" not in error.msg
+        return [] if mistake else ["is not plain Python"]
+    except (ValueError, RecursionError, MemoryError):
         return ["is not plain Python"]
     try:
         return list(dict.fromkeys(_found(tree)))
     except RecursionError:
         return ["is nested very deep"]
+
+
+def _parsed(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return ast.parse(TransformerManager().transform_cell(source))
 
 
 def _found(tree: ast.AST) -> Iterator[str]:

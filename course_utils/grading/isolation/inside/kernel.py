@@ -51,6 +51,8 @@ def run(spec: Spec) -> int:
     ports = ("shell", "iopub", "stdin", "hb", "control")
     app = _application()
     app.initialize(arguments + [f"--{name}={connection[f'{name}_port']}" for name in ports])
+    # A line such as "!pip install" has no part in an answer, and here no terminal to run in.
+    app.shell.system = app.shell.getoutput = lambda *_, **__: None
     app.start()
     return 0
 
