@@ -258,6 +258,9 @@ class _Session:
             error = task.exception()
         finally:
             task.cancel()
+            # What it ends with is known or does not matter; asyncio would complain of it at the end.
+            await asyncio.wait({task}, timeout=1)
+            _ = task.done() and (task.cancelled() or task.exception())
         if isinstance(error, CellExecutionError):
             raise error
         if error is not None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from course_utils.data.dataset import Dataset
 from course_utils.errors import TrainingError
+from course_utils.training.recipes import recipe
 from course_utils.training.whitening import whiten
 
 Arch = Sequence[tuple[int, int]]
@@ -44,6 +45,9 @@ class SmallVGG(nn.Module):
         Filters of the layer before the blocks, two for each direction that `whiten` keeps.
     batch_norm : bool
         Whether each convolution is followed by batch normalisation.
+    mirror : bool
+        Whether scores are, in evaluation, the mean of those of the image and of its mirror image: for
+        networks that are trained on both.
 
     Notes
     -----
@@ -58,8 +62,10 @@ class SmallVGG(nn.Module):
         classes: int = 10,
         patches: int = 16,
         batch_norm: bool = True,
+        mirror: bool = False,
     ) -> None:
         super().__init__()
+        self.mirror = mirror
         self.patches = nn.Conv2d(channels, patches, 3)
         layers: list[nn.Module] = [nn.ReLU()]
         channels = patches
@@ -77,6 +83,11 @@ class SmallVGG(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map N×C×H×W images to N×classes scores."""
+        if self.mirror and not self.training:
+            return (self._scores(x) + self._scores(x.flip(-1))) / 2
+        return self._scores(x)
+
+    def _scores(self, x: Tensor) -> Tensor:
         return self.scores(self.pool(self.features(self.patches(x))).flatten(1))
 
 
@@ -116,6 +127,7 @@ def build(name: str, profile: str, dataset: Dataset) -> nn.Module:
     classes = len(dataset.classes)
     if name == "lenet5" or profile not in ARCHS:
         return lab_network(name, channels=channels, side=side, classes=classes)
-    model = SmallVGG(ARCHS[profile], channels=channels, classes=classes)
+    mirror = recipe(name, profile).augmentation.flip
+    model = SmallVGG(ARCHS[profile], channels=channels, classes=classes, mirror=mirror)
     whiten(model.patches, dataset.train)
     return model

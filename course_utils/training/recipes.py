@@ -129,7 +129,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     ("vgg", "fast"): Recipe(
         "vgg, fast",
-        epochs=2.4,
+        epochs=2,
         batch_size=256,
         learning_rate=0.07,
         schedule=Triangle(peak=0.2),

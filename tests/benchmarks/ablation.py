@@ -33,11 +33,12 @@ VARIANTS: dict[str, tuple[dict, dict]] = {
     "without shift and flip": ({}, {"augmentation": Augmentation()}),
     "SGD in place of Muon": ({}, SGD),
     "without label smoothing": ({}, {"label_smoothing": 0.0}),
+    "tested without the mirror image": ({"mirror": False}, {}),
 }
 
 
-def network(*, whitened: bool = True, batch_norm: bool = True, dataset) -> SmallVGG:
-    model = SmallVGG(ARCHS["fast"], batch_norm=batch_norm)
+def network(*, whitened: bool = True, batch_norm: bool = True, mirror: bool = True, dataset) -> SmallVGG:
+    model = SmallVGG(ARCHS["fast"], batch_norm=batch_norm, mirror=mirror)
     if whitened:
         whiten(model.patches, dataset.train)
     return model
