@@ -68,9 +68,7 @@ def main() -> None:
             history = fit(network(**structure, dataset=dataset), dataset, plan, checkpoint=False, show=False)
             errors.append(history.test_error)
             seconds.append(history.seconds)
-        rows.append(
-            {"name": name, "test_error": mean(errors), "errors": errors, "seconds": round(mean(seconds), 1)}
-        )
+        rows.append({"name": name, "test_error": mean(errors), "errors": errors})
         print(f"{100 * mean(errors):7.2f} % {mean(seconds):8.1f}  {name}", flush=True)
     if not options.holdout:
         found = {
