@@ -4,8 +4,8 @@
 # **Aim.** Build a convolutional network, train it on handwritten digits until it errs on fewer than one in a hundred, and
 # look at what it has learned.
 #
-# You will write the network and every part of its training loop, seven short exercises. Then the computer works, and you
-# look at the mistakes.
+# You will write the network and every part of its training loop, seven short exercises. Then the computer works (measured
+# on two CPU cores, no GPU: 23 seconds with the profile `fast`, ten minutes with `lecture`), and you look at the mistakes.
 #
 # [The data](#The-data) · [The network](#The-network) · [Parameters](#Parameters) · [Loss and error](#Loss-and-error) ·
 # [Learning rate](#Learning-rate) · [One training step](#One-training-step) · [Evaluation](#Evaluation) ·
