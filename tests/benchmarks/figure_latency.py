@@ -11,14 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +23,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from torch import nn
 
 from course_utils import figures
+
+sys.path.append(str(Path(__file__).parents[1] / "browser"))
+from lab_server import jupyterlab, open_notebook, run_all
 
 PRESSES = 30
 WALKS = ("Window", "Column", "Unit")
@@ -121,32 +120,6 @@ def live(browser: Browser) -> Iterator[tuple[str, list[float]]]:
             page.close()
 
 
-@contextmanager
-def jupyter(folder: Path) -> Iterator[str]:
-    """Serve JupyterLab on loopback; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-    options = [
-        f"--port={port}",
-        f"--ServerApp.root_dir={folder}",
-        "--IdentityProvider.token=",
-        "--LabApp.news_url=",
-    ]
-    server = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(240):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.25)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
 def widgets(browser: Browser) -> list[float]:
     """Time conv_walk's idea with ipywidgets and matplotlib in JupyterLab."""
     import nbformat
@@ -161,18 +134,14 @@ def widgets(browser: Browser) -> list[float]:
             "display_name": "Python 3",
             "language": "python",
         }
-        nbformat.write(notebook, Path(folder, "walk.ipynb"))
-        with jupyter(Path(folder)) as address:
+        file = Path(folder, "walk", "walk.ipynb")
+        file.parent.mkdir()
+        nbformat.write(notebook, file)
+        with jupyterlab(Path(folder), [file]) as address:
             page = browser.new_page()
             page.set_default_timeout(120_000)
-            page.goto(f"{address}/lab/tree/walk.ipynb")
-            page.locator(".jp-CodeCell .cm-content").first.click()
-            page.keyboard.press("Control+Enter")
-            # JupyterLab asks for a kernel when the cell is faster than the kernel that it is starting.
-            accept = page.locator(".jp-Dialog .jp-mod-accept")
-            accept.or_(page.locator(".jp-OutputArea img")).first.wait_for()
-            if accept.count():
-                accept.click()
+            open_notebook(page, address, "walk/walk.ipynb")
+            run_all(page)
             page.locator(".jp-OutputArea img").first.wait_for()
             page.wait_for_timeout(1000)
             handle = page.locator(".widget-slider [role=slider], .noUi-handle").first

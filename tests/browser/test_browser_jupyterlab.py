@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from accessibility import violations
 from artefacts import keep
-from jupyterlab import command, end_kernels, errors, jupyterlab, open_notebook, run_all, save, unfold
+from lab_server import command, end_kernels, errors, jupyterlab, open_notebook, run_all, save, unfold
 from playwright.sync_api import BrowserContext, Locator, Page
 
 HERE = Path(__file__).parents[2]
