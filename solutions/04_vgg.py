@@ -338,8 +338,8 @@ report(4, history)
 plot_ablation()
 
 # %% [markdown]
-# **Notice.** In two passes, normalisation, a falling learning rate and the optimiser are worth the most. Shifts and mirror
-# images hardly matter yet, label smoothing not at all (single runs differ by about 0.3): they pay when training is long enough
+# **Notice.** In two passes, normalisation, a falling learning rate and the optimiser are worth the most. Shifted and mirrored
+# training images hardly matter yet, label smoothing not at all (single runs differ by about 0.3): they pay when training is long enough
 # to learn the images by heart.
 
 # %% [markdown]
