@@ -195,7 +195,8 @@ def test_text_is_readable_in_every_theme(
     assert len(worst) > 10 and min(worst.values()) >= 4.5, worst
     assert violations(page, "body") == []
     for number, figure in enumerate(all_figures):
-        keep(page.locator(".cl-live[role=group]").nth(number), f"{figure.name}-{theme}")
+        shown = page.locator(".cl-live[role=group]").nth(number)
+        keep(shown, f"{figure.name}-{theme}", greyscale=theme in ("light", "dark"))
 
 
 @pytest.mark.parametrize("width", [400, 700])

@@ -114,7 +114,9 @@ def test_run_all_then_reload_then_a_fresh_kernel(
         )
         assert violations(page, ".jp-OutputArea-output") == []
         unfold(page)
-        keep(page, f"{notebook.parent.name}-{notebook.stem}-{theme.lower()}")
+        # Drawing a whole notebook takes seconds: once without colours is enough.
+        shot = f"{notebook.parent.name}-{notebook.stem}-{theme.lower()}"
+        keep(page, shot, greyscale=theme == "Light")
     page.set_viewport_size({"width": 1250, "height": 1000})
 
     save(page)
