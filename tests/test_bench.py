@@ -58,7 +58,7 @@ def test_the_time_is_announced_before_the_turns(fake) -> None:
     told: list[str] = []
     measure(["lenet5", "vgg"], budget=10.0, announce=told.append)
     first = next(line for line in told if "about" in line)
-    assert "lenet5: about 9 s (all that is left: about 18 s)" == first
+    assert first == "lenet5: about 9 s (all that is left: about 18 s)"
     assert told.index(first) < told.index("lenet5: turn 1 of 5")
 
 
@@ -131,6 +131,6 @@ def test_the_plot_shows_the_published_time_beside_the_measured_ones(fake) -> Non
     found = measure(["vgg"], budget=10.0)
     assert isinstance(found, Bench)
     axes = draw(found).axes[0]
-    assert [bar.get_width() for bar in axes.patches][0] == 841
+    assert axes.patches[0].get_width() == 841
     assert len(axes.patches) == 3
     assert "seconds" in axes.get_xlabel()

@@ -62,11 +62,12 @@ def probe_isolation(*, at_most: IsolationLevel = "full") -> Isolation:
         tried: list[tuple[IsolationLevel, tuple[str, ...]]]
         tried = [("full", ("namespaces",)), ("partial", ("landlock",)), ("partial", ())]
         for level, means in tried[0 if at_most == "full" else 1 :]:
-            # In a root of its own the user need not be able to reach Python where it is installed.
-            own = ("uid",) if root and level == "full" else user
-            together = (*means, *filtered, *own)
-            if (means or filtered) and _works(together):
-                return _told(level, together)
+            # In a root of its own a user reaches Python in a closed folder, unless Python's own is closed.
+            owns = (("uid",), ("uid", "reads")) if root and level == "full" else (user,)
+            for own in owns:
+                together = (*means, *filtered, *own)
+                if (means or filtered) and _works(together):
+                    return _told(level, together)
     return _told("none", user)
 
 
