@@ -34,10 +34,7 @@ LIMITS = Limits(
 )
 NEIGHBOURS = ("fuse_filters", "count_conv_parameters")
 """Right answers before and after the hostile ones; they must keep their points."""
-ON_LESSER_MACHINES = (
-    *("always_equal", "forged_observations", "exit_at_call", "deaf", "fork_bomb", "daemon", "killers"),
-    *("flood_of_text", "memory_at_call", "disk_filled", "harmless"),
-)
+ON_LESSER_MACHINES = ("forged_observations", "exit_at_call", "daemon", "killers", "memory_at_call", "harmless")
 
 
 @dataclass(frozen=True)
