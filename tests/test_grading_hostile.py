@@ -34,7 +34,14 @@ LIMITS = Limits(
 )
 NEIGHBOURS = ("fuse_filters", "count_conv_parameters")
 """Right answers before and after the hostile ones; they must keep their points."""
-ON_LESSER_MACHINES = ("forged_observations", "exit_at_call", "daemon", "killers", "memory_at_call", "harmless")
+ON_LESSER_MACHINES = (
+    "forged_observations",
+    "exit_at_call",
+    "daemon",
+    "killers",
+    "memory_at_call",
+    "harmless",
+)
 
 
 @dataclass(frozen=True)
