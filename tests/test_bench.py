@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from contextlib import contextmanager
 
@@ -99,8 +100,25 @@ def test_a_process_answers_each_line_with_seconds_memory_and_peak(monkeypatch, c
     assert answers[0]["memory"] > 10**7
 
 
-def test_a_process_that_ends_is_told(monkeypatch) -> None:
-    monkeypatch.setattr(sys, "executable", "false")
+@pytest.fixture(params=["before it is asked", "while it is asked"])
+def mortal(request, monkeypatch, tmp_path) -> None:
+    """Put a program in Python's place that ends without an answer."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nread line\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    if request.param == "before it is asked":
+        program.write_text("#!/bin/sh\nexit 1\n")
+
+        class Ended(subprocess.Popen):
+            def __init__(self, *arguments, **keywords) -> None:
+                super().__init__(*arguments, **keywords)
+                self.wait()
+
+        monkeypatch.setattr(subprocess, "Popen", Ended)
+
+
+def test_a_process_that_ends_is_told(mortal) -> None:
     with worker("lenet5", "course") as ask, pytest.raises(TrainingError, match="exit code is 1"):
         ask(1)
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -176,6 +176,9 @@ def worker(network: str, variant: str) -> Iterator[Callable[[int], dict[str, Any
                 print(batches, file=asked, flush=True)
                 return json.loads(answers.readline())
             except (BrokenPipeError, json.JSONDecodeError):
+                # What was not written would be written once more at the end, and fail once more.
+                with suppress(BrokenPipeError):
+                    asked.close()
                 raise TrainingError(
                     f"The process that trains {network} ({VARIANTS[variant].describe}) has ended.",
                     why=f"Its exit code is {process.wait()}; what it said is above.",
