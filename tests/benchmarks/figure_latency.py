@@ -22,13 +22,13 @@ import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 from torch import nn
 
-from course_utils import figures
+from course_utils import figures, load_dataset
 
-sys.path.append(str(Path(__file__).parents[1] / "browser"))
+sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("", "browser"))
 from lab_server import jupyterlab, open_notebook, run_all
+from network_samples import NETWORKS, LeNet5, answers, history
 
 PRESSES = 30
-WALKS = ("Window", "Column", "Unit")
 
 # Resolves with the milliseconds from the next key press to the frame after the change of what is watched.
 _TIMED = """selector => {
@@ -87,35 +87,50 @@ def presses(page: Page, control: Any, watched: str, keys: tuple[str, str]) -> li
     return times[3:]
 
 
-def live(browser: Browser) -> Iterator[tuple[str, list[float]]]:
-    """Time each live figure, opened from a file."""
+def cases() -> Iterator[tuple[str, Any, str, tuple[str, str]]]:
+    """Yield name, figure, control and the two keys: the seven figures as they start, then larger ones."""
+    along, down, up = ("ArrowRight", "ArrowLeft"), ("ArrowDown", "ArrowUp"), ("ArrowUp", "ArrowDown")
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(1, 50, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(50, 100, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
     )  # fmt: skip
+    field = figures.receptive_field(network, torch.randn(1, 28, 28))
+    yield "conv_walk, window", figures.conv_walk(), "Window", along
+    yield "conv_walk, padding", figures.conv_walk(), "Padding", up
+    yield "im2col_walk, column", figures.im2col_walk(), "Column", along
+    yield "im2col_walk, padding", figures.im2col_walk(), "Padding", up
+    yield "pool_walk, window", figures.pool_walk(), "Window", along
+    yield "shape_chain of LeNet5, padding", figures.shape_chain(LeNet5(), (1, 28, 28)), "padding of conv1", up
+    yield (
+        "cost_bars of five networks, order",
+        figures.cost_bars(dict(list(NETWORKS.items())[:5])),
+        "Sort by",
+        down,
+    )
+    yield "receptive_field, unit", field, "Unit", along
+    yield "receptive_field, layer", field, "Layer", down
+    yield "training_panel, epoch", figures.training_panel(history(30)), "Epoch", ("ArrowLeft", "ArrowRight")
+    digits = load_dataset("digits").test
+    mistakes = figures.training_panel(history(), answers(digits.labels), digits.labels, digits.images)
+    yield "training_panel, confusion", mistakes, "Cell", along
     x, weight = torch.randint(0, 9, (3, 12, 12)), torch.randint(-3, 4, (4, 3, 3, 3))
-    cases = [
-        ("conv_walk, window", figures.conv_walk(), "Window"),
-        ("conv_walk, padding", figures.conv_walk(), "Padding"),
-        ("conv_walk 3×12×12, window", figures.conv_walk(x, weight, padding=1), "Window"),
-        ("im2col_walk 3×12×12, column", figures.im2col_walk(x, weight, padding=1), "Column"),
-        ("im2col_walk 3×12×12, padding", figures.im2col_walk(x, weight), "Padding"),
-        ("pool_walk, window", figures.pool_walk(), "Window"),
-        ("pool_walk 12×12, stride", figures.pool_walk(x), "Stride"),
-        ("receptive_field, unit", figures.receptive_field(network, torch.randn(1, 28, 28)), "Unit"),
-        ("receptive_field, layer", figures.receptive_field(network, torch.randn(1, 28, 28)), "Layer"),
-    ]
+    yield "conv_walk 3×12×12, window", figures.conv_walk(x, weight, padding=1), "Window", along
+    yield "im2col_walk 3×12×12, column", figures.im2col_walk(x, weight, padding=1), "Column", along
+    yield "im2col_walk 3×12×12, padding", figures.im2col_walk(x, weight), "Padding", up
+    yield "pool_walk 3×12×12, stride", figures.pool_walk(x), "Stride", up
+
+
+def live(browser: Browser) -> Iterator[tuple[str, list[float]]]:
+    """Time each live figure, opened from a file."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, figure, label in cases:
+        for name, figure, label, keys in cases():
             file = Path(folder, "figure.html")
             html = figure._repr_mimebundle_()["text/html"]
             file.write_text(f"<!doctype html><meta charset=utf-8>{html}", "utf-8")
             page = browser.new_page()
             page.goto(file.as_uri())
-            keys = ("ArrowRight", "ArrowLeft") if label in WALKS else ("ArrowUp", "ArrowDown")
-            keys = ("ArrowDown", "ArrowUp") if label == "Layer" else keys
-            control = page.get_by_label(label, exact=True)
+            control = page.get_by_label(label, exact=True).first
             yield name, presses(page, control, ".cl-stage", keys)
             page.close()
 

@@ -233,7 +233,11 @@ function grid(name, picked) {
         for (let j = 0; j < columns; j++) {
           const { text = "", kind = "", shade, title } = look(i, j);
           const old = cells[i][j];
-          if (old.text !== text) old.node.textContent = text;
+          if (old.text !== text) {
+            // A text that stays in the page costs half of a new one.
+            if (old.node.firstChild) old.node.firstChild.data = text;
+            else old.node.textContent = text;
+          }
           if (old.kind !== kind) old.node.className = kind;
           if (old.shade !== shade) old.node.style.setProperty("--cl-shade", shade ?? 0);
           if (old.title !== title) old.node.title = title ?? "";

@@ -1,7 +1,7 @@
 // im2col_walk: a window is a column of a matrix, and one product with that matrix is the convolution.
 
 const SHOWN = 3;
-const COLUMNS = 20;
+const COLUMNS = 16;
 const ROWS = 27;
 
 function render({ model, el }) {
