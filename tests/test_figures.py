@@ -51,6 +51,14 @@ TABLES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.parametrize("shape", [(8, 3, 3, 3), (16, 3, 2, 2), (2, 2, 5, 5), (64, 64, 3, 3)], ids=str)
+def test_nothing_written_beside_the_filters_is_cut_off(shape: tuple[int, ...]) -> None:
+    pixels = np.asarray(Image.open(io.BytesIO(figures.filters(random(*shape) - 0.5).png)).convert("L"))
+    assert (pixels[:, :2] == 255).all()
+    assert (pixels[:, -2:] == 255).all()
+    assert (pixels[-2:] == 255).all()
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_small_and_has_alt_text_and_a_text_twin(name: str) -> None:
     drawn = PICTURES[name]()

@@ -130,10 +130,12 @@ def _sheet(
             axis.set_ylabel(vertical)
             axis.tick_params(length=0, labelsize=8)
         # An inset follows the sheet's own height, which the page's layout does not know.
-        bar = figure.colorbar(image, cax=axis.inset_axes((1.02, 0, 0.12 / (wide - 0.9), 1)), label=unit)
+        bar = figure.colorbar(image, cax=axis.inset_axes((1.02, 0, 0.12 / sheet_wide, 1)), label=unit)
         bar.locator = MaxNLocator(nbins=3 if rows < 3 else 6, symmetric=limits[0] < 0)
         bar.outline.set_visible(False)
 
-    wide = min(7.0, max(2.0, 0.62 * columns)) + 0.9
-    tall = (wide - 0.9) * sheet.shape[0] / sheet.shape[1] + 0.35
+    # Inches: of the sheet, then with what is written around it.
+    sheet_wide = min(7.0, 0.5 * columns) if vertical else min(7.0, max(2.0, 0.62 * columns))
+    wide = sheet_wide + (1.4 if vertical else 0.9)
+    tall = sheet_wide * sheet.shape[0] / sheet.shape[1] + (0.5 if vertical else 0.35)
     return picture(paint, width=wide, height=tall, alt=text, text=text)

@@ -39,7 +39,7 @@ def plot_ablation(found: dict[str, Any] | None = None) -> Curves:
         dpi=100,
         facecolor="white",
     )
-    figure.subplots_adjust(left=0.36, right=0.97, bottom=0.2, top=0.88)
+    figure.subplots_adjust(left=0.36, right=0.97, bottom=0.14, top=0.91)
     axes = figure.subplots()
     colours = [TEST["color"], *[TRAIN["color"]] * len(others)]
     bars = axes.barh([row["name"] for row in rows], errors, color=colours)

@@ -11,7 +11,7 @@ const LOOKS = [
   ".cl-live table.cl-confusion.cl-wordy td.top{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:3px}",
   ".cl-live table.cl-confusion td.right{background:rgba(var(--cl-tint),calc(var(--cl-shade,0)*.42));font-weight:700}",
   ".cl-live table.cl-confusion td.wrong{background:rgba(var(--cl-glow),calc(var(--cl-shade,0)*.42))}",
-  ".cl-tiles{display:flex;flex-wrap:wrap;gap:6px 10px;list-style:none;margin:4px 0;padding:0;min-height:84px;max-width:460px}",
+  ".cl-live ul.cl-tiles{display:flex;flex-wrap:wrap;gap:6px 10px;list-style:none!important;margin:4px 0;padding:0;min-height:84px;max-width:460px}",
   ".cl-tiles li{margin:0;padding:0;font-size:11px;text-align:center;font-variant-numeric:tabular-nums;line-height:1.3}",
   ".cl-tiles span{display:block;image-rendering:pixelated;background-repeat:no-repeat;margin:auto}",
 ].join("");
