@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json as json_module
 import signal
-import time
 from contextlib import nullcontext
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,8 +15,6 @@ from course_utils.command_line.run import end_like_ctrl_c
 
 if TYPE_CHECKING:
     from course_utils.grading.rows import Graded
-
-_SECONDS_BETWEEN_LINES = 15.0
 
 Submissions = Annotated[
     Path,
@@ -84,6 +80,7 @@ def grade(
     if not (Path(__file__).parents[1] / "grading").is_dir():
         raise GradingError("This is the students' package: it does not grade.")
 
+    from course_utils.command_line.progress import GradingProgress
     from course_utils.grading.batch import cluster, this_machine
     from course_utils.grading.classroom import grade_class
     from course_utils.grading.report import write_report
@@ -103,7 +100,7 @@ def grade(
     end_like_ctrl_c(signal.SIGTERM)
     with (
         cluster(scheduler) if scheduler else nullcontext(this_machine(jobs)) as crew,
-        _Progress() as progress,
+        GradingProgress() as progress,
     ):
         try:
             graded = grade_class(
@@ -158,61 +155,3 @@ def _told(graded: Graded, page: Path) -> str:
     look = sum(bool(row.look) for row in graded.rows)
     lines += [f"Please look at {look} of them; the page says why."] if look else []
     return "\n".join([*lines, f"Page: {page.resolve()}"])
-
-
-class _Progress:
-    """Tells on the error stream how many submissions are done and how long the rest will take."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._console = Console(stderr=True)
-        self._live = self._console.is_terminal
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._live,
-        )
-        self._task = self._bar.add_task("Grading", total=None)
-        self._todo = self._done = 0
-        self._first = self._told = time.monotonic()
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def start(self, todo: int, kept: int) -> None:
-        """Note how many submissions are to be graded, and how many results there are already."""
-        self._todo, self._told = todo, time.monotonic()
-        self._bar.update(self._task, total=todo)
-        self.say(f"{todo} to grade" + (f", {kept} graded before" if kept else ""))
-
-    def advance(self) -> None:
-        """Note that one more is done."""
-        self._done += 1
-        self._bar.update(self._task, completed=self._done)
-        now = time.monotonic()
-        if self._done == 1:
-            self._first = now  # until then, workers were started
-        elif self._done < self._todo and not self._live and now - self._told > _SECONDS_BETWEEN_LINES:
-            self._told = now
-            left = (now - self._first) / (self._done - 1) * (self._todo - self._done)
-            self.say(f"{self._done} of {self._todo} graded, about {left:.0f} s left")
-
-    def stopping(self, running: int) -> None:
-        """Say what Ctrl-C does."""
-        if running:
-            self.say(f"Stopping: {running} submissions end first. Ctrl-C again drops them.")
-
-    def say(self, line: str) -> None:
-        """Print a line above the progress."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

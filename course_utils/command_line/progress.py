@@ -1,41 +1,67 @@
-"""A progress line per notebook: live on a terminal, plain lines elsewhere."""
+"""Progress on the error stream: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-class CellProgress:
-    """Tells on the error stream which cell of which notebook runs, and for how long."""
-
-    def __init__(self) -> None:
+class _Progress:
+    def __init__(self, *columns: ProgressColumn) -> None:
         self._console = Console(stderr=True)
         self._live = self._console.is_terminal
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("cell {task.completed:.0f} of {task.total:.0f}"),
-            TimeElapsedColumn(),
+            *columns,
             console=self._console,
             disable=not self._live,
         )
-        self._task: TaskID | None = None
-        self._name, self._started, self._told = "", 0.0, 0.0
+        self._told = time.monotonic()
 
-    def __enter__(self) -> CellProgress:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self._bar.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line above the progress."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _due(self) -> bool:
+        """Whether it is time for another line, which is then told."""
+        due = not self._live and time.monotonic() - self._told > _SECONDS_BETWEEN_LINES
+        if due:
+            self._told = time.monotonic()
+        return due
+
+
+class CellProgress(_Progress):
+    """Tells which cell of which notebook runs, and for how long."""
+
+    def __init__(self) -> None:
+        super().__init__(TextColumn("cell {task.completed:.0f} of {task.total:.0f}"), TimeElapsedColumn())
+        self._task: TaskID | None = None
+        self._name, self._started = "", 0.0
 
     def start(self, name: str) -> None:
         """Begin the line of one notebook."""
@@ -48,24 +74,46 @@ class CellProgress:
 
     def cell(self, number: int, total: int) -> None:
         """Note that code cell `number` of `total` starts now."""
-        if self._live and self._task is not None:
+        if self._task is not None:
             self._bar.update(self._task, completed=number, total=total)
-        elif time.monotonic() - self._told > _SECONDS_BETWEEN_LINES:
-            self._told = time.monotonic()
+        elif self._due():
             self.say(f"{self._name}: cell {number} of {total}, {self._told - self._started:.0f} s")
 
     def finish(self, outcome: str) -> None:
         """End the line of one notebook with what came of it."""
-        if self._live and self._task is not None:
+        if self._task is not None:
             self._bar.update(self._task, description=f"{self._name}: {outcome}")
             self._bar.stop_task(self._task)
         else:
             self.say(f"{self._name}: {outcome}, {time.monotonic() - self._started:.0f} s")
 
-    def stop(self) -> None:
-        """Give the terminal back."""
-        self._bar.stop()
 
-    def say(self, line: str) -> None:
-        """Print a line above the progress."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+class GradingProgress(_Progress):
+    """Tells how many submissions are done and how long the rest will take."""
+
+    def __init__(self) -> None:
+        super().__init__(MofNCompleteColumn(), TimeRemainingColumn())
+        self._task = self._bar.add_task("Grading", total=None)
+        self._todo = self._done = 0
+        self._first = 0.0
+
+    def start(self, todo: int, kept: int) -> None:
+        """Note how many submissions are to be graded, and how many results there are already."""
+        self._todo, self._told = todo, time.monotonic()
+        self._bar.update(self._task, total=todo)
+        self.say(f"{todo} to grade" + (f", {kept} graded before" if kept else ""))
+
+    def advance(self) -> None:
+        """Note that one more is done."""
+        self._done += 1
+        self._bar.update(self._task, completed=self._done)
+        if self._done == 1:
+            self._first = time.monotonic()  # until then, workers were started
+        elif self._done < self._todo and self._due():
+            left = (self._told - self._first) / (self._done - 1) * (self._todo - self._done)
+            self.say(f"{self._done} of {self._todo} graded, about {left:.0f} s left")
+
+    def stopping(self, running: int) -> None:
+        """Say what Ctrl-C does."""
+        if running:
+            self.say(f"Stopping: {running} submissions end first. Ctrl-C again drops them.")
