@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 # Set before any test module is imported, so that the kernels which nbval starts inherit it.
 SHARED = os.environ.get("COURSE_DATA_SHARED") or str(Path(__file__).parents[2] / "shared" / "data")
+# Processes that run a part of the suite are started from one in which that variable is gone already.
+SHARED = os.environ.setdefault("TESTS_DATA_SHARED", SHARED)
 for _name in [name for name in os.environ if name.startswith("COURSE_")]:
     del os.environ[_name]
 os.environ["COURSE_PROFILE"] = "quick"
@@ -18,6 +21,16 @@ os.environ["COURSE_OFFLINE"] = "1"
 os.environ["COURSE_DEVICE"] = "cpu"
 os.environ["COURSE_DATA_DIR"] = tempfile.mkdtemp(prefix="course-tests-")
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers side by side share the cores: threads that wait for one another would cost more than they bring.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Started in the background of a script this ignores Ctrl-C, and so would the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in two processes, anything less in this one."""
+    return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:

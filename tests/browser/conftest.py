@@ -74,7 +74,7 @@ def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def open_context(**options: Any) -> BrowserContext:
         context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         opened.append((context, Watch(context)))
         return context
 
