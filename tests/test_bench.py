@@ -85,7 +85,7 @@ def test_every_batch_is_full_and_there_are_as_many_as_asked_for() -> None:
 def test_only_the_lectures_loops_have_no_switches() -> None:
     cpu = torch.device("cpu")
     off = [name for name, variant in VARIANTS.items() if variant.speed is None]
-    assert off == ["lecture", "input-gradients"]
+    assert off == ["lecture", "no-input-gradients"]
     assert VARIANTS["plain"].speed(cpu) == PLAIN
     assert not VARIANTS["both"].speed(cpu).keep_heap
 
