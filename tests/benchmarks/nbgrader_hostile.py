@@ -4,7 +4,9 @@ Run it as ``python tests/benchmarks/nbgrader_hostile.py``; ``--only always_equal
 Each submission is Lab 01 with the cells of one file of ``tests/hostile``, two right answers, and the rest not
 started. nbgrader runs whatever it is given with the rights of whoever started it; here it runs behind the
 walls that ``course grade`` builds around kernels, with the course and another submission in sight as on an
-instructor's machine. What would have harmed that machine ends at these walls, which can only help nbgrader.
+instructor's machine. Only points are compared: what a submission
+does to others' files is the matter of ``tests/test_grading_hostile.py``. Half an hour for all; a busy machine
+makes nbgrader's time run out more often.
 """
 
 from __future__ import annotations
@@ -104,8 +106,11 @@ class Walled(Sandbox):
 
     def autograde(self, spec: Spec) -> int:
         """Become nbgrader with a copy of the course folder; called behind the walls."""
+        # There are no terminals behind the walls either: lines such as "!pip install" do without.
         script = f"""
             exec >log 2>&1
+            mkdir -p profile_default/startup
+            echo "import os, ipykernel.zmqshell as z; z.system = os.system" >profile_default/startup/system.py
             cp -r {self.course} course && cd course && {sys.executable} -m nbgrader autograde lab {OPTIONS}
             echo $? >{spec.exchange}/code; cp gradebook.db ../log {spec.exchange}
         """
