@@ -5,8 +5,8 @@ Each submission is Lab 01 with the cells of one file of ``tests/hostile``, two r
 started. nbgrader runs whatever it is given with the rights of whoever started it; here it runs behind the
 walls that ``course grade`` builds around kernels, with the course and another submission in sight as on an
 instructor's machine. Only points are compared: what a submission does to the files of others is the matter of
-``tests/test_grading_hostile.py``. All of them take half an hour; on a busy machine nbgrader's cells run out of
-their 20 seconds more often.
+``tests/test_grading_hostile.py``. All of them take half an hour; on a busy machine nbgrader's cells run out
+of their 20 seconds more often.
 """
 
 from __future__ import annotations
