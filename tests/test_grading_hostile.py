@@ -176,3 +176,20 @@ def test_every_submission_gets_what_it_deserves(name, right, victim, repository)
 @pytest.mark.parametrize("name", ON_LESSER_MACHINES)
 def test_lesser_machines_do_what_they_can(name, level, right, victim, repository):
     graded(name, level, right, victim, repository)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+@pytest.mark.parametrize("answer", ["0", "(f - 1) // 2"], ids=["wrong", "right"])
+def test_whoever_kills_every_kernel_takes_nothing_from_a_whole_lab(answer, right):
+    isolation = probe_isolation()
+    source = (
+        fixture("saboteur", {}).cells["output_size"].replace("output_size(n, f, p=0, s=1)", "same_padding(f)")
+    )
+    cells = right | {"same_padding": source.replace("return 0", f"return {answer}")}
+    work = Work(1, tuple(Piece(text, name or None) for name, text in cells.items()))
+    done = attempt(work, isolation=isolation, limits=LIMITS)
+    earned = {v.exercise: v.earned for v in done.verdicts if v.exercise != "same_padding"}
+    messages = {v.exercise: v.message for v in done.verdicts if v.earned < v.points}
+    assert earned == {name: exercises.get(name).points for name in earned}, (messages, done.notes)
+    print(f"{done.seconds:.1f} s {done.notes}")

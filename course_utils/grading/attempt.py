@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -50,7 +51,6 @@ class _Attempt:
         self.work, self.isolation, self.limits, self.seed = work, isolation, limits, seed
         self.start = time.monotonic()
         self.end = self.start + limits.notebook_seconds
-        self.kernels = 0
         self.notes: list[str] = []
         self.verdicts: dict[str, Verdict] = {}
         self.suspects: set[str] = set()
@@ -66,11 +66,12 @@ class _Attempt:
             # Cells that reach beyond their exercise are kept apart: the others are first tried without them.
             self._try([entry for entry in self.pieces if entry[0] not in odd], plain)
         self._try(self.pieces, [name for name in wanted if not self._correct(name)])
-        for name in [name for name in wanted if name in self.suspects and not self._correct(name)]:
-            # The kernel died in its turn, but another cell may have seen to that.
-            alone = [entry for entry in self.pieces if entry[1].exercise in self._innocent(name)]
-            if len(alone) < len(self.pieces):
-                self._try(alone, [name])
+        for name in [name for name in wanted if name in self.suspects]:
+            # A kernel died in its turn, or before: another cell may have seen to that.
+            for company in (self._needed(name), self._innocent(name)):
+                alone = [entry for entry in self.pieces if entry[1].exercise in company]
+                if len(alone) < len(self.pieces) and not self._correct(name):
+                    self._try(alone, [name])
         verdicts = tuple(
             self.verdicts.get(exercise.id) or _without_answer(exercise, "It is not in the notebook.")
             for exercise in lab
@@ -79,6 +80,19 @@ class _Attempt:
 
     def _innocent(self, name: str) -> set[str | None]:
         return {None, name, *(other for other in self.verdicts if self._correct(other))}
+
+    def _needed(self, name: str) -> set[str | None]:
+        """Return the exercises that this one's cell mentions, and so on."""
+        sources = {piece.exercise: piece.source for piece in self.work.pieces if piece.exercise}
+        defines = {exercises.get(other).title: other for other in sources}
+        needed, unread = {name}, [name]
+        while unread:
+            mentioned = {
+                defines[word] for word in re.findall(r"\w+", sources[unread.pop()]) if word in defines
+            }
+            unread += mentioned - needed
+            needed |= mentioned
+        return {None, *needed}
 
     def _correct(self, exercise_id: str) -> bool:
         return exercise_id in self.verdicts and self.verdicts[exercise_id].status == "correct"
@@ -94,25 +108,30 @@ class _Attempt:
     def _try(self, pieces: Sequence[tuple[int, Piece]], asked: Sequence[str]) -> None:
         """Run `pieces` and judge `asked`; a piece that ends the kernel is left out of the next one."""
         pieces, asked = list(pieces), list(asked)
+        kernels, died = 0, False
         while asked:
-            if self.kernels > self.limits.restarts or time.monotonic() > self.end:
+            if kernels > self.limits.restarts or time.monotonic() > self.end:
                 what = "time" if time.monotonic() > self.end else "kernels"
                 self._note(f"The submission used up its {what}; not tried to the end: {', '.join(asked)}")
+                self.suspects.update(asked)
                 for name in asked:
                     self._keep(
                         _without_answer(exercises.get(name), f"The notebook used up its {what}.", "error")
                     )
                 return
-            self.kernels += 1
+            kernels += 1
             outcome = session.run(
                 pieces, asked, isolation=self.isolation, limits=self.limits, seed=self.seed, end=self.end
             )
             blamed = self._blamed(outcome)
+            died |= (outcome.culprit is not None or outcome.asked is not None) and not outcome.overdue
             over = outcome.culprit is None and outcome.asked is None
             for name in list(asked):
                 if over or name in outcome.observed or name == blamed:
                     self._keep(self._judged(name, outcome, blamed))
                     asked.remove(name)
+                    if died:
+                        self.suspects.add(name)
             if over:
                 return
             pieces = [
@@ -129,8 +148,6 @@ class _Attempt:
             self._note(f"The kernel ended in {name or 'a cell of the lab itself'}: {outcome.why}")
         elif outcome.asked is not None:
             self._note(f"The kernel ended when {outcome.asked} was called: {outcome.why}")
-        if name is not None and not outcome.overdue:
-            self.suspects.add(name)
         return name
 
     def _judged(self, name: str, outcome: Outcome, blamed: str | None) -> Verdict:

@@ -64,7 +64,7 @@ class Limits:
     output_bytes : int
         What may come back of one exercise.
     restarts : int
-        How many fresh kernels it may use up besides the first.
+        How many fresh kernels one attempt may use up besides the first.
     """
 
     cell_seconds: float = 10.0
