@@ -36,20 +36,24 @@ class Speed:
 
     Notes
     -----
-    CPU time of LeNet5's training epoch, medians of turns on one thread of an x86 processor with avx512_bf16,
-    beside the lecture's loop (float32, contiguous, each batch normalised anew, loss and error read at every
-    step). ``course bench --switches`` measures it on your machine.
+    Training epochs on two cores of an x86 processor with avx512_bf16, medians of turns, beside the lecture's
+    loop (float32, contiguous, gradients of the images, each batch normalised anew, loss and error read at
+    every step). ``course bench --switches`` measures it on your machine.
 
-    ================================ ======== =====
-    loop                             s/epoch  ratio
-    ================================ ======== =====
-    the lecture's                    76       1.00
-    fit, all switches off            78       0.99
-    channels-last                    66       0.83
-    bf16                             55       0.70
-    channels-last and bf16           39       0.51
-    the same, and the heap kept      33       0.43
-    ================================ ======== =====
+    ================================ ======== ===== ======== =====
+    loop                             LeNet5   ratio VGG      ratio
+    ================================ ======== ===== ======== =====
+    the lecture's                    51 s     1.00  7 min    1.00
+    the same, no image gradients     45 s     0.91  7 min    0.98
+    fit, all switches off            40 s     0.79  6 min    0.87
+    channels-last                    32 s     0.60  6 min    0.81
+    bf16                             29 s     0.56  202 s    0.49
+    channels-last and bf16           22 s     0.42  200 s    0.46
+    the same, and the heap kept      17 s     0.34  161 s    0.38
+    channels-last, the heap kept     28 s     0.55  5 min    0.72
+    ================================ ======== ===== ======== =====
+
+    The last line is what a processor without instructions for bfloat16 gets.
     """
 
     channels_last: bool = False

@@ -61,16 +61,17 @@ def main() -> int:
         where = f"{options.holdout} held-out training images" if options.holdout else "test images"
         plan = recipe(network, "fast")
         print(f"\n{plan.name}: {dataset.source}, {where}; target {100 * target:g} %\n{plan}")
-        print("seed   error    wall    CPU   estimated/actual")
+        print("seed   error  training loss    wall    CPU   estimated/actual")
         errors, walls = [], []
         for seed in range(options.seeds):
             history, wall, processor = run(network, "fast", dataset, replace(plan, seed=seed))
             errors.append(history.test_error)
             walls.append(wall)
             missed |= history.test_error > target
-            ratio = history.estimate_ratio or float("nan")
+            ratio, loss = history.estimate_ratio or float("nan"), history.records[-1].train_loss
             print(
-                f"{seed:4}  {100 * errors[-1]:5.2f} %  {wall:5.1f} s  {processor:5.1f} s  {ratio:.2f}",
+                f"{seed:4}  {100 * errors[-1]:5.2f} %  {loss:13.5f}  {wall:5.1f} s  "
+                f"{processor:5.1f} s  {ratio:.2f}",
                 flush=True,
             )
         print(f"mean  {100 * mean(errors):5.2f} %  {mean(walls):5.1f} s, worst {100 * max(errors):.2f} %")

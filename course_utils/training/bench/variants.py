@@ -52,6 +52,7 @@ VARIANTS: dict[str, Variant] = {
     "channels-last": Variant("fit, channels-last alone", lambda device: replace(PLAIN, channels_last=True)),
     "bf16": Variant("fit, bf16 alone", lambda device: replace(PLAIN, bf16=True)),
     "both": Variant("fit, both", lambda device: replace(default_speed(device), keep_heap=False)),
+    "without-bf16": Variant("fit, all but bf16", lambda device: replace(default_speed(device), bf16=False)),
 }
 """`lecture` and `course` are what ``course bench`` shows; the others show what each switch does."""
 
