@@ -89,13 +89,14 @@ def test_a_lost_process_is_told_with_what_is_kept() -> None:
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(tmp_path, capsys) -> None:
+    # In float32: bfloat16 rounds other shares of a batch differently, by more than two small epochs forgive.
     together = subprocess.run(
-        [*torchrun(), *COMMAND, "--epochs=2", "--json"],
+        [*torchrun(), *COMMAND, "--epochs=2", "--json", "--plain"],
         env=environment(tmp_path / "two"), capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert together.stdout.count('"lab"') == 1  # one process reports
     assert len(list((tmp_path / "two").rglob("*.pt"))) == 1
-    alone = ["lenet5", "--profile=quick", "--epochs=2", "--json", "--checkpoint", str(tmp_path / "one")]
+    alone = [*COMMAND[2:], "--epochs=2", "--json", "--plain", "--checkpoint", str(tmp_path / "one")]
     assert main(alone) == 0
     two, one = json.loads(together.stdout), json.loads(capsys.readouterr().out)
     assert (one["processes"], two["processes"]) == (1, 2)

@@ -21,6 +21,7 @@ from course_utils.training.loop import fit
 from course_utils.training.networks import LABS, build
 from course_utils.training.recipes import recipe
 from course_utils.training.results import report
+from course_utils.training.speed import PLAIN
 
 DATA = {"lenet5": (3, "mnist", "digits"), "vgg": (4, "cifar10", "shapes")}
 
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 dataset,
                 plan,
                 device=device,
+                speed=PLAIN if options.plain else None,
                 checkpoint=options.checkpoint or True,
                 fresh=options.fresh,
                 show=not options.json,
@@ -87,6 +89,9 @@ def parser() -> argparse.ArgumentParser:
     described.add_argument("--data", help="a dataset's name or a folder; default: the lab's")
     described.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation")
     described.add_argument("--checkpoint", metavar="FOLDER", help="default: the course's, COURSE_STATE_DIR")
+    described.add_argument(
+        "--plain", action="store_true", help="float32 and all other switches for speed off, as in the lecture"
+    )
     described.add_argument("--fresh", action="store_true", help="ignore a checkpoint and train anew")
     described.add_argument(
         "--json", action="store_true", help="print the result as JSON and nothing else on stdout"
