@@ -51,6 +51,21 @@ TABLES: dict[str, Callable[[], Any]] = {
 }
 
 
+def test_titles_of_long_class_names_do_not_run_into_one_another() -> None:
+    scores = torch.zeros(12, 2).index_fill(1, torch.tensor(0), 2.5)
+    short, long = (
+        figures.worst_mistakes(torch.ones(12, 1, 32, 32), scores, torch.ones(12).long(), names)
+        for names in (["7", "9"], ["automobile", "airplane"])
+    )
+    assert "says 7, 92.4%, is 9" in short.alt
+    assert "says automobile, 92.4%, is airplane" in long.alt
+    for drawn in (short, long):
+        pixels = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("L")).astype(int)
+        between = [round(column * pixels.shape[1] / 6) for column in range(1, 6)]
+        gaps = pixels[: pixels.shape[0] // 8, [x + near for x in between for near in (-1, 0, 1)]]
+        assert gaps.min() > 200
+
+
 @pytest.mark.parametrize("shape", [(8, 3, 3, 3), (16, 3, 2, 2), (2, 2, 5, 5), (64, 64, 3, 3)], ids=str)
 def test_nothing_written_beside_the_filters_is_cut_off(shape: tuple[int, ...]) -> None:
     pixels = np.asarray(Image.open(io.BytesIO(figures.filters(random(*shape) - 0.5).png)).convert("L"))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST = 100
 """Images in one figure."""
 
+_WIDEST_TITLE = 18
+"""Letters above one of six images in a row."""
+
 
 def image_grid(
     images: Any, titles: Sequence[Any] | None = None, columns: int | None = None, *, alt: str = ""
@@ -120,7 +123,10 @@ def worst_mistakes(
     if not len(wrong):
         return line(f"No mistake among {len(truth):,} images.")
     worst = wrong[np.argsort(-shares[wrong, taken[wrong]], kind="stable")][:count]
-    titles = [f"says {classes[taken[i]]}, {shares[i, taken[i]]:.1%}\nis {classes[truth[i]]}" for i in worst]
+    said = [(f"says {classes[taken[i]]}", f"{shares[i, taken[i]]:.1%}") for i in worst]
+    # Titles wider than their picture would run into one another.
+    between = ", " if max(len(name + share) for name, share in said) <= _WIDEST_TITLE - 2 else "\n"
+    titles = [f"{between.join(each)}\nis {classes[truth[i]]}" for i, each in zip(worst, said, strict=True)]
     drawn = image_grid([images[int(i)] for i in worst], titles, columns=6)
     summary = f"The {len(worst)} most confident of {len(wrong):,} mistakes among {len(truth):,} images"
     each = "\n".join(
