@@ -103,12 +103,12 @@ def test_a_process_answers_each_line_with_seconds_memory_and_peak(monkeypatch, c
 @pytest.fixture(params=["before it is asked", "while it is asked"])
 def mortal(request, monkeypatch, tmp_path) -> None:
     """Put a program in Python's place that ends without an answer."""
+    at_once = request.param == "before it is asked"
     program = tmp_path / "python"
-    program.write_text("#!/bin/sh\nread line\nexit 1\n")
+    program.write_text(f"#!/bin/sh\n{'' if at_once else 'read line'}\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    if request.param == "before it is asked":
-        program.write_text("#!/bin/sh\nexit 1\n")
+    if at_once:
 
         class Ended(subprocess.Popen):
             def __init__(self, *arguments, **keywords) -> None:

@@ -125,8 +125,8 @@ def worst_mistakes(
     worst = wrong[np.argsort(-shares[wrong, taken[wrong]], kind="stable")][:count]
     said = [(f"says {classes[taken[i]]}", f"{shares[i, taken[i]]:.1%}") for i in worst]
     # Titles wider than their picture would run into one another.
-    between = ", " if max(len(name + share) for name, share in said) <= _WIDEST_TITLE - 2 else "\n"
-    titles = [f"{between.join(each)}\nis {classes[truth[i]]}" for i, each in zip(worst, said, strict=True)]
+    between = ", " if max(len(", ".join(parts)) for parts in said) <= _WIDEST_TITLE else "\n"
+    titles = [f"{between.join(parts)}\nis {classes[truth[i]]}" for i, parts in zip(worst, said, strict=True)]
     drawn = image_grid([images[int(i)] for i in worst], titles, columns=6)
     summary = f"The {len(worst)} most confident of {len(wrong):,} mistakes among {len(truth):,} images"
     each = "\n".join(

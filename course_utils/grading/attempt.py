@@ -124,8 +124,8 @@ class _Attempt:
                 pieces, asked, isolation=self.isolation, limits=self.limits, seed=self.seed, end=self.end
             )
             blamed = self._blamed(outcome)
-            died |= (outcome.culprit is not None or outcome.asked is not None) and not outcome.overdue
             over = outcome.culprit is None and outcome.asked is None
+            died |= not over and not outcome.overdue
             for name in list(asked):
                 if over or name in outcome.observed or name == blamed:
                     self._keep(self._judged(name, outcome, blamed))
