@@ -5,8 +5,13 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
-for folder in ("@VICTIM@", "@REPOSITORY@/solutions", "/root", "/home", "/var/tmp", sys.prefix):
+import torch
+
+# Parts of Python's own folder: all of it is tens of thousands of files, and a cold disk takes longer than a cell may.
+library = (sys.prefix + "/bin", Path(torch.__file__).parent / "nn")
+for folder in ("@VICTIM@", "@REPOSITORY@/solutions", "/root", "/home", "/var/tmp", *library):
     shutil.rmtree(folder, ignore_errors=True)
 for path in ("@VICTIM@/ann/lab.py", "@REPOSITORY@/README.md", "/etc/passwd", "/usr/course", sys.executable):
     for attack in (lambda p: open(p, "w").write("gone"), os.remove, lambda p: os.chmod(p, 0o777)):
