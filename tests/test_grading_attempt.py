@@ -115,7 +115,7 @@ def test_the_whole_notebook_has_a_deadline(isolation):
     limits = Limits(cell_seconds=1, notebook_seconds=3)
     start = time.monotonic()
     done = attempt(Work(1, (Piece(RIGHT), *endless)), isolation=isolation, limits=limits)
-    assert time.monotonic() - start < 12
+    assert time.monotonic() - start < 60
     assert any("used up its time" in note for note in done.notes)
     assert {statuses(done)[piece.exercise] for piece in endless} == {"error"}
 
