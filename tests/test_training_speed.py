@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from training_data import CLASSES, net, tiny_dataset, tiny_recipe
 
 from course_utils.data import load_dataset
@@ -114,6 +115,32 @@ def test_the_switches_do_not_change_what_is_learnt() -> None:
         history = fit(net(), tiny_dataset(), tiny_recipe(epochs=4), speed=speed, checkpoint=False, show=False)
         errors.append(history.final.train_loss)
     assert errors == pytest.approx([errors[0]] * 3, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "pool", [nn.MaxPool2d(2), lambda x: nn.functional.max_pool2d(x, 2), lambda x: torch.max_pool2d(x, 2)]
+)
+def test_a_flattened_maps_gradient_comes_back_channels_last(pool: Callable[[Tensor], Tensor]) -> None:
+    images = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    gradients, formats = [], []
+    for speed in (PLAIN, Speed(channels_last=True)):
+        leaf = images.clone().requires_grad_()
+        with speed.scoring(CPU):
+            pooled = pool(leaf)
+            pooled.register_hook(
+                lambda gradient: formats.append(gradient.is_contiguous(memory_format=torch.channels_last))
+            )
+            (pooled.flatten(1) ** 2).sum().backward()
+        gradients.append(leaf.grad)
+    assert formats == [False, True]
+    assert torch.equal(*gradients)
+
+
+def test_a_single_pooled_image_is_taken_too() -> None:
+    image = torch.rand(3, 4, 4, requires_grad=True)
+    with Speed(channels_last=True).scoring(CPU):
+        nn.functional.max_pool2d(image, 2).sum().backward()
+    assert image.grad is not None and image.grad.sum() == 12
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)])

@@ -129,7 +129,7 @@ def fit(
                     criterion,
                     optimizer,
                     rate=rate,
-                    autocast=speed.autocast(place),
+                    speed=speed,
                     watch=view.step,
                 )
             team.align(model)
@@ -156,7 +156,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     *,
     rate: Callable[[int], float],
-    autocast: torch.autocast,
+    speed: Speed,
     watch: Callable[[int, float, float], None],
 ) -> tuple[float, float]:
     """Take one step of gradient descent for each batch.
@@ -167,8 +167,8 @@ def train_epoch(
         As in the lab's own loop.
     rate : callable
         Learning rate of each step, counted from 0.
-    autocast : torch.autocast
-        Context in which matrices are multiplied.
+    speed : Speed
+        Switches that change the time and not the result.
     watch : callable
         Called now and then, and at the end, with the steps done, the running loss and the running error.
 
@@ -189,12 +189,12 @@ def train_epoch(
     for step, (images, labels) in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = rate(step)
-        with autocast:
+        with speed.scoring(images.device):
             scores = model(images)
         loss = criterion(scores.float(), labels)
         optimizer.zero_grad()
         loss.backward()
-        with autocast:  # Muon multiplies matrices too
+        with speed.autocast(images.device):  # Muon multiplies matrices too
             optimizer.step()
         # Sums stay on the device: reading a number at each step would make Python wait for it.
         loss_sum = loss_sum + loss.detach() * len(labels)

@@ -83,7 +83,7 @@ def estimate(
     tests = dataset.test.batches(BATCH)
 
     def train(images: Tensor, labels: Tensor) -> None:
-        with speed.autocast(device):
+        with speed.scoring(device):
             scores = model(images)
         optimizer.zero_grad()
         nn.functional.cross_entropy(scores.float(), labels).backward()

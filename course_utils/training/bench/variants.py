@@ -122,7 +122,7 @@ def trainer(network: str, variant: str, device: torch.device) -> Callable[[int],
             nn.CrossEntropyLoss(),
             optimizer,
             rate=lambda step: 0.01,
-            autocast=speed.autocast(device),
+            speed=speed,
             watch=lambda *_: None,
         )
 
