@@ -206,7 +206,7 @@ def test_a_layer_that_cannot_be_whitened_is_told(filters: int) -> None:
 
 def test_the_heap_is_kept_only_where_the_c_library_can(monkeypatch) -> None:
     asked = []
-    library = SimpleNamespace(mallopt=lambda option, value: asked.append(option))
+    library = SimpleNamespace(mallopt=lambda option, value: asked.append(option) or 1)
     monkeypatch.setattr(switches.ctypes, "CDLL", lambda name: library)
     monkeypatch.setattr(sys, "platform", "linux")
     assert default_speed(CPU).keep_heap
@@ -216,3 +216,19 @@ def test_the_heap_is_kept_only_where_the_c_library_can(monkeypatch) -> None:
     assert asked == [switches.M_MMAP_THRESHOLD, switches.M_TRIM_THRESHOLD]
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not default_speed(CPU).keep_heap
+
+
+@pytest.mark.parametrize(("largest", "trimmed"), [(2**30, True), (2**25, True), (0, False)])
+def test_older_c_libraries_keep_what_they_can(monkeypatch, largest: int, trimmed: bool) -> None:
+    taken = {}
+
+    def mallopt(option: int, value: int) -> int:
+        if option == switches.M_MMAP_THRESHOLD and value > largest:
+            return 0
+        taken[option] = value
+        return 1
+
+    monkeypatch.setattr(switches.ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=mallopt))
+    switches.keep_heap(Speed(keep_heap=True))
+    assert taken.get(switches.M_MMAP_THRESHOLD, 0) == largest
+    assert (switches.M_TRIM_THRESHOLD in taken) == trimmed

@@ -171,8 +171,10 @@ def keep_heap(speed: Speed) -> None:
     """Let the C library keep what is freed, if the switch is on."""
     if speed.keep_heap:
         library = ctypes.CDLL(None)
-        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-            library.mallopt(option, 2**30)
+        # Older glibc refuses a threshold above 32 MiB. The other option alone would be worse than nothing:
+        # it ends glibc's own raising of the threshold, and every large tensor would be mapped anew.
+        if library.mallopt(M_MMAP_THRESHOLD, 2**30) or library.mallopt(M_MMAP_THRESHOLD, 2**25):
+            library.mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
 def _has_mallopt() -> bool:
