@@ -95,6 +95,7 @@ def test_two_processes_train_as_one_does(tmp_path, capsys) -> None:
         env=environment(tmp_path / "two"), capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert together.stdout.count('"lab"') == 1  # one process reports
+    assert together.stderr.count("2/2") == 1  # and tells, elsewhere, how far it is
     assert len(list((tmp_path / "two").rglob("*.pt"))) == 1
     alone = [*COMMAND[2:], "--epochs=2", "--json", "--plain", "--checkpoint", str(tmp_path / "one")]
     assert main(alone) == 0

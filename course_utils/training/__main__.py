@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -55,17 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plan = replace(plan, **changes)
             torch.manual_seed(options.seed)
             model = build(options.network, profile, dataset)
-            history = fit(
-                model,
-                dataset,
-                plan,
-                device=device,
-                speed=PLAIN if options.plain else None,
-                checkpoint=options.checkpoint or True,
-                fresh=options.fresh,
-                show=not options.json,
-                team=mine,
-            )
+            with redirect_stdout(sys.stderr if options.json else sys.stdout):
+                history = fit(
+                    model,
+                    dataset,
+                    plan,
+                    device=device,
+                    speed=PLAIN if options.plain else None,
+                    checkpoint=options.checkpoint or True,
+                    fresh=options.fresh,
+                    team=mine,
+                )
             if mine.leads:
                 found = report(lab, history, processes=mine.size)
                 print(json.dumps(found.figures) if options.json else found, flush=True)
@@ -94,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     )
     described.add_argument("--fresh", action="store_true", help="ignore a checkpoint and train anew")
     described.add_argument(
-        "--json", action="store_true", help="print the result as JSON and nothing else on stdout"
+        "--json", action="store_true", help="print the result as JSON, and progress on stderr"
     )
     return described
 
