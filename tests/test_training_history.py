@@ -153,6 +153,14 @@ def test_a_report_says_that_training_is_unfinished() -> None:
     assert "Unfinished" not in str(report(4, run()))
 
 
+def test_a_report_of_training_stopped_in_its_first_epoch_has_no_errors_and_says_so() -> None:
+    shown = report(4, run(0, interrupted=True))
+    assert ("test error", "–", "20.00 %") in shown.rows()
+    assert "Unfinished: 0 of 4 epochs." in shown.notes()
+    assert shown._repr_mimebundle_()[MIME]["test_error"] is None
+    assert json.dumps(shown.figures)
+
+
 def test_a_report_takes_other_figures_to_compare_with() -> None:
     text = str(report(4, run(), lecture={"test_error": 0.46}))
     assert "46.00 %" in text

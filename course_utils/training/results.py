@@ -92,7 +92,7 @@ def report(lab: int, history: History, lecture: Mapping[str, float] | None = Non
     lab : int
         3 (LeNet5 on MNIST) or 4 (VGG on CIFAR-10).
     history : History
-        Of at least one epoch.
+        Without a finished epoch there are no errors to set beside the lecture's: they are None, shown as "–".
     lecture : mapping, optional
         The lecture's figures, named as in `Report.figures`; errors are shares. Defaults to `LECTURE`.
     **more
@@ -103,6 +103,7 @@ def report(lab: int, history: History, lecture: Mapping[str, float] | None = Non
     Report
         Put it last in a cell.
     """
+    begun = len(history) > 0
     figures = {
         "lab": lab,
         "dataset": history.dataset,
@@ -110,12 +111,12 @@ def report(lab: int, history: History, lecture: Mapping[str, float] | None = Non
         "substitute": history.substitute_for is not None,
         "substitute_for": history.substitute_for,
         "recipe": history.recipe.name,
-        "test_error": history.test_error,
-        "train_error": history.train_error,
+        "test_error": history.test_error if begun else None,
+        "train_error": history.train_error if begun else None,
         "epochs": round(history.epochs, 2),
         "epochs_planned": round(history.recipe.epochs, 2),
         "interrupted": history.interrupted,
-        "seconds_per_epoch": round(history.seconds_per_epoch, 3),
+        "seconds_per_epoch": round(history.seconds_per_epoch, 3) if begun else None,
         "estimated_over_actual": history.estimate_ratio and round(history.estimate_ratio, 3),
         "parameters": history.parameters,
         "device": history.device,
@@ -134,9 +135,9 @@ _LABELS = {
 
 
 def _text(name: str, figures: Mapping[str, Any]) -> str:
-    if name not in figures:
+    value = figures.get(name)
+    if value is None:
         return "–"
-    value = figures[name]
     if name.endswith("_error"):
         return f"{100 * value:.2f} %"
     return f"{value:.3g} s" if name == "seconds_per_epoch" else f"{value:,}"
