@@ -300,12 +300,13 @@ print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: 
 # %% [markdown]
 # ## Training
 #
-# The lecture's network and recipe take 14 minutes an epoch on the CPU of 2021. The profile `lecture` runs exactly that. The
-# profiles `fast` and `quick` train a smaller network in the style of VGG: 3×3 convolutions in blocks that halve the map, with
-# **batch normalisation** after each, behind a first layer that is not learned but computed from the training images.
+# The lecture's network and recipe take 14 minutes an epoch on the CPU of 2021. The profile `lecture` runs exactly that,
+# in an hour on two cores of a newer one. The profiles `fast` and `quick` train a smaller network in the style of VGG: 3×3
+# convolutions in blocks that halve the map, with **batch normalisation** after each, behind a first layer that is not learned
+# but computed from the training images.
 #
-# With the lecture's recipe the loss stays at ln 10 = 2.303 for the first epochs, as if nothing were learned. That plateau is
-# no bug: without normalisation, the signal in ten layers first has to find a scale at which gradients get through.
+# With the lecture's recipe the loss stays at ln 10 = 2.303 for the first epochs (we saw five), as if nothing were learned. That
+# plateau is no bug: without normalisation, the signal in ten layers first has to find a scale at which gradients get through.
 
 # %% nbval_reason="the recipe depends on the profile" tags=["nbval-ignore-output"]
 plan = recipe("vgg")
