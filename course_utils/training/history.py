@@ -229,10 +229,9 @@ class History:
                 result = f"{100 * target:g} % test error after {duration(seconds)}"
                 break
         else:
-            best = min((record.test_error for record in self.records), default=1.0)
-            result = (
-                f"{100 * target:g} % test error not reached, {100 * best:.1f} % after {duration(seconds)}"
-            )
+            best = min((record.test_error for record in self.records), default=None)
+            came = "no epoch finished" if best is None else f"{100 * best:.1f} % after {duration(seconds)}"
+            result = f"{100 * target:g} % test error not reached, {came}"
         return f"{data}: {result} on {self.machine} (seed {self.recipe.seed}, recipe {self.recipe.name!r})"
 
     def plot(self) -> Curves:

@@ -59,8 +59,7 @@ class Speed:
     ================================ ======== ===== ======== =====
 
     Ratios are medians of each turn's. The last line is what a processor without instructions for bfloat16
-    gets. What the kept heap saves depends on what else the process allocates: in another run it took LeNet5
-    from 22 to 17 s.
+    gets. Runs differ: in another one the kept heap took LeNet5 from 22 to 17 s.
 
     The result stays: with the lecture's whole recipe and three seeds, LeNet5 ends at a test error of 0.91,
     0.81 and 0.76 % with all switches off, and of 0.89, 0.81 and 0.76 % with the default ones; Lab 04's small
@@ -99,7 +98,7 @@ class _PooledGradients(TorchFunctionMode):
     """Hands a pooled map's gradient to max-pooling with its channels side by side.
 
     A model that flattens its last map gets its gradient back contiguous. On a CPU, max-pooling then copies
-    what it remembers, and the whole gradient of the unpooled map there and back: 7 % of a step of LeNet5.
+    what it remembers, and the whole gradient of the unpooled map there and back: 5 to 7 % of LeNet5's step.
     """
 
     def __torch_function__(
