@@ -26,13 +26,15 @@ LIMITS = Limits(
     cell_seconds=5,
     call_seconds=3,
     notebook_seconds=40,
-    memory_bytes=1000 * MIB,
+    memory_bytes=1500 * MIB,
     processes=64,
     file_bytes=16 * MIB,
     files=400,
     restarts=6,
 )
-PATIENT = replace(LIMITS, cell_seconds=60, call_seconds=60, notebook_seconds=180)
+PATIENT = replace(
+    LIMITS, cell_seconds=60, call_seconds=60, notebook_seconds=180, memory_bytes=Limits().memory_bytes
+)
 """For whoever deserves points: a slow machine must not take them."""
 NEIGHBOURS = ("fuse_filters", "count_conv_parameters")
 """Right answers before and after the hostile ones; they must keep their points."""
