@@ -8,52 +8,36 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from course_utils import __version__
-from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, run
 from course_utils.errors import CourseError, SettingsError
-
-app = typer.Typer(
-    name="course",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(doctor.doctor)
-app.add_typer(data.app, name="data")
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
-app.command()(check.check)
-app.command()(run.run)
-app.command()(build.build)
-app.command()(release.release)
-app.command()(grade.grade)
-app.command()(bench.bench)
-
-
-@app.callback(invoke_without_command=True)
-def course(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-) -> None:
-    """Labs on convolutional networks: open, check, run, build, release and grade them."""
-    if version:
-        typer.echo(f"course {__version__}")
-        raise typer.Exit
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``course`` with `arguments` (by default those of the process) and return its exit code."""
     try:
+        from course_utils.command_line.app import app
+
         app(args=arguments, prog_name="course")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     except CourseError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "course_utils"):
+            raise
+        print(_lacks(package), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
     return 0
+
+
+def _lacks(package: str) -> CourseError:
+    return CourseError(
+        f"This command needs {package}.",
+        why="It is not installed: where the labs run on Colab or Kaggle, the course comes without its tools.",
+        next_step=f"{sys.executable} -m pip install {package}",
+    )

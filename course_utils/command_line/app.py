@@ -1,0 +1,37 @@
+"""The commands of ``course``, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from course_utils import __version__
+from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, run
+
+app = typer.Typer(
+    name="course",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(doctor.doctor)
+app.add_typer(data.app, name="data")
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
+app.command()(check.check)
+app.command()(run.run)
+app.command()(build.build)
+app.command()(release.release)
+app.command()(grade.grade)
+app.command()(bench.bench)
+
+
+@app.callback(invoke_without_command=True)
+def course(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Labs on convolutional networks: open, check, run, build, release and grade them."""
+    if version:
+        typer.echo(f"course {__version__}")
+        raise typer.Exit
