@@ -1,4 +1,4 @@
-"""Links to Colab and Binder, and the first cell on Colab: there with an address, absent without."""
+"""Links to Colab, Kaggle and Binder, and the first cell there: with an address, and not without."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def test_with_an_address_they_stand_before_everything_else(tmp_path: Path) -> No
     assert list(found)[:2] == ["open-elsewhere", "install-on-colab"]
     opened = "someone/course/blob/main/labs/01_small.ipynb"
     assert f"(https://colab.research.google.com/github/{opened})" in found["open-elsewhere"]
+    assert f"(https://kaggle.com/kernels/welcome?src=https://github.com/{opened})" in found["open-elsewhere"]
     binder = "https://mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/labs/01_small.ipynb"
     assert f"({binder})" in found["open-elsewhere"]
     assert "open-elsewhere" not in lab.text.read_text(), "the source stays as it is written"
@@ -62,19 +63,53 @@ def test_an_address_that_colab_cannot_open_is_refused(tmp_path: Path) -> None:
     assert not lab.notebook.exists()
 
 
-@pytest.mark.parametrize(
-    ("on_colab", "installed", "times"), [(True, False, 1), (True, True, 0), (False, False, 0)]
-)
-def test_the_first_cell_installs_on_colab_alone_and_only_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_colab: bool, installed: bool, times: int
-) -> None:
+def run_first_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, lacks: set[str], code: int = 0
+) -> list[list[str]]:
+    """Run the cell that installs the course in a kernel that lacks some modules; returns what pip got."""
     lab = lab_at(tmp_path, "https://github.com/someone/course")
     build(lab, FakeKernel())
-    if on_colab:
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    if place == "colab":
         monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    if place == "kaggle":
+        monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
     commands: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if installed else None)
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, code, "", "Could not resolve host: github.com")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in lacks else object())
     exec(cells(lab)["install-on-colab"], {})
-    assert len(commands) == times
-    assert all(command[-1] == "git+https://github.com/someone/course@main" for command in commands)
+    return commands
+
+
+@pytest.mark.parametrize("place", ["colab", "kaggle"])
+@pytest.mark.parametrize(
+    ("more", "installed"), [(set(), []), ({"sklearn", "platformdirs"}, ["scikit-learn", "platformdirs"])]
+)
+def test_the_first_cell_installs_the_course_and_what_is_missing_without_a_change_to_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, more: set[str], installed: list[str]
+) -> None:
+    (command,) = run_first_cell(tmp_path, monkeypatch, place, {"course_utils", *more})
+    assert command[:5] == [sys.executable, "-m", "pip", "install", "--no-deps"]
+    assert command[5:] == ["git+https://github.com/someone/course@main", *installed]
+
+
+@pytest.mark.parametrize(
+    ("place", "lacks"), [("colab", set()), ("kaggle", set()), ("elsewhere", {"course_utils"})]
+)
+def test_the_first_cell_does_nothing_where_the_course_is_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, lacks: set[str]
+) -> None:
+    assert run_first_cell(tmp_path, monkeypatch, place, lacks) == []
+
+
+def test_an_installation_that_fails_says_why_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(RuntimeError, match=r"could not be installed.* internet .*run this cell again"):
+        run_first_cell(tmp_path, monkeypatch, "kaggle", {"course_utils"}, code=1)
+    assert "Could not resolve host" in capsys.readouterr().out

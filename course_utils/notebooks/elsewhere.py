@@ -1,10 +1,11 @@
-"""Opening a lab in the browser: links to Colab and Binder, and the cell that installs the course on Colab."""
+"""Opening a lab elsewhere: links to Colab, Kaggle and Binder, and the cell that installs the course there."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from dataclasses import dataclass
+from string import Template
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -12,20 +13,43 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from course_utils.errors import NotebookError
 from course_utils.notebooks.layout import Lab
 
+KERNEL_NEEDS = (
+    *("torch", "torchvision", "numpy", "matplotlib", "sklearn"),
+    *("requests", "filelock", "tqdm", "platformdirs", "ipywidgets"),
+)
+"""The modules that a lab's kernel imports beside the course: Colab and Kaggle have them all. The other
+requirements in pyproject.toml are those of the commands."""
+
 # Links of text: a badge's picture would be asked of another machine whenever the notebook is opened.
-_LINKS = """**[Open in Colab]({colab})** · **[Open in Binder]({binder})**
+_LINKS = """**[Open in Colab]({colab})** · **[Open in Kaggle]({kaggle})** · **[Open in Binder]({binder})**
 
-Colab offers a GPU (*Runtime, Change runtime type*). Neither keeps your work: download the notebook."""
+Colab offers a GPU (*Runtime, Change runtime type*), Kaggle too (*Settings, Accelerator*). On Kaggle, switch
+the internet on first. Download the notebook to keep your work."""
 
-_INSTALL = """# On Colab only, and only once: install the course.
-import importlib.util
+# Other versions of what Colab and Kaggle ship would part the kernel from the page that shows its widgets.
+_INSTALL = Template(
+    """# On Colab and Kaggle only, and only once: install the course. All other packages stay as they are.
+import importlib
+import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_utils") is None:
-    course = "git+{repository}@{branch}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
+elsewhere = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+if elsewhere and not find_spec("course_utils"):
+    needs = "$needs".split()
+    missing = [name.replace("sklearn", "scikit-learn") for name in needs if not find_spec(name)]
+    print("Installing", ", ".join(["the course", *missing]), "and nothing else.")
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps"]
+    done = subprocess.run([*pip, "$course", *missing], capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr)
+        raise RuntimeError(
+            "The course could not be installed; pip says why above. On Kaggle, switch the internet on in the "
+            "notebook's settings. Then run this cell again."
+        )
     importlib.invalidate_caches()"""
+)
 
 
 @dataclass(frozen=True)
@@ -44,14 +68,16 @@ class Address:
     branch: str
 
     def cells(self, lab: Lab) -> list[NotebookNode]:
-        """Return the cells that stand before a lab's own: the links, and the installation on Colab."""
+        """Return the cells that stand before a lab's own: the links, and the installation."""
         path = lab.shown(lab.notebook)
         place = self.repository.removeprefix("https://github.com/")
         links = _LINKS.format(
             colab=f"https://colab.research.google.com/github/{place}/blob/{self.branch}/{path}",
+            kaggle=f"https://kaggle.com/kernels/welcome?src={self.repository}/blob/{self.branch}/{path}",
             binder=f"https://mybinder.org/v2/gh/{place}/{self.branch}?urlpath=lab/tree/{path}",
         )
-        install = _INSTALL.format(repository=self.repository, branch=self.branch)
+        course = f"git+{self.repository}@{self.branch}"
+        install = _INSTALL.substitute(needs=" ".join(KERNEL_NEEDS), course=course)
         return [new_markdown_cell(links, id="open-elsewhere"), new_code_cell(install, id="install-on-colab")]
 
 
