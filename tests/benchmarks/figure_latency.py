@@ -1,10 +1,9 @@
 """From key press to changed frame: the live figures, beside the same idea drawn by Python in a kernel.
 
-Run it by hand on a quiet machine: ``python tests/benchmarks/figure_latency.py``. It needs chromium
-(``apt-get install chromium``), and for the comparison JupyterLab and ipywidgets. Prints a table, or
-with ``--json`` numbers. A key press is timed from the event's own timestamp until the frame
-with the change is painted. With ipywidgets and matplotlib the answer comes from a kernel, and the time runs
-until the new picture is painted.
+Run it by hand on a quiet machine: ``python tests/benchmarks/figure_latency.py``. It needs a browser, and for
+the comparison JupyterLab and ipywidgets. Prints a table, or with ``--json`` numbers. A key press is timed from
+the event's own timestamp until the frame with the change is painted. With ipywidgets and matplotlib the answer
+comes from a kernel, and the time runs until the new picture is painted.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from torch import nn
 from course_utils import figures, load_dataset
 
 sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("", "browser"))
+from choice import ARGUMENTS, decide
 from lab_server import jupyterlab, open_notebook, run_all
 from network_samples import NETWORKS, LeNet5, answers, history
 
@@ -175,9 +175,11 @@ def main() -> None:
         "--without-widgets", action="store_true", help="leave out the comparison in JupyterLab"
     )
     options = parser.parse_args()
+    choice = decide(lambda line: print(line, file=sys.stderr))
+    if choice.launch is None:
+        parser.exit(1, f"{choice.reason}\n")
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        browser = playwright.chromium.launch(**choice.launch, args=ARGUMENTS)
         results = list(live(browser))
         if not options.without_widgets:
             results.append(("ipywidgets + matplotlib, window", widgets(browser)))

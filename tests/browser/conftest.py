@@ -1,4 +1,4 @@
-"""A real browser for the tests in this folder: Debian's chromium, driven by Playwright.
+"""A real browser for the tests in this folder, driven by Playwright; `choice` says which.
 
 Every page's console errors and requests are recorded; a test fails when there was an error, or a request that
 would leave the machine.
@@ -7,17 +7,19 @@ would leave the machine.
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from choice import ARGUMENTS, NO_BROWSER, Choice, Launch, decide, missing_is_a_failure
+from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-CHROMIUM = "chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
@@ -25,24 +27,44 @@ PAGE = """<!doctype html>
 """
 
 
-def find_chromium() -> str:
-    """The browser's path; a failure says how to install it."""
-    found = shutil.which(CHROMIUM) or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.fail(
-            "These tests drive chromium, and none is on the PATH. Install it: apt-get install chromium "
-            "(Debian, Ubuntu), brew install chromium (macOS).",
-            pytrace=False,
-        )
-    return found
+@pytest.fixture(scope="session")
+def browser_to_drive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Launch:
+    """Which browser; chosen once, by the first of pytest's processes that needs one."""
+    # A worker's folder lies in the folder of the whole run.
+    base = tmp_path_factory.getbasetemp()
+    note = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "browser.json"
+
+    def say(line: str) -> None:
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            # Of a worker's output only this stream reaches the terminal.
+            print(f"\n{line}", file=sys.stderr, flush=True)
+
+    with FileLock(f"{note}.lock"):
+        if not note.exists():
+            note.write_text(json.dumps(asdict(decide(say))), "utf-8")
+    choice = Choice(**json.loads(note.read_text("utf-8")))
+    if choice.launch is None:
+        if missing_is_a_failure():
+            pytest.fail(choice.reason, pytrace=False)
+        pytest.skip(choice.reason)
+    return choice.launch
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    # pytest's summary has one line for each place of a skip. A missing browser is one reason: one place.
+    if report.skipped and NO_BROWSER in report.longrepr[2]:
+        report.longrepr = (str(Path(__file__).parent), None, report.longrepr[2])
+    return report
 
 
 # Per module: while Playwright's synchronous API is open, no other test in the process can run an event loop.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = find_chromium()
+def browser(browser_to_drive: Launch) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        started = playwright.chromium.launch(**browser_to_drive, args=ARGUMENTS)
         yield started
         started.close()
 
