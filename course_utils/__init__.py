@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from course_utils.threads import share_cores
+
 if TYPE_CHECKING:
     from course_utils import figures as figures
     from course_utils.checks import check as check
@@ -38,6 +40,8 @@ _HOMES = {
 }
 
 __all__ = [*sorted(_HOMES), "figures"]
+
+share_cores()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,128 @@
+"""How many threads compute, and how they wait for one another where many people share a machine.
+
+PyTorch's threads on a CPU come from an OpenMP library. They meet several times in every layer, and whoever comes
+first spins: it keeps its core busy so that it can go on at once. That pays while each thread has a core of its own.
+With four kernels on two cores, threads spin for a partner that waits for the very core they hold, and everything
+takes many times longer. Here they spin for a moment and then sleep.
+
+Importing `course_utils` calls `share_cores`. A variable that is already set in the environment is left alone.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+
+WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+"""The OpenMP libraries' own variables: GNU's (a count of turns) and LLVM's or Intel's (milliseconds)."""
+
+_POLICY = "OMP_WAIT_POLICY"
+_THREADS = "OMP_NUM_THREADS"
+_MOST_IDLE = 32
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """Count the cores that this process may keep busy.
+
+    The processor's cores, or fewer: those that the process is bound to, and those that its control group's quota
+    pays for (a container's ``--cpus``, a hub's limit). Part of a core counts as one.
+
+    Parameters
+    ----------
+    root : Path
+        Where ``proc`` and ``sys`` are found.
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([bound, *(math.ceil(quota) for quota in _quotas(root))]))
+
+
+def share_cores(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Take no more threads than there are cores to use, and let those that wait give their core away.
+
+    Before PyTorch is imported, the environment says both, to this process and to those that it starts. Afterwards
+    PyTorch is told the number of threads, and GNU's OpenMP library (PyTorch's on Linux) is brought to its short
+    waiting by other means; LLVM's and Intel's cannot be told then.
+
+    Parameters
+    ----------
+    environ : mutable mapping
+        The environment variables.
+    """
+    asked = _POLICY in environ or any(name in environ for name in WAITING)
+    if not asked:
+        environ.update(WAITING)
+    cores = usable_cores()
+    if "torch" not in sys.modules:
+        if cores < (os.cpu_count() or 1):
+            environ.setdefault(_THREADS, str(cores))
+        return
+
+    import torch
+
+    if _THREADS not in environ and torch.get_num_threads() > cores:
+        torch.set_num_threads(cores)
+    if not asked and sys.platform == "linux":
+        _outnumber_the_cores()
+
+
+def _outnumber_the_cores() -> None:
+    """Keep idle threads, so that GNU's OpenMP library counts more threads than cores: then none spins for long."""
+    import torch
+
+    mine = torch.get_num_threads()
+    idle = len(os.sched_getaffinity(0)) - mine + 2
+    if mine == 1 or idle > _MOST_IDLE:
+        return
+    started = threading.Event()
+
+    def start_and_stay() -> None:
+        # The library's threads belong to the thread that first computes with them, and end with it.
+        torch.set_num_threads(idle)
+        torch.zeros(idle << 15).add_(1)
+        started.set()
+        threading.Event().wait()
+
+    try:
+        threading.Thread(target=start_and_stay, name="idle-openmp", daemon=True).start()
+    except RuntimeError:  # no thread more is allowed here
+        return
+    started.wait()
+    torch.set_num_threads(mine)
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Yield the quotas, in cores, of the control groups that this process is in."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:  # version 2
+            top = root / "sys/fs/cgroup"
+        elif "cpu" in controllers.split(","):
+            top = root / "sys/fs/cgroup/cpu"
+        else:
+            continue
+        # Each group above limits, too. In a container the path may be the host's, and only the top is there.
+        group = top / path.lstrip("/")
+        for folder in (group, *group.parents):
+            yield from _quota(folder)
+            if folder == top:
+                break
+
+
+def _quota(group: Path) -> list[float]:
+    with suppress(OSError, ValueError):
+        if (group / "cpu.max").exists():
+            quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota = (group / "cpu.cfs_quota_us").read_text(encoding="ascii")
+            period = (group / "cpu.cfs_period_us").read_text(encoding="ascii")
+        return [int(quota) / int(period)] if int(quota) > 0 else []
+    return []
