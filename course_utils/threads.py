@@ -1,11 +1,11 @@
 """How many threads compute, and how they wait for one another where many people share a machine.
 
-PyTorch's threads on a CPU come from an OpenMP library. They meet several times in every layer, and whoever comes
-first spins: it keeps its core busy so that it can go on at once. That pays while each thread has a core of its own.
-With four kernels on two cores, threads spin for a partner that waits for the very core they hold, and everything
-takes many times longer. Here they spin for a moment and then sleep.
+On a CPU, PyTorch's threads come from an OpenMP library and meet several times in every layer. A thread that
+waits there spins: it keeps its core busy, so that it can go on at once. That pays while each thread has its
+own core. With four kernels on two cores, a thread spins while the one it waits for has no core to run on,
+and everything takes many times longer. Here a thread that waits spins for a moment and then sleeps.
 
-Importing `course_utils` calls `share_cores`. A variable that is already set in the environment is left alone.
+Importing `course_utils` calls `share_cores`. What the environment already says is left alone.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _MOST_IDLE = 32
 def usable_cores(root: Path = Path("/")) -> int:
     """Count the cores that this process may keep busy.
 
-    The processor's cores, or fewer: those that the process is bound to, and those that its control group's quota
-    pays for (a container's ``--cpus``, a hub's limit). Part of a core counts as one.
+    Those that it is bound to, and no more than the quota of its control group (a container's ``--cpus``, a
+    hub's limit). Part of a core counts as one.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def usable_cores(root: Path = Path("/")) -> int:
 
 
 def share_cores(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Take no more threads than there are cores to use, and let those that wait give their core away.
+    """Use no more threads than cores, and let a thread that waits sleep.
 
-    Before PyTorch is imported, the environment says both, to this process and to those that it starts. Afterwards
-    PyTorch is told the number of threads, and GNU's OpenMP library (PyTorch's on Linux) is brought to its short
-    waiting by other means; LLVM's and Intel's cannot be told then.
+    Before PyTorch is imported, the environment tells it both, and the processes started from here, too. Later,
+    PyTorch is told the number of threads, and GNU's OpenMP library, PyTorch's own on Linux, is made to wait
+    briefly by `_outnumber_the_cores`. LLVM's and Intel's libraries read the environment alone.
 
     Parameters
     ----------
@@ -71,7 +71,10 @@ def share_cores(environ: MutableMapping[str, str] = os.environ) -> None:
 
 
 def _outnumber_the_cores() -> None:
-    """Keep idle threads, so that GNU's OpenMP library counts more threads than cores: then none spins for long."""
+    """Keep idle threads: GNU's OpenMP library cuts spinning short when it has more threads than cores.
+
+    See ``gomp_throttled_spin_count_var`` in GCC's ``libgomp/env.c``.
+    """
     import torch
 
     mine = torch.get_num_threads()
