@@ -44,7 +44,7 @@ def usable_cores(root: Path = Path("/")) -> int:
 def share_cores(environ: MutableMapping[str, str] = os.environ) -> None:
     """Use no more threads than cores, and let a thread that waits sleep.
 
-    Before PyTorch is imported, the environment tells it both, and the processes started from here, too. Later,
+    Before PyTorch is imported, the environment tells it both, and so the processes started from here. Later,
     PyTorch is told the number of threads, and GNU's OpenMP library, PyTorch's own on Linux, is made to wait
     briefly by `_outnumber_the_cores`. LLVM's and Intel's libraries read the environment alone.
 
