@@ -1,15 +1,14 @@
-"""nbval compares the outputs of the solutions: which ones, and that one changed number is noticed."""
+"""The outputs of the solutions are compared: which ones, and that one changed number is noticed."""
 
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from outputs_compared import OTHER_MARKS, agreement
 
 from course_utils.notebooks.kernel import execute
 from course_utils.notebooks.layout import Lab, find_labs
@@ -18,8 +17,6 @@ from course_utils.notebooks.twins import read_notebook
 
 REPOSITORY = Path(__file__).parents[1]
 LABS = [lab for lab in find_labs(REPOSITORY) if lab.solution.exists()]
-# Other ways in which a cell can keep its outputs from being compared. None of them is used.
-OTHER_MARKS = ("NBVAL_", "PYTEST_VALIDATE", "raises-exception", "nbval-skip", "nbval-raises")
 
 
 def code_cells(lab: Lab) -> list[nbformat.NotebookNode]:
@@ -74,25 +71,17 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory) -> set[str]:
-    """Which of the changes to the outputs of a small notebook nbval notices, with the project's options."""
-    folder = tmp_path_factory.mktemp("nbval")
+    """Which of the changes to the outputs of a small notebook are noticed."""
+    folder = tmp_path_factory.mktemp("changed")
     sources = ["print('twice', 2 * 21)", "73 / 2", HTML, "pass", "import os; os.urandom(4)"]
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     notebook.cells[-1].metadata.update(tags=[IGNORE_TAG])
     execute(notebook, folder, profile="quick")
     for name, change in CHANGES.items():
         nbformat.write(with_changed_output(notebook, *change), folder / f"{name}.ipynb")
-    options = [
-        "--nbval",
-        "--nbval-current-env",
-        f"--nbval-sanitize-with={REPOSITORY / 'tests' / 'nbval.cfg'}",
-    ]
-    options += ["-q", "-rA", "--color=no", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", *options, str(folder)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED", "ERROR"))]
-    assert len(lines) == 5 * len(CHANGES), done.stdout
-    return {line.split()[1].split(".ipynb")[0] for line in lines if not line.startswith("PASSED")}
+    found = agreement(folder)
+    assert {name: len(cells) for name, cells in found.items()} == dict.fromkeys(CHANGES, len(sources))
+    return {name for name, cells in found.items() if not all(cells)}
 
 
 def with_changed_output(notebook: nbformat.NotebookNode, old: str, new: str) -> nbformat.NotebookNode:
