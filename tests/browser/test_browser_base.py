@@ -91,6 +91,31 @@ def test_a_saved_page_of_a_live_figure_lives_again(show: Callable[..., Page]) ->
     assert say(page).startswith("output[0, 0, 1]")
 
 
+def test_figures_inserted_as_classic_notebook_does_it_live(contexts: Callable[..., BrowserContext]) -> None:
+    page = contexts().new_page()
+    page.set_content("<main></main>")
+    for figure in (figures.conv_walk(), figures.pool_walk(), figures.conv_walk()):
+        # jQuery runs the scripts of what it inserts one by one, in the page's head.
+        page.evaluate(
+            """html => {
+                const host = document.createElement("div");
+                host.innerHTML = html;
+                document.querySelector("main").append(host);
+                for (const script of host.querySelectorAll("script:not([type])")) {
+                    const copy = document.createElement("script");
+                    copy.textContent = script.textContent;
+                    document.head.append(copy);
+                    copy.remove();
+                }
+            }""",
+            figure._repr_mimebundle_()["text/html"],
+        )
+    assert [part.locator(".cl-stage").count() for part in page.locator(".cl-live").all()] == [1, 1, 1]
+    before = values(page, "window", 0)
+    page.get_by_label("Window", exact=True).last.press("ArrowRight")
+    assert values(page, "window", 1) != before == values(page, "window", 0)
+
+
 def test_figures_inserted_as_jupyterlab_does_it_live(
     all_figures: list[Any], contexts: Callable[..., BrowserContext]
 ) -> None:
@@ -176,11 +201,14 @@ _CONTRAST = """() => {
 }"""
 
 
-@pytest.mark.parametrize("theme", ["light", "dark", "JupyterLab light on a dark system", "JupyterLab dark"])
+@pytest.mark.parametrize(
+    "theme", ["light", "dark", "JupyterLab light on a dark system", "JupyterLab dark", "Colab dark"]
+)
 def test_text_is_readable_in_every_theme(
     all_figures: list[Any], theme: str, contexts: Callable[..., BrowserContext]
 ) -> None:
-    page = contexts(color_scheme="light" if theme in ("light", "JupyterLab dark") else "dark").new_page()
+    system = "light" if theme in ("light", "JupyterLab dark", "Colab dark") else "dark"
+    page = contexts(color_scheme=system).new_page()
     lab = {
         "JupyterLab dark": ("false", "#111", "rgba(255,255,255,1)"),
         "JupyterLab light on a dark system": ("true", "#fff", "rgba(0,0,0,.87)"),
@@ -190,10 +218,16 @@ def test_text_is_readable_in_every_theme(
         light, paper, ink = lab
         style = f"--jp-layout-color0:{paper};--jp-content-font-color1:{ink};background:{paper}"
         html = f'<div data-jp-theme-light="{light}" style="{style}">{html}</div>'
+    if theme == "Colab dark":
+        html = f'<html theme="dark"><body style="background:#1f1f1f;color:#e6e6e6">{html}'
     page.set_content(html)
     worst = page.evaluate(_CONTRAST)
     assert len(worst) > 10 and min(worst.values()) >= 4.5, worst
     assert violations(page, "body") == []
+    if theme == "Colab dark":
+        paper = "all => all.map(each => getComputedStyle(each).backgroundColor)"
+        papers = page.locator("body, .cl-live").evaluate_all(paper)
+        assert set(papers) == {"rgb(31, 31, 31)"}
     for number, figure in enumerate(all_figures):
         shown = page.locator(".cl-live[role=group]").nth(number)
         keep(shown, f"{figure.name}-{theme}", greyscale=theme in ("light", "dark"))

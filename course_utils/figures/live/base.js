@@ -262,8 +262,10 @@ function panel(...children) {
 }
 
 // Puts the figure in the place of its still picture, which stays when anything goes wrong.
-function start(script, render) {
-  const root = script.closest(".cl-live");
+// Classic Notebook runs a figure's script outside of it: there the figure is one of that id that has not begun.
+function start(script, id, render) {
+  const waits = (figure) => !figure.querySelector(".cl-stage");
+  const root = script?.closest(".cl-live") ?? [...document.querySelectorAll(`#${id}`)].find(waits);
   const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const model = {
     get: (key) => data[key],

@@ -69,7 +69,7 @@ class LiveFigure:
             f'src="data:image/png;base64,{picture}"><p>{_CAPTION}</p></div>\n'
             f'<script type="application/json">{data}</script>\n'
             f"<script>(() => {{\n{script(*self.needs, self.name)}\n"
-            "start(document.currentScript, render);\n})();</script>\n</div>"
+            f'start(document.currentScript, "cl-{key}", render);\n}})();</script>\n</div>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
