@@ -291,6 +291,37 @@ def test_doctor_says_what_to_do_about_each_problem(variable, value, topic, monke
     assert "problem" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("repository", "state", "told"),
+    [
+        ("", "ok", "no links to Colab and Binder"),
+        ("https://github.com/someone/labs", "ok", "https://github.com/someone/labs, branch main"),
+        ("https://example.org/labs", "problem", "The labs cannot link"),
+    ],
+)
+def test_doctor_says_what_the_address_of_the_course_means(repository, state, told, tmp_path, monkeypatch):
+    from course_utils.command_line import doctor
+
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "01_one.py").touch()
+    (tmp_path / "pyproject.toml").write_text(f'[tool.course]\nrepository = "{repository}"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "_jupyter", lambda: iter(()))
+    found = {finding.topic: finding for finding in examine()}["address"]
+    assert found.state == state and told in found.value
+    assert ("pyproject.toml" in found.advice) == (repository == "")
+
+
+def test_doctor_tells_students_nothing_about_the_address(tmp_path, monkeypatch):
+    from course_utils.command_line import doctor
+
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "labs" / "01_one.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "_jupyter", lambda: iter(()))
+    assert "address" not in {finding.topic for finding in examine()}
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_doctor_notices_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     tmp_path.chmod(0o500)

@@ -81,6 +81,7 @@ def examine() -> Iterator[Finding]:
         ("disk", _disk),
         ("memory", _memory),
         ("Jupyter", _jupyter),
+        ("address", _address),
     ]
     for topic, look in looks:
         try:
@@ -233,6 +234,27 @@ def _jupyter() -> Iterator[Finding]:
         yield Finding("labs", f"{', '.join(lab.name for lab in find_labs(root))} in {root}")
     except Exception as error:
         yield Finding("labs", str(error).splitlines()[0], "note", getattr(error, "next_step", ""))
+
+
+def _address() -> Iterator[Finding]:
+    from course_utils.errors import NotebookError
+    from course_utils.notebooks.elsewhere import read_address
+    from course_utils.notebooks.layout import find_checkout, find_labs
+
+    try:
+        lab = find_labs(find_checkout())[0]
+    except NotebookError:
+        return  # the line about the labs says so
+    if not lab.text.exists():
+        return  # a student's copy: there is nothing to build
+    if address := read_address(lab):
+        yield Finding("address", f"{address.repository}, branch {address.branch}")
+    else:
+        yield Finding(
+            "address",
+            "none: the labs have no links to Colab and Binder, and no cell that installs the course there",
+            advice="Write the public address into [tool.course] of pyproject.toml, then: course build",
+        )
 
 
 def _print(found: list[Finding]) -> None:
