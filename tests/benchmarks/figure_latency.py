@@ -1,9 +1,9 @@
 """From key press to changed frame: the live figures, beside the same idea drawn by Python in a kernel.
 
 Run it by hand on a quiet machine: ``python tests/benchmarks/figure_latency.py``. It needs a browser, and for
-the comparison JupyterLab and ipywidgets. Prints a table, or with ``--json`` numbers. A key press is timed from
-the event's own timestamp until the frame with the change is painted. With ipywidgets and matplotlib the answer
-comes from a kernel, and the time runs until the new picture is painted.
+the comparison JupyterLab and ipywidgets. Prints a table, or with ``--json`` numbers. A key press is timed
+from the event's own timestamp until the frame with the change is painted. With ipywidgets and matplotlib the
+answer comes from a kernel, and the time runs until the new picture is painted.
 """
 
 from __future__ import annotations

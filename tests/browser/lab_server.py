@@ -1,4 +1,4 @@
-"""A JupyterLab of the tests' own: it serves copies of the notebooks, and nobody's settings."""
+"""A Jupyter server of the tests' own: it serves copies of the notebooks, and nobody's settings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Page
 
@@ -27,8 +28,20 @@ SETTINGS = {
 RUN_ALL_MS = 240_000
 
 
+class FrontEnd(NamedTuple):
+    """What starts a front end's server, its options' prefix, and the path under which it opens a notebook."""
+
+    module: str
+    options: str
+    path: str
+
+
+JUPYTERLAB = FrontEnd("jupyterlab", "LabApp", "lab/tree")
+NOTEBOOK_7 = FrontEnd("notebook", "JupyterNotebookApp", "notebooks")
+
+
 @contextmanager
-def jupyterlab(folder: Path, notebooks: list[Path]) -> Iterator[str]:
+def jupyterlab(folder: Path, notebooks: list[Path], front_end: FrontEnd = JUPYTERLAB) -> Iterator[str]:
     """Serve copies of `notebooks`, under ``<parent's name>/<name>``; the answer is the address."""
     for notebook in notebooks:
         copy = folder / "work" / notebook.parent.name / notebook.name
@@ -46,11 +59,14 @@ def jupyterlab(folder: Path, notebooks: list[Path]) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = [f"--ServerApp.port={port}", f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"]
-    options += [f"--ServerApp.root_dir={folder / 'work'}", "--LabApp.expose_app_in_browser=True"]
-    log = folder / "jupyterlab.log"
+    options += [
+        f"--ServerApp.root_dir={folder / 'work'}",
+        f"--{front_end.options}.expose_app_in_browser=True",
+    ]
+    log = folder / "server.log"
     with log.open("w") as stream:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *options],
+            [sys.executable, "-m", front_end.module, "--no-browser", "--allow-root", *options],
             env=environment,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -72,12 +88,12 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    raise AssertionError(f"JupyterLab does not answer:\n{log.read_text()[-2000:]}")
+    raise AssertionError(f"Jupyter does not answer:\n{log.read_text()[-2000:]}")
 
 
-def open_notebook(page: Page, address: str, name: str) -> None:
+def open_notebook(page: Page, address: str, name: str, front_end: FrontEnd = JUPYTERLAB) -> None:
     """Open a notebook and wait until its cells are there."""
-    page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
+    page.goto(f"{address}/{front_end.path}/{name}?token={TOKEN}&reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
     _idle(page)

@@ -10,7 +10,7 @@ import pytest
 from accessibility import violations
 from artefacts import keep
 from playwright.sync_api import BrowserContext
-from test_browser_jupyterlab import FIGURE, SOLUTIONS, assert_they_answer
+from test_browser_notebooks import FIGURE, SOLUTIONS, assert_they_answer
 
 from course_utils.command_line import main
 from course_utils.notebooks.page import write_page

@@ -1,4 +1,4 @@
-"""Every notebook in JupyterLab, as its reader meets it: Run All, use the figures, reload, go on."""
+"""Every notebook in JupyterLab, and two in Notebook 7, as readers meet them: Run All, use figures, reload."""
 
 from __future__ import annotations
 
@@ -9,12 +9,32 @@ from pathlib import Path
 import pytest
 from accessibility import violations
 from artefacts import keep
-from lab_server import command, end_kernels, errors, jupyterlab, open_notebook, run_all, save, unfold
-from playwright.sync_api import BrowserContext, Locator, Page
+from lab_server import (
+    JUPYTERLAB,
+    NOTEBOOK_7,
+    FrontEnd,
+    command,
+    end_kernels,
+    errors,
+    jupyterlab,
+    open_notebook,
+    run_all,
+    save,
+    unfold,
+)
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 HERE = Path(__file__).parents[2]
 SOLUTIONS = sorted((HERE / "solutions").glob("*.ipynb"))
 LABS = sorted((HERE / "labs").glob("*.ipynb"))
+# Notebook 7 shows outputs with JupyterLab's code: a lab and a solution, the one with the pad, are enough.
+IN_BOTH = ("labs/01_conv_layer.ipynb", "solutions/03_lenet5.ipynb")
+CASES = [
+    pytest.param(notebook, front_end, id=f"{label}{notebook.parent.name}-{notebook.stem}")
+    for front_end, label in ((JUPYTERLAB, ""), (NOTEBOOK_7, "notebook7-"))
+    for notebook in SOLUTIONS + LABS
+    if front_end == JUPYTERLAB or f"{notebook.parent.name}/{notebook.name}" in IN_BOTH
+]
 FIGURE = ".cl-live[role=group]"
 
 # Figures that need no exercise, and so are there before a student has typed anything.
@@ -28,8 +48,13 @@ KEYS = {"range": "ArrowRight", "number": "ArrowUp", "checkbox": "Space", None: "
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with jupyterlab(tmp_path_factory.mktemp("jupyterlab"), SOLUTIONS + LABS) as address:
+def front_end(request: pytest.FixtureRequest) -> FrontEnd:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, front_end: FrontEnd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with jupyterlab(tmp_path_factory.mktemp(front_end.module), SOLUTIONS + LABS, front_end) as address:
         yield address
 
 
@@ -90,13 +115,17 @@ def draw_a_one(page: Page) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("notebook", SOLUTIONS + LABS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize(("notebook", "front_end"), CASES, indirect=["front_end"])
 def test_run_all_then_reload_then_a_fresh_kernel(
-    notebook: Path, address: str, contexts: Callable[..., BrowserContext]
+    notebook: Path,
+    front_end: FrontEnd,
+    address: str,
+    contexts: Callable[..., BrowserContext],
+    request: pytest.FixtureRequest,
 ) -> None:
     page = contexts(viewport={"width": 1250, "height": 1000}).new_page()
     name = f"{notebook.parent.name}/{notebook.name}"
-    open_notebook(page, address, name)
+    open_notebook(page, address, name, front_end)
     run_all(page)
     assert errors(page) == []
     expected = figures_of(notebook) if notebook in SOLUTIONS else AT_FIRST[notebook.stem]
@@ -113,22 +142,21 @@ def test_run_all_then_reload_then_a_fresh_kernel(
             "name => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {theme}"
         )
         unfold(page)
-        # JupyterLab's body is 0 pixels high and clips: axe would take all that is in it for hidden.
+        # The front ends' body is 0 pixels high and clips: axe would take all that is in it for hidden.
         page.add_style_tag(content="body { height: 100vh }")
         assert violations(page, ".jp-OutputArea-output") == []
         # Drawing a whole notebook takes seconds: once without colours is enough.
-        shot = f"{notebook.parent.name}-{notebook.stem}-{theme.lower()}"
-        keep(page, shot, greyscale=theme == "Light")
+        keep(page, f"{request.node.callspec.id}-{theme.lower()}", greyscale=theme == "Light")
     page.set_viewport_size({"width": 1250, "height": 1000})
 
     save(page)
-    open_notebook(page, address, name)
+    open_notebook(page, address, name, front_end)
     assert page.locator(FIGURE).count() == expected
     assert_they_answer(page)
 
     page.context.close()
     end_kernels(address)
     page = contexts(viewport={"width": 1250, "height": 1000}).new_page()
-    open_notebook(page, address, name)
+    open_notebook(page, address, name, front_end)
     assert page.locator(FIGURE).count() == expected
     assert_they_answer(page)
