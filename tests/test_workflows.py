@@ -1,0 +1,62 @@
+"""The workflows of continuous integration: what they start is there, on Pythons that the course supports."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+REPOSITORY = Path(__file__).parents[1]
+WORKFLOWS = {path.name: path for path in sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))}
+
+
+def jobs(name: str) -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(WORKFLOWS[name].read_text("utf-8"))["jobs"]
+
+
+def commands(name: str) -> list[str]:
+    return [step["run"] for job in jobs(name).values() for step in job["steps"] if "run" in step]
+
+
+def pythons(found: object) -> list[object]:
+    """Every version of Python in a workflow, wherever it stands."""
+    if isinstance(found, list):
+        return [version for item in found for version in pythons(item)]
+    if not isinstance(found, dict):
+        return []
+    own = [value for key, value in found.items() if key in ("python", "python-version")]
+    listed = [version for value in own for version in (value if isinstance(value, list) else [value])]
+    return listed + [version for value in found.values() for version in pythons(value)]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_each_job_says_where_it_runs_and_for_how_long_at_most(name: str) -> None:
+    assert jobs(name)
+    for job in jobs(name).values():
+        assert job["runs-on"] and job["timeout-minutes"] and job["steps"]
+        assert all(("run" in step) != ("uses" in step) for step in job["steps"])
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_scripts_that_are_started_exist(name: str) -> None:
+    started = re.findall(r"(?:bash|sh|python3?|pwsh) (?!-)(\S+)", "\n".join(commands(name)))
+    assert [script for script in started if not (REPOSITORY / script).exists()] == []
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_pythons_are_texts_that_the_course_supports(name: str) -> None:
+    """Without quotes, 3.10 would be 3.1."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    supported = SpecifierSet(project["requires-python"])
+    found = [version for version in pythons(jobs(name)) if not str(version).startswith("${{")]
+    assert found
+    assert all(isinstance(version, str) and version in supported for version in found), found
+
+
+def test_every_change_is_tested_with_the_script_for_it() -> None:
+    assert "bash .ci/run" in commands("ci.yml")
