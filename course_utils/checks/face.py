@@ -12,6 +12,7 @@ from course_utils.checks import not_started, progress
 from course_utils.errors import ExerciseError
 from course_utils.exercises import LABS
 from course_utils.figures import line, verdict_card
+from course_utils.terminal import printable
 
 
 class UnknownExercise(ExerciseError, AttributeError):  # noqa: N818 - reads as a sentence in a notebook
@@ -95,7 +96,7 @@ class Check:
         if shell is not None and not _nbgrader():
             not_started.install(shell)
         count = sum(exercises.get(name).lab == lab for name in exercises.names())
-        print(f"Lab {lab:02} · {LABS[lab]} · {count} exercise{'s' * (count != 1)}")
+        print(printable(f"Lab {lab:02} · {LABS[lab]} · {count} exercise{'s' * (count != 1)}"))
 
     def progress(self, lab: int | None = None) -> None:
         """Show the state of every exercise of a lab, and of the course in short.
@@ -149,7 +150,7 @@ def _shell() -> Any:
 
 def _show(figure: Any) -> None:
     if _shell() is None:
-        print(figure)
+        print(printable(figure))
         return
     from IPython.display import display
 

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 
 from course_utils.errors import CourseError, SettingsError
+from course_utils.terminal import fall_back_to_ascii
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``course`` with `arguments` (by default those of the process) and return its exit code."""
+    fall_back_to_ascii()
     try:
         from course_utils.command_line.app import app
 

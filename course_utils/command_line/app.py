@@ -8,6 +8,7 @@ import typer
 
 from course_utils import __version__
 from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, run
+from course_utils.command_line.output import say
 
 app = typer.Typer(
     name="course",
@@ -33,5 +34,5 @@ def course(
 ) -> None:
     """Labs on convolutional networks: open, check, run, build, release and grade them."""
     if version:
-        typer.echo(f"course {__version__}")
+        say(f"course {__version__}")
         raise typer.Exit

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from course_utils.command_line.options import Json
+from course_utils.command_line.output import console, say, say_json
 
 if TYPE_CHECKING:
     from course_utils.training.bench import Bench
@@ -34,29 +34,25 @@ def bench(
 
     chosen = tuple(VARIANTS) if switches else ("lecture", "course")
     budget = (6.0 if quick else 30.0) * len(chosen)
-    found = measure(variants=chosen, budget=budget, announce=lambda line: typer.echo(line, err=True))
+    found = measure(variants=chosen, budget=budget, announce=lambda line: say(line, err=True))
     if json:
-        typer.echo(json_module.dumps(found.as_json(), indent=2))
+        say_json(found.as_json())
     else:
         _print(found)
     if output is not None:
         from course_utils.training.bench.picture import draw
 
         draw(found).savefig(output)
-        typer.echo(f"Plot: {output.resolve()}", err=True)
+        say(f"Plot: {output.resolve()}", err=True)
 
 
 def _print(found: Bench) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from course_utils.timing import duration
     from course_utils.training.bench import VARIANTS
     from course_utils.training.bench.turns import PUBLISHED
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=140)
     longest = {row.network: 0.0 for row in found.rows}
     for row in found.rows:
         longest[row.network] = max(longest[row.network], row.seconds_per_epoch)
@@ -75,7 +71,8 @@ def _print(found: Bench) -> None:
             f"{row.memory / 1e6:,.0f} MB" if row.memory else "–",
             str(row.batches),
         )
-    console.print(table)
+    shown = console(wide=140)
+    shown.print(table)
     published = ", ".join(f"{name} {seconds:g} s" for name, seconds in PUBLISHED.items())
     peaks = sorted(
         {f"{row.peak / 1e9:,.0f} GFLOP/s ({VARIANTS[row.variant].describe})" for row in found.rows}
@@ -86,4 +83,4 @@ def _print(found: Bench) -> None:
         "Peak of multiplying matrices in the type that is used: " + "; ".join(peaks) + ".",
         "Data: " + "; ".join(f"{name}: {source}" for name, source in found.sources.items()) + ".",
     ]
-    console.print("\n".join(lines), markup=False, highlight=False)
+    shown.print("\n".join(lines), markup=False, highlight=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from course_utils.command_line.options import Json, LabNumber, Timeout
+from course_utils.command_line.output import say, say_json
 from course_utils.errors import CourseError
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def _check(labs: list[Lab], json: bool) -> bool:
 
     differences = [difference for one in labs for difference in check(one)]
     if json:
-        typer.echo(json_module.dumps([asdict(difference) for difference in differences], indent=2))
+        say_json([asdict(difference) for difference in differences])
     else:
         for difference in differences:
-            typer.echo(str(difference))
+            say(difference)
         if not differences:
-            typer.echo(f"Up to date: {', '.join(one.name for one in labs)}.")
+            say(f"Up to date: {', '.join(one.name for one in labs)}.")
     return not differences
 
 
@@ -73,7 +73,7 @@ def _build(labs: list[Lab], profile: str | None, force: bool, timeout: float | N
         try:
             built = _build_one(one, profile, force, timeout)
         except CourseError as error:
-            typer.echo(f"{one.name} was not built. {error}", err=True)
+            say(f"{one.name} was not built. {error}", err=True)
             rows.append({"notebook": one.name, "error": str(error)})
             continue
         rows.append(
@@ -81,11 +81,11 @@ def _build(labs: list[Lab], profile: str | None, force: bool, timeout: float | N
         )
         if not json:
             how = f"executed ({built.executed})" if built.executed else "outputs kept"
-            typer.echo(f"{one.name}: {', '.join([*built.written, how]) if built.written else 'up to date'}")
+            say(f"{one.name}: {', '.join([*built.written, how]) if built.written else 'up to date'}")
             for note in built.notes:
-                typer.echo(f"  note: {note}")
+                say(f"  note: {note}")
     if json:
-        typer.echo(json_module.dumps(rows, indent=2))
+        say_json(rows)
     return not any("error" in row for row in rows)
 
 

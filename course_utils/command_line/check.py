@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.command_line.options import Json
+from course_utils.command_line.output import console, say, say_json
 from course_utils.errors import NotebookError
 
 if TYPE_CHECKING:
@@ -53,15 +53,13 @@ def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
         failures = [
             {"cell": error.cell, "source": error.source, "traceback": error.traceback} for error in errors
         ]
-        typer.echo(
-            json_module.dumps({"notebook": str(notebook), "exercises": rows, "errors": failures}, indent=2)
-        )
+        say_json({"notebook": str(notebook), "exercises": rows, "errors": failures})
     else:
         for row in rows:
             if row["status"] in ("wrong", "error"):
-                typer.echo(row["message"] + "\n")
+                say(row["message"] + "\n")
         for failed in errors:
-            typer.echo(f"{failed}\n", err=True)
+            say(f"{failed}\n", err=True)
         _print_table(rows)
     raise typer.Exit(0 if rows and all(row["status"] == "correct" for row in rows) else 1)
 
@@ -120,7 +118,6 @@ def _unchecked(checked: set[str], notebook: Path) -> list[dict[str, Any]]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("", "Exercise", "Verdict", "Points")
@@ -133,6 +130,6 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         )
     earned, points = (sum(row[key] for row in rows) for key in ("earned", "points"))
     correct = sum(row["status"] == "correct" for row in rows)
-    console = Console()
-    console.print(table)
-    console.print(f"{correct} of {len(rows)} correct, {earned} of {points} points")
+    shown = console()
+    shown.print(table)
+    shown.print(f"{correct} of {len(rows)} correct, {earned} of {points} points")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from course_utils.command_line.options import Json
+from course_utils.command_line.output import console, say, say_json
 
 MEGABYTE = 10**6
 
@@ -26,7 +26,7 @@ def status(json: Json = False) -> None:
 
     items = manage.status()
     if json:
-        typer.echo(json_module.dumps([asdict(item) for item in items], indent=2, default=str))
+        say_json([asdict(item) for item in items])
         return
     rows = [
         (
@@ -43,7 +43,7 @@ def status(json: Json = False) -> None:
         _print_table(("Dataset", "Kind", "Size", "Where", "Source", "Verified (UTC)"), rows)
     for name, place in whereabouts().items():
         if not place:
-            typer.echo(f"{name}: not on this machine. Fetch it with: course data fetch {name}")
+            say(f"{name}: not on this machine. Fetch it with: course data fetch {name}")
 
 
 @app.command()
@@ -52,7 +52,7 @@ def fetch(names: Names = None) -> None:
     from course_utils.data import manage
 
     for name, source in manage.fetch(names or []):
-        typer.echo(f"{name}: {source}")
+        say(f"{name}: {source}")
 
 
 @app.command()
@@ -62,13 +62,13 @@ def verify(names: Names = None, json: Json = False) -> None:
 
     checks = manage.verify(names or [])
     if json:
-        typer.echo(json_module.dumps([asdict(check) for check in checks], indent=2, default=str))
+        say_json([asdict(check) for check in checks])
     else:
         for check in checks:
             mended = ", removed: the next load makes it anew" if check.mended else ""
-            typer.echo(f"{check.problem + mended if check.problem else 'right'}: {check.item.path}")
+            say(f"{check.problem + mended if check.problem else 'right'}: {check.item.path}")
         if not checks:
-            typer.echo("There is nothing to verify.")
+            say("There is nothing to verify.")
     raise typer.Exit(1 if any(check.problem for check in checks) else 0)
 
 
@@ -79,8 +79,8 @@ def clear(names: Names = None) -> None:
 
     removed = manage.clear(names or [])
     for item in removed:
-        typer.echo(f"removed {item.path}")
-    typer.echo(f"{sum(item.size for item in removed) / MEGABYTE:.1f} MB freed.")
+        say(f"removed {item.path}")
+    say(f"{sum(item.size for item in removed) / MEGABYTE:.1f} MB freed.")
 
 
 @app.command()
@@ -90,9 +90,9 @@ def export(folder: Folder, names: Names = None) -> None:
 
     paths = manage.export(folder, names or [])
     for path in paths:
-        typer.echo(str(path))
+        say(path)
     if not paths:
-        typer.echo("No dataset is on this machine: name one to fetch it, or run: course data fetch", err=True)
+        say("No dataset is on this machine: name one to fetch it, or run: course data fetch", err=True)
         raise typer.Exit(1)
 
 
@@ -133,11 +133,9 @@ def whereabouts() -> dict[str, str | None]:
 
 
 def _print_table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(*heads)
     for row in rows:
         table.add_row(*map(str, row))
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(table)
+    console(wide=200).print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import platform
 import shutil
@@ -16,6 +15,8 @@ from pathlib import Path
 import typer
 
 from course_utils.command_line.options import Json
+from course_utils.command_line.output import console, say_json
+from course_utils.terminal import printable
 
 PACKAGES = (
     "torch",
@@ -63,7 +64,7 @@ def doctor(json: Json = False) -> None:
     """
     found = list(examine())
     if json:
-        typer.echo(json_module.dumps([asdict(finding) for finding in found], indent=2))
+        say_json([asdict(finding) for finding in found])
     else:
         _print(found)
     raise typer.Exit(1 if any(finding.state == "problem" for finding in found) else 0)
@@ -258,7 +259,6 @@ def _address() -> Iterator[Finding]:
 
 
 def _print(found: list[Finding]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -266,14 +266,14 @@ def _print(found: list[Finding]) -> None:
     table = Table.grid(padding=(0, 2))
     for finding in found:
         mark, colour = marks[finding.state]
-        value = Text(finding.value)
+        value = Text(printable(finding.value))
         if finding.advice:
-            value.append(f"\n→ {finding.advice}", style=colour)
-        table.add_row(Text(mark, style=colour), finding.topic, value)
-    console = Console()
-    console.print(table)
+            value.append(printable(f"\n→ {finding.advice}"), style=colour)
+        table.add_row(Text(printable(mark), style=colour), finding.topic, value)
+    shown = console()
+    shown.print(table)
     problems = sum(finding.state == "problem" for finding in found)
     notes = sum(finding.state == "note" for finding in found)
-    console.print(
+    shown.print(
         f"{problems} problem{'s' * (problems != 1)}, {notes} note{'s' * (notes != 1)}.", highlight=False
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import signal
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.command_line.options import Json, LabNumber
+from course_utils.command_line.output import say, say_json
 from course_utils.command_line.run import end_like_ctrl_c
 
 if TYPE_CHECKING:
@@ -120,8 +120,10 @@ def grade(
             progress.say("Stopped; what was graded is kept. The same command goes on from there.")
             raise typer.Exit(130) from None
     page = write_report(graded, output, {one.number: title_of(one) for one in labs})
-    summary = _summary(graded, page)
-    typer.echo(json_module.dumps(summary, indent=2) if json else _told(graded, page))
+    if json:
+        say_json(_summary(graded, page))
+    else:
+        say(_told(graded, page))
     raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
 
 

@@ -6,7 +6,6 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,13 +17,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from course_utils.command_line.output import console
+
 _SECONDS_BETWEEN_LINES = 15.0
 
 
 class _Progress:
     def __init__(self, *columns: ProgressColumn) -> None:
-        self._console = Console(stderr=True)
-        self._live = self._console.is_terminal
+        self._console = console(stderr=True)
+        self._live = self._console.is_interactive
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

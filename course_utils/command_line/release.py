@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from course_utils.command_line.options import Json
+from course_utils.command_line.output import say, say_json
 
 Directory = Annotated[
     Path, typer.Argument(metavar="DIR", help="Gets convnet-labs/ and convnet-labs.zip.", show_default=False)
@@ -38,6 +38,6 @@ def release(directory: Directory, labs: Labs = None, json: Json = False) -> None
     done = write(chosen, directory)
     if json:
         made = {"folder": str(done.folder), "zip": str(done.archive), "files": done.files}
-        typer.echo(json_module.dumps({**made, "labs": [lab.name for lab in chosen]}, indent=2))
+        say_json({**made, "labs": [lab.name for lab in chosen]})
     else:
-        typer.echo(f"Released {', '.join(lab.name for lab in chosen)}: {done.folder} and {done.archive}")
+        say(f"Released {', '.join(lab.name for lab in chosen)}: {done.folder} and {done.archive}")

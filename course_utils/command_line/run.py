@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import signal
 from pathlib import Path
 from types import FrameType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.command_line.options import Json, LabNumber, Timeout
+from course_utils.command_line.output import console, say, say_json
 
 if TYPE_CHECKING:
     from course_utils.notebooks.layout import Lab
@@ -71,13 +71,13 @@ def run(
     index = _write_index(outcomes, output, chosen)
     if json:
         payload = {"profile": chosen, "index": str(index), "notebooks": [o.as_json() for o in outcomes]}
-        typer.echo(json_module.dumps(payload, indent=2))
+        say_json(payload)
     else:
         for outcome in outcomes:
             if outcome.failure:
-                typer.echo(f"{outcome.lab.name}: {outcome.failure}\n", err=True)
+                say(f"{outcome.lab.name}: {outcome.failure}\n", err=True)
         _print_table(outcomes)
-        typer.echo(f"Pages: {index}")
+        say(f"Pages: {index}")
     if interrupted:
         raise typer.Exit(130)
     raise typer.Exit(0 if all(outcome.result == "passed" for outcome in outcomes) else 1)
@@ -100,7 +100,7 @@ def _announce(labs: list[Lab], profile: str) -> None:
             line += "Where it cannot be downloaded, embedded data stand in."
     else:
         return
-    typer.echo(line, err=True)
+    say(line, err=True)
 
 
 def end_like_ctrl_c(number: int) -> None:
@@ -129,7 +129,6 @@ def _write_index(outcomes: list[Outcome], output: Path, profile: str) -> Path:
 
 
 def _print_table(outcomes: list[Outcome]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(*HEADS)
@@ -137,7 +136,4 @@ def _print_table(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         name, result, *others = _row(outcome)
         table.add_row(name, f"[{colours.get(result, 'yellow')}]{result}[/]", *others)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=140)
-    console.print(table)
+    console(wide=140).print(table)

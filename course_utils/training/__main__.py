@@ -17,6 +17,7 @@ import torch
 from course_utils import settings
 from course_utils.data.load import load_dataset
 from course_utils.errors import CourseError, SettingsError
+from course_utils.terminal import fall_back_to_ascii
 from course_utils.training.distributed import team
 from course_utils.training.loop import fit
 from course_utils.training.networks import LABS, build
@@ -40,6 +41,7 @@ and the same COURSE_STATE_DIR, where the first process keeps the checkpoint.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line says; the exit code is 0, or 1 after a failure, or 2 after wrong values."""
+    fall_back_to_ascii()
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _ended)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from course_utils.terminal import printable
 from course_utils.timing import duration
 from course_utils.training.history import History, number
 
@@ -42,7 +43,7 @@ class Terminal(View):
 
     def say(self, line: str) -> None:
         """See `View.say`."""
-        tqdm.write(line)
+        tqdm.write(printable(line))
 
     def warn(self, line: str) -> None:
         """See `View.warn`."""
