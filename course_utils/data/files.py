@@ -1,62 +1,11 @@
-"""Files that appear whole or not at all."""
+"""What a file holds, and what the operating system refuses, in plain words."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from course_utils.errors import DataError
-
-
-@contextlib.contextmanager
-def published(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file under a private name in the same folder and rename it to `path` at the end.
-
-    Readers see the old file or the new one, never a half. When the block fails, the private file is removed.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    private = private_name(path, "new")
-    try:
-        with create(private) as file:
-            yield file
-            settle(file)
-        os.replace(private, path)
-        settle_folder(path.parent)
-    finally:
-        private.unlink(missing_ok=True)
-
-
-def private_name(path: Path, suffix: str) -> Path:
-    """Return a name beside `path` that no other process uses."""
-    return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.{suffix}")
-
-
-def create(path: Path) -> IO[bytes]:
-    """Open a new file to write and read; its mode follows the umask, so that other users may read it."""
-    return os.fdopen(
-        os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b"
-    )
-
-
-def settle(file: IO[bytes]) -> None:
-    """Make sure that the file's bytes are on the disk before its name is."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def settle_folder(folder: Path) -> None:
-    """Make sure that a rename in `folder` survives a power cut, where the system can promise that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def sha256_of(path: Path) -> str:

@@ -14,10 +14,11 @@ from course_utils import settings
 from course_utils.data import entry, store
 from course_utils.data.acquire import ARCHIVES, acquire
 from course_utils.data.catalog import PUBLISHED, File, Published
-from course_utils.data.files import disk_error, published, sha256_of
+from course_utils.data.files import disk_error, sha256_of
 from course_utils.data.load import load_published
 from course_utils.data.serve import serve
 from course_utils.errors import DataError
+from course_utils.files import published
 
 __all__ = ["Check", "Item", "clear", "export", "fetch", "serve", "status", "verify"]
 
@@ -133,17 +134,26 @@ def clear(names: Iterable[str] = ()) -> list[Item]:
     ----------
     names : iterable of str
         Default: all datasets. Checkpoints and progress are never touched.
+
+    Raises
+    ------
+    DataError
+        If the system keeps some; all others are removed.
     """
     wanted = set(names)
     cache = settings.read().data_dir
-    removed = []
-    for item in status():
-        if item.place == CACHE and (not wanted or item.dataset in wanted):
-            _remove(item.path)
-            removed.append(item)
+    items = [item for item in status() if item.place == CACHE and (not wanted or item.dataset in wanted)]
+    kept = [item.path.name for item in items if not _remove(item.path)]
     for leftover in _leftovers(cache, wanted):
         _remove(leftover)
-    return removed
+    if kept:
+        raise DataError(
+            f"Not removed: {', '.join(kept)}.",
+            why="The system does not allow it; on Windows nothing is removed while a notebook uses it.",
+            left=f"What else was to be removed is gone from {cache}.",
+            next_step="Shut down the kernels that loaded the data, then run the command again.",
+        )
+    return items
 
 
 def export(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> list[Path]:

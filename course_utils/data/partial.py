@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from course_utils.data.catalog import File
-from course_utils.data.files import create, private_name, published, settle, settle_folder
+from course_utils.data.files import sha256_of
+from course_utils.files import create, private_name, published, rename, settle
 
 _PIECE = 1 << 20
 
@@ -96,14 +97,19 @@ class Partial:
         if os.name == "nt":
             self._handle.close()
         try:
-            os.replace(self._own, self.path)
+            rename(self._own, self.path)
         except FileNotFoundError:
             # Another process, that did not see our lock, tidied up: the open file still has the bytes.
-            self._handle.seek(0)
-            with published(self.path) as copy:
-                shutil.copyfileobj(self._handle, copy)
+            # Where it is closed, on Windows, the other's file has just been put in place.
+            if not self._handle.closed:
+                self._handle.seek(0)
+                with published(self.path) as copy:
+                    shutil.copyfileobj(self._handle, copy)
+        except PermissionError:
+            # Windows keeps a file that somebody reads; if it is the published one, it serves as well.
+            if not (self.path.exists() and sha256_of(self.path) == self.file.sha256):
+                raise
         self._handle.close()
-        settle_folder(self.path.parent)
         for leftover in {self._own, *self._leftovers()}:
             _remove(leftover)
 

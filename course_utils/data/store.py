@@ -12,17 +12,23 @@ from pathlib import Path
 from course_utils.data import entry
 from course_utils.data.arrays import Arrays
 from course_utils.data.catalog import Published
-from course_utils.data.files import disk_error, published
+from course_utils.data.files import disk_error
+from course_utils.files import published
 
 FOLDER = "decoded"
+LONGEST = 64
+"""Characters of a name that stand in a file name."""
 ABANDONED = 3600.0
 """Seconds after which a half-written entry belongs to a process that was killed."""
 
 
 def path_of(root: Path, name: str, key: str) -> Path:
-    """Where the decoded copy of `name` lies; `key` tells it from others of that name."""
+    """Where the decoded copy of `name` lies; `key` tells it from others of that name.
+
+    File names have 255 characters at most, whole paths on Windows 260, so that a long name is cut.
+    """
     short = hashlib.sha256(key.encode()).hexdigest()[:12]
-    return root / FOLDER / f"{name}-v{entry.FORMAT}-{short}.safetensors"
+    return root / FOLDER / f"{name[:LONGEST]}-v{entry.FORMAT}-{short}.safetensors"
 
 
 def path_of_published(root: Path, dataset: Published) -> Path:
@@ -68,6 +74,11 @@ def save(path: Path, arrays: Arrays, origin: str, content: str) -> Arrays:
     except entry.DamagedError as error:
         warnings.warn(f"The disk did not keep what was written, so nothing was cached: {error}", stacklevel=2)
     except OSError as error:
+        with contextlib.suppress(OSError, entry.DamagedError):
+            # Windows keeps a file that somebody has mapped; if it has the same content, it serves as well.
+            there, _, found = entry.read(path)
+            if found == content:
+                return there
         size = sum(tensor.numel() for tensor in arrays.tensors.values())
         refusal = disk_error(error, path, "The decoded images cannot be cached", size)
         warnings.warn(f"{refusal.what} {refusal.why} The next load will take longer.", stacklevel=2)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils.errors import NotebookError
+from course_utils.files import published
 from course_utils.notebooks import outputs
 from course_utils.notebooks.cells import code_digest, compare, digests, normalise
 from course_utils.notebooks.elsewhere import with_links
@@ -208,14 +207,14 @@ def _write(path: Path, text: str) -> bool:
     """Write a file whole or not at all, unless it has that content; return whether it was written."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        with published(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise NotebookError(
+            f"{path} cannot be written.",
+            why=str(error.strerror),
+            left="The file as it was.",
+            next_step="Close it in other programs, see whether the disk is full, and run the command again.",
+        ) from error
     return True

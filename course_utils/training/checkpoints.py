@@ -6,7 +6,6 @@ import hashlib
 import os
 import pickle
 import re
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import CodeType
@@ -17,6 +16,7 @@ import torch
 from torch import nn
 
 from course_utils import settings
+from course_utils.files import published
 from course_utils.training.history import EpochRecord, History
 from course_utils.training.live import View
 from course_utils.training.recipes import Recipe
@@ -55,7 +55,7 @@ class Checkpoint:
         folder: str | os.PathLike[str] | None = None,
     ) -> Checkpoint:
         """Find the file of a run, by default in the course's data folder."""
-        name = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")
+        name = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")[:64]
         place = Path(folder) if folder is not None else settings.read().checkpoints_dir
         return cls(place / f"{name}-{run_key(model, recipe, digest)}.pt", view)
 
@@ -78,17 +78,8 @@ class Checkpoint:
             "random": random_state(),
         }
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    torch.save(state, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, self.path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with published(self.path) as file:
+                torch.save(state, file)
         except (OSError, RuntimeError) as error:
             self.usable = False
             self.view.warn(f"No checkpoint can be written to {self.path.parent} ({error}); training goes on.")
@@ -102,8 +93,9 @@ class Checkpoint:
         untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         try:
             # torch.load does not compare the checksums that torch.save writes.
-            if damaged := ZipFile(self.path).testzip():
-                raise BadZipFile(f"{damaged} has a wrong checksum")
+            with ZipFile(self.path) as archive:
+                if damaged := archive.testzip():
+                    raise BadZipFile(f"{damaged} has a wrong checksum")
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             if state["version"] != VERSION:
                 raise ValueError(f"it has version {state['version']}, this course writes {VERSION}")

@@ -1,0 +1,80 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+
+
+@contextlib.contextmanager
+def published(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file under a private name in the same folder and rename it to `path` at the end.
+
+    Readers see the old file or the new one, never a half. When the block fails, the private file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    private = private_name(path, "new")
+    try:
+        with create(private) as file:
+            yield file
+            settle(file)
+        rename(private, path)
+    finally:
+        private.unlink(missing_ok=True)
+
+
+def rename(private: Path, path: Path) -> None:
+    """Give a file its name, in place of another file of that name.
+
+    Windows refuses this while the other file is open. A virus scanner or a reader holds it for a moment only,
+    so there the rename is tried for a second.
+
+    Raises
+    ------
+    OSError
+        If the system refuses; `private` is then still there.
+    """
+    for pause in (*_PAUSES, None):
+        try:
+            os.replace(private, path)
+            break
+        except PermissionError:
+            if os.name != "nt" or pause is None:
+                raise
+            time.sleep(pause)
+    settle_folder(path.parent)
+
+
+def private_name(path: Path, suffix: str) -> Path:
+    """Return a name beside `path` that no other process uses."""
+    return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.{suffix}")
+
+
+def create(path: Path) -> IO[bytes]:
+    """Open a new file to write and read; its mode follows the umask, so that other users may read it."""
+    return os.fdopen(
+        os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b"
+    )
+
+
+def settle(file: IO[bytes]) -> None:
+    """Make sure that the file's bytes are on the disk before its name is."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def settle_folder(folder: Path) -> None:
+    """Make sure that a rename in `folder` survives a power cut, where the system can promise that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
