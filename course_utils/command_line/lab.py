@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -46,11 +47,12 @@ def lab(context: typer.Context, number: Number = None, solution: Solution = Fals
             "JupyterLab is not installed.", next_step=f"{sys.executable} -m pip install jupyterlab"
         )
     command = [sys.executable, "-m", "jupyterlab", *where, *context.args]
-    try:
-        # The checkout is JupyterLab's root, so that the file browser reaches labs and solutions alike.
-        raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None  # JupyterLab has been told too, and has stopped
+    # The checkout is JupyterLab's root, so that the file browser reaches labs and solutions alike.
+    with subprocess.Popen(command, cwd=root) as server:
+        while True:
+            # Ctrl-C is for JupyterLab, which is told too: it asks, and ends its kernels.
+            with suppress(KeyboardInterrupt):
+                raise typer.Exit(server.wait())
 
 
 def _trust(path: Path) -> None:

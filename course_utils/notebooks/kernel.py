@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -146,19 +147,26 @@ def fresh_kernel(
         # Neither the user's IPython start-up files nor the checkpoints and progress of earlier work.
         environ |= {"IPYTHONDIR": private, "COURSE_STATE_DIR": private, "COURSE_PROFILE": profile}
         group: int | None = None
+        below: list[Any] = []
         complaints = Path(private, "stderr.txt")
         try:
-            with complaints.open("w") as stderr:
+            with complaints.open("wb") as stderr:
                 client.start_new_kernel(env=environ, stderr=stderr)
             group = getattr(manager.provisioner, "pgid", None)
             try:
                 client.start_new_kernel_client()
             except RuntimeError as error:
-                raise _no_kernel(complaints.read_text(errors="replace")) from error
+                raise _no_kernel(complaints.read_text(encoding="utf-8", errors="replace")) from error
             with client.setup_kernel():
-                yield client
+                try:
+                    yield client
+                finally:
+                    below = _processes_below(manager)
         finally:
             _kill_group(group)
+            for process in below:
+                with contextlib.suppress(Exception):
+                    process.kill()
 
 
 def _no_kernel(complaints: str) -> NotebookError:
@@ -167,6 +175,16 @@ def _no_kernel(complaints: str) -> NotebookError:
         why=" ".join(complaints.split()[-60:]) or f"{sys.executable} -m ipykernel_launcher ended at once.",
         next_step="Run course doctor; reinstalling ipykernel mends most causes.",
     )
+
+
+def _processes_below(manager: AsyncKernelManager) -> list[Any]:
+    """Return what the kernel has started, where no group holds it together: on Windows."""
+    if sys.platform == "win32":
+        import psutil
+
+        with contextlib.suppress(psutil.Error, AttributeError):
+            return psutil.Process(manager.provisioner.pid).children(recursive=True)
+    return []
 
 
 def _kill_group(group: int | None) -> None:
