@@ -69,7 +69,20 @@ def own_isolation() -> Isolation:
 
 
 def this_machine(jobs: int | None = None) -> Crew:
-    """Return a crew of processes on this machine, by default one for each core that may be used."""
+    """Return a crew of processes on this machine, by default one for each core that may be used.
+
+    Raises
+    ------
+    GradingError
+        On Windows.
+    """
+    if not hasattr(os, "fork"):
+        raise GradingError(
+            "This machine cannot grade.",
+            why="Submissions run in processes that are forked from a prepared one, which Windows cannot do.",
+            left="Nothing was graded or written.",
+            next_step="Grade on Linux or macOS; on Windows, in WSL.",
+        )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     size = jobs or cores
 

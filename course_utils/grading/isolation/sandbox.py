@@ -47,7 +47,7 @@ class Sandbox:
             **{f"{name}_port": number for number, name in enumerate(_CHANNELS, 1)},
         }
         connection = Path(self.spec.connection)
-        connection.write_text(json.dumps(self.connection))
+        connection.write_text(json.dumps(self.connection), encoding="utf-8")
         if "uid" in isolation.means:
             os.chown(connection, self.spec.uid, self.spec.uid)
         self._exchange = os.open(self.spec.exchange, os.O_RDONLY | os.O_DIRECTORY)

@@ -166,7 +166,7 @@ def worker(network: str, variant: str) -> Iterator[Callable[[int], dict[str, Any
         [sys.executable, "-c", f"from course_utils.training.bench.variants import serve; {call}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     ) as process:
         assert process.stdin and process.stdout
         asked, answers = process.stdin, process.stdout

@@ -20,16 +20,16 @@ def main(text: str) -> int:
 
 def look_about(spec: Spec) -> int:
     """Return 0 if nothing hidden can be read, no socket leaves the machine, and Python still works."""
-    Path(spec.home, "trial").write_text("own folder")
-    Path(spec.exchange, "trial").write_text("exchange")
+    Path(spec.home, "trial").write_text("own folder", encoding="utf-8")
+    Path(spec.exchange, "trial").write_text("exchange", encoding="utf-8")
     if not _readable(sys.executable) or not _readable(os.__file__):
         return 2
     if "uid" in spec.means and os.getuid() != spec.uid:
         return 3
     if {"namespaces", "landlock"} & set(spec.means) and any(_readable(path) for path in spec.hidden):
         return 4
-    interfaces = Path("/proc/net/dev").read_text().splitlines()[2:] if "namespaces" in spec.means else []
-    if any(line.partition(":")[0].strip() != "lo" for line in interfaces):
+    interfaces = Path("/proc/net/dev").read_bytes().splitlines()[2:] if "namespaces" in spec.means else []
+    if any(line.partition(b":")[0].strip() != b"lo" for line in interfaces):
         return 5
     if "seccomp" in spec.means and _opens_socket():
         return 6

@@ -123,9 +123,9 @@ def _own_namespaces() -> None:
         syscalls.unshare(flags)
         return
     syscalls.unshare(flags | syscalls.NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    Path("/proc/self/setgroups").write_bytes(b"deny")
+    Path("/proc/self/uid_map").write_bytes(b"0 %d 1" % user)
+    Path("/proc/self/gid_map").write_bytes(b"0 %d 1" % group)
 
 
 def _own_root(spec: Spec) -> None:
