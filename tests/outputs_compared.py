@@ -7,6 +7,7 @@ and leaves out the cells that carry `course_utils.notebooks.outputs.IGNORE_TAG`.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -29,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.nbval_sanitize_with = str(SANITIZE)
 
 
-def agreement(folder: Path) -> dict[str, list[bool]]:
+def agreement(folder: Path) -> dict[str, dict[str, bool]]:
     """Run the notebooks in a folder; by their names, whether each code cell gave its saved outputs again."""
     options = ["-p", Path(__file__).stem, "-rA", "--color=no", "-p", "no:cacheprovider"]
     done = subprocess.run(
@@ -40,10 +41,10 @@ def agreement(folder: Path) -> dict[str, list[bool]]:
         text=True,
         check=False,
     )
-    found = defaultdict(list)
+    found: dict[str, dict[str, bool]] = defaultdict(dict)
     for line in done.stdout.splitlines():
         if line.startswith(("PASSED", "FAILED", "ERROR")):
-            outcome, name = line.split()[:2]
-            found[name.split(".ipynb")[0]].append(outcome == "PASSED")
+            outcome, notebook, cell = re.match(r"(\w+) (.*?)\.ipynb::(Cell \d+)", line).groups()
+            found[notebook][cell] = outcome == "PASSED"
     assert found, done.stdout + done.stderr
     return dict(found)

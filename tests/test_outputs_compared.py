@@ -81,7 +81,7 @@ def failed(tmp_path_factory) -> set[str]:
         nbformat.write(with_changed_output(notebook, *change), folder / f"{name}.ipynb")
     found = agreement(folder)
     assert {name: len(cells) for name, cells in found.items()} == dict.fromkeys(CHANGES, len(sources))
-    return {name for name, cells in found.items() if not all(cells)}
+    return {name for name, cells in found.items() if not all(cells.values())}
 
 
 def with_changed_output(notebook: nbformat.NotebookNode, old: str, new: str) -> nbformat.NotebookNode:
