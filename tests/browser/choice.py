@@ -16,11 +16,13 @@ from playwright.sync_api import BrowserType, Error, sync_playwright
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+PLAYWRIGHT = (sys.executable, "-m", "playwright")
 FETCH_SECONDS = 300
 NO_BROWSER = "No browser: "
+# Playwright's Node.js needs libatomic1, which neither Debian's base nor its chromium brings.
 INSTALL = (
-    "Install one: apt-get install chromium (Debian), Google Chrome (Ubuntu, macOS, Windows), "
-    "or playwright install --with-deps chromium."
+    "Install what is missing: apt-get install chromium libatomic1 (Debian), Google Chrome (Ubuntu, macOS, "
+    "Windows), or playwright install --with-deps chromium."
 )
 
 Launch = dict[str, str]
@@ -83,10 +85,12 @@ def missing_is_a_failure(environ: Mapping[str, str] = os.environ) -> bool:
 
 def decide(say: Callable[[str], None]) -> Choice:
     """Choose on this machine; `say` gets one line before anything is fetched."""
+    if why := failure([*PLAYWRIGHT, "--version"], seconds=60):
+        return Choice(None, f"{NO_BROWSER}Playwright itself does not start ({why}). {INSTALL}")
 
     def fetch() -> str:
         say("No browser of this machine starts: Playwright fetches its own (about 100 MB, for tests only) …")
-        return fetch_own()
+        return failure([*PLAYWRIGHT, "install", "--only-shell", "chromium"], FETCH_SECONDS)
 
     with sync_playwright() as playwright:
         return choose(candidates(), lambda launch: start_problem(playwright.chromium, launch), fetch)
@@ -101,11 +105,8 @@ def start_problem(kind: BrowserType, launch: Launch) -> str:
     return ""
 
 
-def fetch_own(
-    command: Iterable[str] = (sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"),
-    seconds: float = FETCH_SECONDS,
-) -> str:
-    """Let Playwright fetch its own browser; return why it could not, or an empty string."""
+def failure(command: Iterable[str], seconds: float) -> str:
+    """Run a command for at most so long; return why it failed, or an empty string."""
     with tempfile.TemporaryFile("w+") as said:
         process = psutil.Popen([*command], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
         try:
@@ -116,7 +117,8 @@ def fetch_own(
             process.wait()
             return f"not within {seconds:g} s"
         said.seek(0)
-        return (first_line(said.read(), "Error: ") or "no reason given") if failed else ""
+        text = said.read()
+        return (first_line(text, "Error: ") or first_line(text) or "no reason given") if failed else ""
 
 
 def complaint(text: str) -> str:

@@ -7,9 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import choice
 import psutil
 import pytest
-from choice import INSTALL, OWN, Choice, candidates, choose, complaint, fetch_own, missing_is_a_failure
+from choice import INSTALL, OWN, Choice, candidates, choose, complaint, failure, missing_is_a_failure
 
 HERE = {"executable_path": "/bin/one"}
 OTHER = {"executable_path": "/bin/other"}
@@ -53,18 +54,18 @@ def test_playwrights_own_is_fetched_when_none_starts() -> None:
 
 
 def test_without_any_the_reason_says_what_was_tried_and_what_to_do() -> None:
-    choice = choose([HERE, {"channel": "chrome"}, OWN], lambda launch: "no libnss3", lambda: "no network")
-    assert choice.launch is None
-    assert choice.reason == (
+    found = choose([HERE, {"channel": "chrome"}, OWN], lambda launch: "no libnss3", lambda: "no network")
+    assert found.launch is None
+    assert found.reason == (
         "No browser: /bin/one does not start (no libnss3); "
         f"Playwright's own could not be fetched (no network). {INSTALL}"
     )
 
 
 def test_a_fetched_browser_that_does_not_start_is_none() -> None:
-    choice = choose([OWN], lambda launch: "Host system is missing dependencies", lambda: "")
-    assert choice.launch is None
-    assert "was fetched and does not start (Host system is missing dependencies)" in choice.reason
+    found = choose([OWN], lambda launch: "Host system is missing dependencies", lambda: "")
+    assert found.launch is None
+    assert "was fetched and does not start (Host system is missing dependencies)" in found.reason
 
 
 @pytest.mark.parametrize(("value", "failure"), [(None, False), ("", False), ("true", True), ("1", True)])
@@ -72,10 +73,29 @@ def test_a_missing_browser_is_a_failure_only_where_ci_is_set(value: str | None, 
     assert missing_is_a_failure({} if value is None else {"CI": value}) is failure
 
 
-def test_a_fetch_that_fails_says_why() -> None:
-    assert fetch_own([sys.executable, "-c", "print('Error: no route'); raise SystemExit(1)"]) == "no route"
-    assert fetch_own([sys.executable, "-c", "raise SystemExit(3)"]) == "no reason given"
-    assert fetch_own([sys.executable, "-c", "print('Error: only a warning')"]) == ""
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("print('one')\nprint('Error: no route')\nraise SystemExit(1)", "no route"),
+        (
+            "print('node: libatomic.so.1 is missing')\nraise SystemExit(127)",
+            "node: libatomic.so.1 is missing",
+        ),
+        ("raise SystemExit(3)", "no reason given"),
+        ("print('Error: only a warning')", ""),
+    ],
+)
+def test_a_command_that_fails_says_why(code: str, why: str) -> None:
+    assert failure([sys.executable, "-ISc", code], seconds=60) == why
+
+
+def test_where_playwright_itself_does_not_start_there_is_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        choice, "PLAYWRIGHT", (sys.executable, "-ISc", "raise SystemExit('no libatomic.so.1')")
+    )
+    found = choice.decide(pytest.fail)
+    assert found.launch is None
+    assert found.reason.startswith("No browser: Playwright itself does not start (no libatomic.so.1).")
 
 
 def gone(pid: int) -> bool:
@@ -86,7 +106,7 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_a_fetch_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     child = "import time; time.sleep(600)"
     code = (
@@ -95,7 +115,7 @@ def test_a_fetch_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) ->
         f"open({str(note)!r}, 'w').write(str(child.pid))\n"
         "time.sleep(600)"
     )
-    assert fetch_own([sys.executable, "-ISc", code], seconds=10) == "not within 10 s"
+    assert failure([sys.executable, "-ISc", code], seconds=10) == "not within 10 s"
     pid = int(note.read_text())
     deadline = time.monotonic() + 60
     while not gone(pid):
