@@ -264,16 +264,9 @@ function panel(...children) {
 // Puts the figure in the place of its still picture, which stays when anything goes wrong.
 // Classic Notebook runs a figure's script outside of it: there the figure is one of that id that has not begun.
 function start(script, id, render) {
-  const waits = (figure) => !figure.querySelector(".cl-stage");
-  const root = script?.closest(".cl-live") ?? [...document.querySelectorAll(`#${id}`)].find(waits);
+  const root = script?.closest(".cl-live") ?? document.querySelector(`#${id}:not(:has(.cl-stage))`);
   const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
-  const model = {
-    get: (key) => data[key],
-    set: (key, value) => (data[key] = value),
-    on() {},
-    off() {},
-    save_changes() {},
-  };
+  const model = { get: (key) => data[key] };
   const el = make("div", { class: "cl-stage", ...QUIET });
   render({ model, el });
   const still = root.querySelector(".cl-still");

@@ -222,5 +222,5 @@ function render({ model, el }) {
   );
   settle();
   // The widget comes into the page after the pad.
-  setTimeout(() => strokes.length || fieldOf(pad) || alone(), 2000);
+  timer = setTimeout(() => strokes.length || fieldOf(pad) || alone(), 2000);
 }
