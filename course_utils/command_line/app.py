@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
@@ -10,12 +11,17 @@ from course_utils import __version__
 from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, run
 from course_utils.command_line.output import say
 
+_COLUMNS = get_terminal_size().columns
+# There rich would cut the options' names.
+_NARROW = _COLUMNS if _COLUMNS < 70 else None
+
 app = typer.Typer(
     name="course",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None if _NARROW else "rich",
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _NARROW},
 )
 app.command()(doctor.doctor)
 app.add_typer(data.app, name="data")

@@ -138,4 +138,10 @@ def _print_table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     table = Table(*heads)
     for row in rows:
         table.add_row(*map(str, row))
-    console(wide=200).print(table)
+    shown = console(wide=200)
+    if shown.width >= 100:
+        shown.print(table)
+        return
+    for row in rows:
+        lines = [f"{head}: {cell}" for head, cell in zip(heads, row, strict=True)]
+        shown.print("\n".join(lines), end="\n\n", markup=False, highlight=False)

@@ -166,9 +166,11 @@ def _device() -> Iterator[Finding]:
     import torch
 
     from course_utils.device import describe_device
+    from course_utils.threads import usable_cores
 
     yield Finding("device", describe_device())
-    yield Finding("threads", f"{torch.get_num_threads()} of {os.cpu_count()} processors")
+    cores = f"{usable_cores()} of the machine's {os.cpu_count()} cores may be used"
+    yield Finding("threads", f"{torch.get_num_threads()}; {cores}")
 
 
 def _data() -> Iterator[Finding]:
@@ -266,7 +268,7 @@ def _print(found: list[Finding]) -> None:
     table = Table.grid(padding=(0, 2))
     for finding in found:
         mark, colour = marks[finding.state]
-        value = Text(printable(finding.value))
+        value = Text(printable(finding.value), overflow="fold")
         if finding.advice:
             value.append(printable(f"\n→ {finding.advice}"), style=colour)
         table.add_row(Text(printable(mark), style=colour), finding.topic, value)

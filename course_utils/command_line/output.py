@@ -29,8 +29,8 @@ def console(*, wide: int | None = None, stderr: bool = False) -> Console:
 
     class Printable(Console):
         def render_str(self, text: str, **options: Any) -> Text:
-            # Before rich counts the columns that it takes.
-            return super().render_str(printable(text, self.file), **options)
+            # Before rich counts the columns that it takes. A path that is too long is broken, not cut.
+            return super().render_str(printable(text, self.file), **({"overflow": "fold"} | options))
 
     made = Printable(stderr=stderr)
     return made if made.is_terminal or wide is None else Printable(stderr=stderr, width=wide)
