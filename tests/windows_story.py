@@ -1,0 +1,157 @@
+"""The course on a machine that lacks what Windows lacks; its argument is a folder, its last word "done"."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import pkgutil
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import psutil
+import tiny_data
+import without_unix
+from nbformat.v4 import new_code_cell, new_notebook
+from notebook_samples import small_lab
+from training_data import net, tiny_dataset, tiny_recipe
+
+import course_utils
+from course_utils import exercises, fit
+from course_utils.command_line import main
+from course_utils.data import entry, load, manage, store
+from course_utils.errors import DataError
+from course_utils.exercises.guard import RunawayError, deadline
+from course_utils.files import published
+from course_utils.notebooks.kernel import execute
+from course_utils.training import loop
+
+FOLDER = Path(sys.argv[1])
+
+
+def every_module_is_imported() -> None:
+    for module in pkgutil.walk_packages(course_utils.__path__, "course_utils."):
+        # Students get no grading, and instructors are told; see `grading_is_refused`.
+        if not module.name.startswith("course_utils.grading"):
+            importlib.import_module(module.name)
+
+
+def answers_are_judged_and_endless_ones_stopped() -> None:
+    assert exercises.evaluate("same_padding", lambda f: f // 2).status == "correct"
+    with contextlib.suppress(RunawayError), deadline(0.05):
+        while True:
+            time.sleep(0)
+    assert threading.active_count() == 1
+
+
+def datasets_are_cached_and_a_mapped_entry_stays() -> None:
+    dataset, files = tiny_data.mnist()
+    load.PUBLISHED["mnist"] = dataset
+    raw = FOLDER / "shared" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, content in files.items():
+        (raw / name).write_bytes(content)
+    path = store.path_of_published(FOLDER / "cache", dataset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = load.load_dataset("mnist")
+        assert without_unix.in_use(str(path))
+        # Another process decodes the same files, and finds the name taken.
+        arrays, origin, content = entry.read(path)
+        again = store.save(path, arrays, origin, content)
+        assert again.sha256 == arrays.sha256
+    try:
+        manage.clear(["mnist"])
+    except DataError as error:
+        assert "Shut down the kernels" in str(error)
+    else:
+        raise AssertionError("a mapped entry was removed")
+    del first, arrays, again
+    content_before = path.read_bytes()
+    path.write_bytes(content_before[:-1] + bytes([content_before[-1] ^ 1]))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load.load_dataset("mnist")
+    # The damaged entry is let go before it is replaced; no warning says that nothing can be cached.
+    assert all("is made again" in str(warning.message) for warning in caught)
+    assert path.read_bytes() == content_before
+    manage.clear(["mnist"])
+    assert not path.exists()
+
+
+def training_is_interrupted_and_goes_on() -> None:
+    recipe, dataset = tiny_recipe(epochs=2), tiny_dataset()
+    real = loop.train_epoch
+
+    def train_then_stop(*arguments: object, **settings: object) -> object:
+        loop.train_epoch = interrupted
+        return real(*arguments, **settings)
+
+    def interrupted(*_: object, **__: object) -> object:
+        raise KeyboardInterrupt
+
+    loop.train_epoch = train_then_stop
+    assert fit(net(), dataset, recipe, show=False).interrupted
+    loop.train_epoch = real
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert len(fit(net(), dataset, recipe)) == 2
+    assert "going on: 1 of 2 epochs" in said.getvalue() and "No checkpoint" not in said.getvalue()
+
+
+def a_file_that_is_open_is_waited_for_then_left() -> None:
+    path = FOLDER / "open.txt"
+    path.write_bytes(b"old")
+    with path.open("rb"):
+        try:
+            with published(path) as file:
+                file.write(b"new")
+        except PermissionError:
+            pass
+        else:
+            raise AssertionError("an open file was replaced")
+    assert path.read_bytes() == b"old" and not list(FOLDER.glob("open.txt.*"))
+
+
+def notebooks_are_built_run_and_checked() -> None:
+    small_lab(FOLDER)
+    check = "from course_utils import check\ncheck.same_padding(lambda f: f // 2)"
+    small_lab(FOLDER, f"# %%\n{check}\n", number=2)
+    for arguments in (["build"], ["build", "--check"], ["run", "--lab", "1", "--profile", "quick"]):
+        assert main(arguments) == 0, arguments
+    assert main(["doctor"]) == 0
+    assert main(["check", str(FOLDER / "solutions" / "02_small.ipynb")]) == 1  # nine others have no check
+
+
+def no_process_is_left() -> None:
+    started = (
+        "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'input()'], stdin=-1).pid)"
+    )
+    notebook = new_notebook(cells=[new_code_cell(started)])
+    execute(notebook, FOLDER, profile="quick", timeout=60)
+    number = int(notebook.cells[0].outputs[0].text)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(number).wait(10)
+
+
+def grading_is_refused() -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        assert main(["grade", str(FOLDER), "-o", str(FOLDER / "grades")]) == 1
+    assert "in WSL" in said.getvalue() and not (FOLDER / "grades").exists()
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("error", category=EncodingWarning, module="course_utils")
+    every_module_is_imported()
+    answers_are_judged_and_endless_ones_stopped()
+    datasets_are_cached_and_a_mapped_entry_stays()
+    training_is_interrupted_and_goes_on()
+    a_file_that_is_open_is_waited_for_then_left()
+    notebooks_are_built_run_and_checked()
+    no_process_is_left()
+    grading_is_refused()
+    print("done")
