@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,28 @@ def test_doctor_finds_this_machine_well(capsys):
         assert found[topic]["state"] in ("ok", "note")
     assert sys.executable in found["kernel"]["value"]
     assert "COURSE_PROFILE=quick" in found["environment"]["value"]
+
+
+@pytest.mark.parametrize(("hosted", "state"), [(False, "problem"), (True, "note")])
+def test_doctor_leaves_the_packages_of_colab_as_they_are(hosted, state, monkeypatch):
+    from course_utils.command_line import doctor
+
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    if hosted:
+        monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+    installed = metadata.version
+
+    def without_jupyterlab(name):
+        if name == "jupyterlab":
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(metadata, "version", without_jupyterlab)
+    found = {finding.topic: finding for finding in [*doctor._versions(), *doctor._requirements()]}
+    assert found["jupyterlab"].state == found["requirements"].state == state
+    assert "jupyterlab is not installed" in found["requirements"].value
+    assert ("pip install" in found["requirements"].advice) != hosted
 
 
 def test_doctor_tells_where_data_is(real_data, monkeypatch):

@@ -107,7 +107,10 @@ def _versions() -> Iterator[Finding]:
         try:
             yield Finding(name, metadata.version(name))
         except metadata.PackageNotFoundError:
-            yield Finding(name, "not installed", "problem", f"{sys.executable} -m pip install {name}")
+            if _hosted():
+                yield Finding(name, "not installed; no lab needs it here", "note")
+            else:
+                yield Finding(name, "not installed", "problem", f"{sys.executable} -m pip install {name}")
 
 
 def _requirements() -> Iterator[Finding]:
@@ -132,7 +135,10 @@ def _requirements() -> Iterator[Finding]:
             continue
         if not wanted.specifier.contains(version, prereleases=True):
             unmet.append(f"{wanted.name} {version} does not satisfy {wanted.specifier}")
-    if unmet:
+    if unmet and _hosted():
+        advice = "Leave it so: other versions than the ones shipped here break its widgets."
+        yield Finding("requirements", "; ".join(unmet), "note", advice)
+    elif unmet:
         yield Finding(
             "requirements",
             "; ".join(unmet),
@@ -141,6 +147,11 @@ def _requirements() -> Iterator[Finding]:
         )
     else:
         yield Finding("requirements", "all met")
+
+
+def _hosted() -> bool:
+    """Whether this is Colab or Kaggle, where the course is installed alone."""
+    return not os.environ.keys().isdisjoint({"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"})
 
 
 def _settings() -> Iterator[Finding]:
