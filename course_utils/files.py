@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+_WINDOWS = os.name == "nt"
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
@@ -46,7 +47,7 @@ def rename(private: Path, path: Path) -> None:
             os.replace(private, path)
             break
         except PermissionError:
-            if os.name != "nt" or pause is None:
+            if not _WINDOWS or pause is None:
                 raise
             time.sleep(pause)
     settle_folder(path.parent)

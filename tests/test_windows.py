@@ -66,21 +66,21 @@ class TestRename:
         with files.published(path) as file:
             file.write(b"new")
 
-    @pytest.mark.parametrize(("system", "times"), [("nt", 1), ("nt", 5), ("posix", 0)])
+    @pytest.mark.parametrize(("windows", "times"), [(True, 1), (True, 5), (False, 0)])
     def test_a_file_that_is_read_for_a_moment_is_replaced(
-        self, system, times, refusals, monkeypatch, tmp_path
+        self, windows, times, refusals, monkeypatch, tmp_path
     ) -> None:
-        monkeypatch.setattr(files.os, "name", system)
+        monkeypatch.setattr(files, "_WINDOWS", windows)
         refusals[0] = times
         self.write(tmp_path / "x")
         assert (tmp_path / "x").read_bytes() == b"new"
 
-    @pytest.mark.parametrize(("system", "tries"), [("nt", 7), ("posix", 1)])
+    @pytest.mark.parametrize(("windows", "tries"), [(True, 7), (False, 1)])
     def test_one_that_stays_open_is_left_as_it_was(
-        self, system, tries, refusals, monkeypatch, tmp_path
+        self, windows, tries, refusals, monkeypatch, tmp_path
     ) -> None:
         (tmp_path / "x").write_bytes(b"old")
-        monkeypatch.setattr(files.os, "name", system)
+        monkeypatch.setattr(files, "_WINDOWS", windows)
         refusals[0] = -1
         with pytest.raises(PermissionError):
             self.write(tmp_path / "x")
