@@ -178,17 +178,31 @@ def jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["lab", "1", "--no-browser", "--port=9"], ["labs/01_small.ipynb", "--no-browser", "--port=9"]),
-        (["lab", "1", "--solution"], ["solutions/01_small.ipynb"]),
-        (["lab"], ["labs"]),
+        (["lab", "1", "--no-browser", "--port=9"], ["/labs/01_small.ipynb", "--no-browser", "--port=9"]),
+        (["lab", "1", "--solution"], ["/solutions/01_small.ipynb"]),
+        (["lab"], ["/labs"]),
     ],
 )
 def test_lab_opens_jupyterlab_at_the_notebook(arguments, expected, checkout, jupyter):
     main(["build"])
     assert main(arguments) == 0
-    folder, *passed = json.loads(jupyter.read_text())
+    folder, where, *passed = json.loads(jupyter.read_text())
     assert Path(folder).samefile(checkout)
-    assert passed == expected
+    assert [where.removeprefix("--LabApp.default_url=/lab/tree"), *passed] == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a word")
+def test_lab_passes_the_end_on_to_jupyterlab(checkout, jupyter):
+    main(["build"])
+    waiting = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+    waiting += "print('ready', flush=True); time.sleep(60)"
+    (jupyter.parent / "fake" / "jupyterlab" / "__main__.py").write_text(waiting)
+    code = "from course_utils.command_line import main; raise SystemExit(main(['lab', '1']))"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as course:
+        assert course.stdout.readline() == "ready\n"
+        course.terminate()
+        assert course.wait(30) == 7
 
 
 def test_a_solution_is_opened_as_a_trusted_notebook(checkout, jupyter, monkeypatch, tmp_path):

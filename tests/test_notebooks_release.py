@@ -19,7 +19,7 @@ from course_utils.notebooks.layout import find_labs
 from course_utils.notebooks.release import release
 
 REPOSITORY = Path(__file__).parents[1]
-TOP = ("labs", "solutions", "environment.yml", "pyproject.toml", "LICENSE")
+TOP = ("labs", "solutions", "environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_student_gets_notebooks_environment_package_readme_and_licence(released):
     files = contents(released)
     assert {name.split("/")[0] for name in files} == {
-        "labs", "course_utils", "environment.yml", "pyproject.toml", "README.md", "LICENSE",
+        "labs", "course_utils", "environment.yml", "pyproject.toml", "README.md", "LICENSE", "Dockerfile",
+        ".dockerignore",
     }  # fmt: skip
     assert len([name for name in files if name.startswith("labs/")]) == 4
     assert files["labs/01_conv_layer.ipynb"] == (REPOSITORY / "labs" / "01_conv_layer.ipynb").read_bytes()

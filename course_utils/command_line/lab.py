@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -25,7 +26,7 @@ def lab(context: typer.Context, number: Number = None, solution: Solution = Fals
     from course_utils.notebooks.layout import find_checkout, find_labs
 
     root = find_checkout()
-    where = ["labs"]
+    where = "labs"
     if number is not None:
         one = find_labs(root, number)[0]
         path = one.solution if solution else one.notebook
@@ -39,20 +40,26 @@ def lab(context: typer.Context, number: Number = None, solution: Solution = Fals
                 if one.text.exists()
                 else "Open the lab: course lab",
             )
-        where = [one.shown(path)]
+        where = one.shown(path)
         if solution:
             _trust(path)
     if find_spec("jupyterlab") is None:
         raise NotebookError(
             "JupyterLab is not installed.", next_step=f"{sys.executable} -m pip install jupyterlab"
         )
-    command = [sys.executable, "-m", "jupyterlab", *where, *context.args]
-    # The checkout is JupyterLab's root, so that the file browser reaches labs and solutions alike.
+    # The checkout is JupyterLab's root, so that the file browser reaches labs and solutions alike; a notebook
+    # as the argument would make its folder the root.
+    command = [sys.executable, "-m", "jupyterlab", f"--LabApp.default_url=/lab/tree/{where}", *context.args]
     with subprocess.Popen(command, cwd=root) as server:
-        while True:
-            # Ctrl-C is for JupyterLab, which is told too: it asks, and ends its kernels.
-            with suppress(KeyboardInterrupt):
-                raise typer.Exit(server.wait())
+        # A container is stopped with SIGTERM, which its first process ignores unless it handles it.
+        before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        try:
+            while True:
+                # Ctrl-C is for JupyterLab, which is told too: it asks, and ends its kernels.
+                with suppress(KeyboardInterrupt):
+                    raise typer.Exit(server.wait())
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _trust(path: Path) -> None:

@@ -15,7 +15,7 @@ from course_utils.notebooks.twins import read_notebook
 
 NAME = "convnet-labs"
 _PACKAGE = "course_utils"
-_COPIED = ("environment.yml", "pyproject.toml", "LICENSE")
+_COPIED = ("environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore")
 _INSTRUCTORS = ("grading",)
 _TIME = (2020, 1, 1, 0, 0, 0)
 _MODE = 0o100644
@@ -28,17 +28,19 @@ behind it. Wrong answers cost nothing: try, read, try again.
 
 ## Set up (once)
 
-You need Python 3.11 or newer, about 6 GB of disk and, for this step only, a network. Open a terminal in
+You need Python 3.11 or newer, about 1.5 GB of disk and, for this step only, a network. Open a terminal in
 this folder:
 
 ```bash
 python -m venv .venv
 source .venv/bin/activate        # on Windows: .venv\\Scripts\\activate
+pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu
 pip install -e .
 ```
 
-With conda: `conda env create -f environment.yml && conda activate {name}`. If something looks odd, `course
-doctor` says what it is and what to do.
+With an NVIDIA GPU leave out the line with `torch`; the course then takes 6 GB. With conda: `conda env create
+-f environment.yml && conda activate {name}`. If something looks odd, `course doctor` says what it is and what
+to do.
 
 ## Work
 
