@@ -267,6 +267,7 @@ def test_a_cell_larger_than_any_answer_does_not_run(rebuilt, notebook):
     [
         "-" * 100_000 + "1",
         "+".join("1" * 50_000),
+        "+".join("1" * 1_000),
         "(" * 5_000,
         "x" + ".a" * 50_000,
         "f" + "(1)" * 50_000,

@@ -17,11 +17,27 @@ _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "get_ipython", "
 LARGEST_CELL = 256 * 2**10
 """Characters; no answer is longer, and a syntax tree takes a hundred times the memory of its text."""
 
+DEEPEST = 200
+"""Levels of a syntax tree that Python's own functions can walk: they call themselves for each one."""
+
 
 def parse(source: str) -> ast.Module | None:
-    """Return a cell's syntax tree, or None if it is too long or no Python, even without IPython's magics."""
+    """Return a cell's syntax tree; None if it is too long, too deep, or no Python even without magics."""
     if len(source) > LARGEST_CELL:
         return None
+    tree = _parsed(source)
+    return None if tree is None or too_deep(tree) else tree
+
+
+def too_deep(tree: ast.AST) -> bool:
+    """Whether a tree has more than `DEEPEST` levels. Python 3.14 parses what earlier versions refuse."""
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
+
+
+def _parsed(source: str) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes in a student's strings are the student's business
         try:

@@ -6,6 +6,8 @@ import ast
 import builtins
 from collections.abc import Iterator
 
+from course_utils.grading.code import too_deep
+
 _COMMON = {
     *("torch", "torchvision", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "tqdm", "einops"),
     *("math", "cmath", "itertools", "functools", "collections", "operator", "copy", "typing", "dataclasses"),
@@ -40,10 +42,7 @@ def unusual(source: str) -> list[str]:
         return [] if mistake else ["is not plain Python"]
     except (ValueError, RecursionError, MemoryError):
         return ["is not plain Python"]
-    try:
-        return list(dict.fromkeys(_found(tree)))
-    except RecursionError:
-        return ["is nested very deep"]
+    return ["is nested very deep"] if too_deep(tree) else list(dict.fromkeys(_found(tree)))
 
 
 def _parsed(source: str) -> ast.Module:
