@@ -132,7 +132,7 @@ def cpu_model() -> str:
                 return line.partition(":")[2].strip()
     if platform.system() == "Darwin":
         asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False)
+        answer = subprocess.run(asked, capture_output=True, encoding="utf-8", timeout=5, check=False)
         if answer.stdout.strip():
             return answer.stdout.strip()
     return platform.processor() or platform.machine() or "unknown processor"

@@ -1,9 +1,10 @@
 """How many threads compute, and how they wait for one another where many people share a machine.
 
-On a CPU, PyTorch's threads come from an OpenMP library and meet several times in every layer. A thread that
-waits there spins: it keeps its core busy, so that it can go on at once. That pays while each thread has its
-own core. With four kernels on two cores, a thread spins while the one it waits for has no core to run on,
-and everything takes many times longer. Here a thread that waits spins for a moment and then sleeps.
+On Linux, PyTorch's threads on a CPU come from GNU's OpenMP library and meet several times in every layer. A
+thread that waits there spins: it keeps its core busy, so that it can go on at once. That pays while each
+thread has its own core. With four kernels on two cores, a thread spins while the one it waits for has no core
+to run on, and everything takes many times longer. Here a thread that waits spins for a moment and then
+sleeps, as it does with the libraries of LLVM and Intel.
 
 Importing `course_utils` calls `share_cores`. What the environment already says is left alone.
 """
@@ -18,10 +19,9 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
-WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
-"""The OpenMP libraries' own variables: GNU's (a count of turns) and LLVM's or Intel's (milliseconds)."""
+SPINS = "1000"
+"""Turns that a waiting thread spins; GNU's OpenMP library takes 300,000 where nothing is set."""
 
-_POLICY = "OMP_WAIT_POLICY"
 _THREADS = "OMP_NUM_THREADS"
 _MOST_IDLE = 32
 
@@ -45,17 +45,16 @@ def share_cores(environ: MutableMapping[str, str] = os.environ) -> None:
     """Use no more threads than cores, and let a thread that waits sleep.
 
     Before PyTorch is imported, the environment tells it both, and so the processes started from here. Later,
-    PyTorch is told the number of threads, and GNU's OpenMP library, PyTorch's own on Linux, is made to wait
-    briefly by `_outnumber_the_cores`. LLVM's and Intel's libraries read the environment alone.
+    PyTorch is told the number of threads, and `_outnumber_the_cores` makes them wait briefly.
 
     Parameters
     ----------
     environ : mutable mapping
         The environment variables.
     """
-    asked = _POLICY in environ or any(name in environ for name in WAITING)
+    asked = not environ.keys().isdisjoint({"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"})
     if not asked:
-        environ.update(WAITING)
+        environ["GOMP_SPINCOUNT"] = SPINS
     cores = usable_cores()
     if "torch" not in sys.modules:
         if cores < (os.cpu_count() or 1):

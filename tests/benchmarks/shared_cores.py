@@ -18,10 +18,10 @@ from jupyter_client.manager import start_new_kernel
 
 from course_utils import load_dataset
 from course_utils.device import describe_device
-from course_utils.threads import WAITING, usable_cores
+from course_utils.threads import usable_cores
 
-# Where one of these is set, the course sets none; this one's value is the default anyhow.
-DEFAULTS = {"KMP_BLOCKTIME": "200"}
+# Where this is set, the course leaves it; the value is the library's own.
+DEFAULTS = {"GOMP_SPINCOUNT": "300000"}
 STARTS = {
     "PyTorch's defaults": ("import torch", DEFAULTS),
     "course_utils first": ("import course_utils; import torch", {}),
@@ -54,7 +54,7 @@ def wait(client: BlockingKernelClient, message: str) -> None:
 def seconds(kernels: int, start: str, epochs: float) -> float:
     """Time `kernels` notebooks whose cell is run at the same moment, from there to the last one's end."""
     imports, environ = STARTS[start]
-    bare = {name: value for name, value in os.environ.items() if name not in WAITING}
+    bare = {name: value for name, value in os.environ.items() if name not in DEFAULTS}
     with ExitStack() as stack:
         clients = []
         for _ in range(kernels):
