@@ -520,12 +520,7 @@ def main() -> int:
         if snapshot(shared) != before:
             wrong.append("the shared folder has changed")
         everyone.print_table()
-        print(
-            "\n".join(
-                wrong
-                or ["nothing was wrong: MNIST from the shared folder, which is as it was; full marks for all"]
-            )
-        )
+        print("\n".join(wrong or ["nothing was wrong: the shared folder is as it was; full marks for all"]))
     return int(bool(wrong))
 
 
