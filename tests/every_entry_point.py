@@ -98,7 +98,7 @@ def prepare(folder: Path) -> None:
     """Make a course with a sound lab and a failing one, and two submissions."""
     small_lab(folder)
     small_lab(folder, "# %%\n1 / 0\n", number=2)
-    for name in ("environment.yml", "pyproject.toml", "LICENSE"):
+    for name in ("environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore"):
         (folder / name).write_text("", encoding="utf-8")
     (folder / "jupyterlab").mkdir()
     (folder / "jupyterlab" / "__init__.py").write_text("", encoding="utf-8")

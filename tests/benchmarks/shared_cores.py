@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import time
 from contextlib import ExitStack
 from queue import Empty
@@ -58,7 +59,7 @@ def seconds(kernels: int, start: str, epochs: float) -> float:
     with ExitStack() as stack:
         clients = []
         for _ in range(kernels):
-            manager, client = start_new_kernel(kernel_name="python3", env=bare | environ)
+            manager, client = start_new_kernel(env=bare | environ, stderr=subprocess.DEVNULL)
             stack.callback(manager.shutdown_kernel, now=True)
             stack.callback(client.stop_channels)
             wait(client, client.execute(imports))
