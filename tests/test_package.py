@@ -27,10 +27,10 @@ MAY_IMPORT = {
     "figures": {"errors"},
     "checks": {"exercises", "figures", "errors", "settings", "terminal"},
     "notebooks": {"errors", "files", "settings"},
-    "grading": {"exercises", "notebooks", "figures", "errors", "settings"},
+    "grading": {"exercises", "notebooks", "figures", "errors", "settings", "threads"},
 }
 """DESIGN's table, with `errors` and `settings` open to all but the two that must not know the environment,
-and `figures` to grading, whose pages show the cards that students know."""
+`threads` to what counts cores, and `figures` to grading, whose pages show the cards that students know."""
 
 LIGHT = ("torch", "torchvision", "numpy", "matplotlib", "tqdm", "PIL", "course_utils")
 

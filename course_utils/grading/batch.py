@@ -16,6 +16,7 @@ from functools import cache
 from course_utils.errors import GradingError
 from course_utils.grading.results import Result, Store, Task, result_of
 from course_utils.grading.work import Isolation
+from course_utils.threads import usable_cores
 
 Grade = Callable[[str], str]
 """Takes a task as JSON and gives a result as JSON; runs in a worker."""
@@ -83,8 +84,7 @@ def this_machine(jobs: int | None = None) -> Crew:
             left="Nothing was graded or written.",
             next_step="Grade on Linux or macOS; on Windows, in WSL.",
         )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    size = jobs or cores
+    size = jobs or usable_cores()
 
     def open_pool() -> Executor:
         # Spawned, not forked: workers share no state, and no library's threads are torn in two.
