@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from course_utils.device import pick_device, synchronize
+from course_utils.text import duration_text
 
 
 class Stopwatch(ContextDecorator):
@@ -67,12 +68,16 @@ class Stopwatch(ContextDecorator):
             synchronize(self.device)
         self._seconds = time.perf_counter() - self._starts.pop()
         if self.label is not None:
-            print(f"{self.label}: {duration(self._seconds)}")
+            print(f"{self.label}: {duration_text(self._seconds)}")
 
     def __repr__(self) -> str:
         if self._starts:
-            return f"Stopwatch(running, {duration(self.seconds)} so far)"
-        return "Stopwatch(not started)" if self._seconds is None else f"Stopwatch({duration(self._seconds)})"
+            return f"Stopwatch(running, {duration_text(self.seconds)} so far)"
+        return (
+            "Stopwatch(not started)"
+            if self._seconds is None
+            else f"Stopwatch({duration_text(self._seconds)})"
+        )
 
 
 def estimate_epoch(
@@ -125,29 +130,3 @@ def estimate_epoch(
     if counted:
         return watch.seconds / counted * steps
     return cold.seconds / warm * steps if warm else 0.0
-
-
-def duration(seconds: float) -> str:
-    """Write a duration for people: ``0.4 ms``, ``3.2 s``, ``2 min 30 s``, ``7 min``, ``1 h 20 min``."""
-    if seconds < 0.9995e-3:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 0.0995:
-        return f"{seconds * 1e3:.{0 if seconds >= 0.00995 else 1}f} ms"
-    if seconds < 0.995:
-        return f"{seconds:.2f} s"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    if seconds < 299.5:
-        return _two(round(seconds), 60, "min", "s")
-    if seconds < 59.5 * 60:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 23.75 * 3600:
-        return _two(5 * round(seconds / 300), 60, "h", "min")
-    return _two(round(seconds / 3600), 24, "d", "h")
-
-
-def _two(amount: int, base: int, large: str, small: str) -> str:
-    whole, rest = divmod(amount, base)
-    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"

@@ -224,7 +224,7 @@ def test_maps_without_negatives_are_grey_and_others_are_told_apart_by_lightness(
 def test_times_are_told_in_their_units_with_the_ratio() -> None:
     text = figures.timing_bars({"loops": 2.5, "im2col": 0.0125, "conv": 5e-7}).text
     assert text == (
-        "time per call: loops 2.5 s; im2col 12.5 ms, 200 times faster; conv 500 ns, 5,000,000 times faster"
+        "time per call: loops 2.5 s; im2col 12 ms, 200 times faster; conv 500 ns, 5,000,000 times faster"
     )
 
 

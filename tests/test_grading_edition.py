@@ -177,7 +177,11 @@ def test_an_observe_that_needs_the_reference_is_refused(monkeypatch):
 
 def test_an_exercise_in_another_form_is_refused(monkeypatch):
     bank = {name: exercises.get(name) for name in exercises.names()}
-    bank["made_elsewhere"] = replace(bank["output_size"], id="made_elsewhere")
+
+    def made_elsewhere(n):
+        return n
+
+    bank["made_elsewhere"] = replace(bank["output_size"], reference=made_elsewhere)
     monkeypatch.setattr(exercises, "names", lambda: list(bank))
     monkeypatch.setattr(exercises, "get", bank.__getitem__)
     with pytest.raises(ExerciseError, match="made_elsewhere"):

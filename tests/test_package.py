@@ -15,19 +15,20 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 MAY_IMPORT = {
     "errors": set(),
+    "text": set(),
     "files": set(),
     "terminal": set(),
     "settings": {"errors"},
     "threads": set(),
-    "data": {"errors", "files", "settings"},
+    "data": {"errors", "files", "settings", "text"},
     "device": {"errors", "settings"},
-    "timing": {"device"},
-    "training": {"device", "timing", "data", "errors", "files", "settings", "terminal"},
-    "exercises": {"errors"},
-    "figures": {"errors"},
+    "timing": {"device", "text"},
+    "figures": {"errors", "text"},
+    "training": {"device", "timing", "data", "errors", "files", "figures", "settings", "terminal", "text"},
+    "exercises": {"errors", "figures", "text"},
     "checks": {"exercises", "figures", "errors", "settings", "terminal"},
-    "notebooks": {"errors", "files", "settings"},
-    "grading": {"exercises", "notebooks", "figures", "errors", "settings", "threads"},
+    "notebooks": {"errors", "files", "settings", "text"},
+    "grading": {"exercises", "notebooks", "figures", "errors", "files", "settings", "text", "threads"},
 }
 """DESIGN's table, with `errors` and `settings` open to all but the two that must not know the environment,
 `threads` to what counts cores, and `figures` to grading, whose pages show the cards that students know."""

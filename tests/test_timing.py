@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from course_utils import timing
-from course_utils.timing import Stopwatch, duration, estimate_epoch
+from course_utils.text import duration_text
+from course_utils.timing import Stopwatch, estimate_epoch
 
 
 class Clock:
@@ -144,4 +145,4 @@ def test_the_estimate_makes_do_with_few_batches(clock: Clock) -> None:
     ],
 )
 def test_durations_are_written_for_people(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert duration_text(seconds) == text

@@ -49,7 +49,7 @@ def bench(
 def _print(found: Bench) -> None:
     from rich.table import Table
 
-    from course_utils.timing import duration
+    from course_utils.text import duration_text
     from course_utils.training.bench import VARIANTS
     from course_utils.training.bench.turns import PUBLISHED
 
@@ -64,7 +64,7 @@ def _print(found: Bench) -> None:
             row.network,
             VARIANTS[row.variant].describe,
             "█" * max(1, round(16 * row.seconds_per_epoch / longest[row.network])),
-            duration(row.seconds_per_epoch),
+            duration_text(row.seconds_per_epoch),
             f"{row.ratio:.2f}",
             f"{row.images_per_second:,.0f}",
             f"{row.share_of_peak:.0%}",

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from course_utils.exercises.model import Exercise, Probe, call
-from course_utils.exercises.text import value_text
 from course_utils.exercises.values import Unreadable, plain
+from course_utils.text import value_text
 
 SHORT = 48
 

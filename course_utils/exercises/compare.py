@@ -8,14 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.exercises.values import (
-    Unreadable,
-    axis_names,
-    describe,
-    number_text,
-    shape_text,
-    told_apart,
-)
+from course_utils.exercises.values import Unreadable
+from course_utils.text import axis_names, describe, number_text, shape_text, told_apart
 
 RELATIVE = 1e-4
 ABSOLUTE = 1e-5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from course_utils.errors import ExerciseError
@@ -19,7 +19,6 @@ from course_utils.exercises.model import (
     VerdictStatus,
 )
 from course_utils.exercises.observing import observe
-from course_utils.exercises.text import render
 
 _TRUSTED_SECONDS = 60.0
 
@@ -193,7 +192,7 @@ def _agrees(
 
 
 def _verdict(exercise: Exercise, status: VerdictStatus, reason: str = "", **more: Any) -> Verdict:
-    verdict = Verdict(
+    return Verdict(
         exercise=exercise.id,
         number=exercise.number,
         title=exercise.title,
@@ -203,7 +202,6 @@ def _verdict(exercise: Exercise, status: VerdictStatus, reason: str = "", **more
         reason=reason,
         **more,
     )
-    return replace(verdict, message=render(verdict))
 
 
 def _unless_inputs_changed(

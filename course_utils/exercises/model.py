@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from course_utils.exercises.compare import Difference, difference
@@ -57,13 +60,13 @@ class Misconception:
     sentence : str
         Names the idea, not the remedy.
     section : str
-        Where to read, for example ``"Lab 01, Padding"``.
+        Where to read, for example ``"Lab 01, Padding"``; the exercise's own section where it is not given.
     """
 
     id: str
     wrong: Callable[..., Any]
     sentence: str
-    section: str
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,16 +75,19 @@ class Exercise:
 
     Attributes
     ----------
-    id, lab, number, title, points, signature
-        How it is named and counted; ``number`` is for example ``"1.4"``.
+    number : str
+        Lab and place in it, for example ``"1.4"``.
+    points : int
     reference : callable
-        A right answer, written to be read.
+        A right answer, written to be read; its name and parameters are the exercise's.
     probes : callable
         ``seed -> probes``, smallest first. The seed changes numbers and sizes; every seed keeps the shapes
         that tell the misconceptions apart.
     misconceptions : tuple of Misconception
     hints : tuple of str
         From gentle to concrete.
+    section : str
+        Where to read, for every misconception that names no other place.
     also_right : tuple of callable
         Other conventions that are accepted.
     observe : callable
@@ -98,22 +104,48 @@ class Exercise:
         given `actual`, where running it takes long.
     """
 
-    id: str
-    lab: int
     number: str
-    title: str
     points: int
-    signature: str
     reference: Callable[..., Any]
     probes: Callable[[int], Sequence[Probe]]
     misconceptions: tuple[Misconception, ...]
     hints: tuple[str, ...]
+    section: str = ""
     also_right: tuple[Callable[..., Any], ...] = ()
     observe: Callable[[Any, Probe], Any] = call
     window: Callable[[Probe, tuple[int, ...]], Window] | None = None
     explain: Callable[[Probe, Any, Any], str | None] | None = None
     compare: Callable[[Any, Any], Difference | None] = difference
     rules_out: Callable[[Any, Probe, Any], bool] | None = None
+
+    def __post_init__(self) -> None:
+        complete = tuple(replace(m, section=m.section or self.section) for m in self.misconceptions)
+        object.__setattr__(self, "misconceptions", complete)
+
+    @property
+    def lab(self) -> int:
+        """The lab's number."""
+        return int(self.number.partition(".")[0])
+
+    @property
+    def title(self) -> str:
+        """The name that the answer must have: ``conv2d``, ``ResidualBlock``."""
+        return self.reference.__name__
+
+    @property
+    def id(self) -> str:
+        """The title in snake case: ``conv2d``, ``lenet5``, ``residual_block``."""
+        # Three small letters make a word, so that LeNet5 stays one.
+        return re.sub(r"(?<=[a-z]{3})(?=[A-Z])", "_", self.title).lower()
+
+    @property
+    def signature(self) -> str:
+        """What the answer's first line says: ``same_padding(f)``, ``class VGG(nn.Module)``."""
+        if inspect.isclass(self.reference):
+            return f"class {self.title}(nn.Module)"
+        parameters = inspect.signature(self.reference).parameters.values()
+        bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+        return f"{self.title}{inspect.Signature(bare)}"
 
 
 @dataclass(frozen=True)
@@ -190,8 +222,6 @@ class Verdict:
         ``"correct"``, ``"wrong"``, ``"error"`` or ``"not started"``.
     misconception : str or None
         Id of the misconception that agrees with the answer on every probe.
-    message : str
-        The whole verdict as plain text, complete in a terminal.
     counterexample : Counterexample or None
     section : str or None
         Where to read.
@@ -202,6 +232,8 @@ class Verdict:
         For an error: the candidate's own lines of the traceback.
     printed : str
         What the candidate printed in the call that is shown.
+    message : str
+        The whole verdict as plain text, complete in a terminal: the text of its card.
     """
 
     exercise: str
@@ -209,7 +241,6 @@ class Verdict:
     title: str
     status: VerdictStatus
     misconception: str | None = None
-    message: str = ""
     counterexample: Counterexample | None = None
     section: str | None = None
     points: int = 1
@@ -217,3 +248,10 @@ class Verdict:
     reason: str = ""
     traceback: str = ""
     printed: str = ""
+
+    @cached_property
+    def message(self) -> str:
+        """The whole verdict as plain text."""
+        from course_utils.figures.card import verdict_text
+
+        return verdict_text(self)

@@ -10,7 +10,8 @@ from course_utils.exercises.compare import difference
 from course_utils.exercises.guard import RunawayError, guarded
 from course_utils.exercises.model import Exercise, Observation, Probe
 from course_utils.exercises.tracebacks import ends_in_library, other_function, own_lines
-from course_utils.exercises.values import Unreadable, describe, plain
+from course_utils.exercises.values import Unreadable, plain
+from course_utils.text import describe
 
 SECONDS = 10.0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.exercises.values import axis_names, number_text
+from course_utils.text import axis_names, number_text
 
 MOST_PLACES = 1_000
 

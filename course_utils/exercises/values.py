@@ -1,14 +1,15 @@
-"""Plain values: what an answer returned, without any of its own types, and how to say it in words."""
+"""Plain values: what an answer returned, without any of its own types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
+
+from course_utils.text import shape_text
 
 MOST_CELLS = 4_000_000
 MOST_ITEMS = 10_000
@@ -100,70 +101,3 @@ def _foreign(value: Any) -> Unreadable:
     if callable(value):
         return Unreadable("a function")
     return Unreadable(f"an object of type {type(value).__name__[:80]}")
-
-
-def shape_text(shape: tuple[int, ...] | torch.Size) -> str:
-    """Return a shape as ``4×3``; one axis as ``5 values``, none as ``a single number``."""
-    if len(shape) == 0:
-        return "a single number"
-    if len(shape) == 1:
-        return "1 value" if shape[0] == 1 else f"{shape[0]} values"
-    return "×".join(str(int(size)) for size in shape)
-
-
-def axis_names(axes: int) -> tuple[str, ...]:
-    """Return what the axes of an array are called: rows and columns last, channels and items before."""
-    known = ("item", "channel", "row", "column")
-    if axes == 1:
-        return ("position",)
-    return known[len(known) - axes :] if axes <= len(known) else tuple(f"axis {i}:" for i in range(axes))
-
-
-def number_text(value: Any, digits: int = 4) -> str:
-    """Return a number as short as it is exact to the eye: ``7``, ``-0.5``, ``0.03292``."""
-    if isinstance(value, (bool, np.bool_)):
-        return str(bool(value))
-    if isinstance(value, (int, np.integer)):
-        return str(int(value))
-    if isinstance(value, (complex, np.complexfloating)):
-        return f"{complex(value):.{digits}g}"
-    value = float(value)
-    if not np.isfinite(value):
-        return str(value)
-    return str(int(value)) if value == round(value) and abs(value) < 1e9 else f"{value:.{digits}g}"
-
-
-def told_apart(one: Any, other: Any) -> tuple[str, str]:
-    """Return two different numbers with as many digits as it takes to see that they differ."""
-    for digits in (4, 6, 9):
-        texts = number_text(one, digits), number_text(other, digits)
-        if texts[0] != texts[1]:
-            break
-    return texts
-
-
-def describe(value: Any) -> str:
-    """Return what a plain value is, in a few words."""
-    if isinstance(value, Unreadable):
-        return value.kind
-    if value is None:
-        return "None"
-    if isinstance(value, str):
-        return f"the text {value[:40]!r}"
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, (int, float)):
-        return f"the number {number_text(value)}"
-    if isinstance(value, np.ndarray):
-        return (
-            "a tensor with a single number" if value.ndim == 0 else f"a tensor of shape {_tuple(value.shape)}"
-        )
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, Mapping):
-        return f"a dict of {len(value)}"
-    return type(value).__name__
-
-
-def _tuple(shape: tuple[int, ...]) -> str:
-    return shape_text(shape) if len(shape) > 1 else f"({shape[0]},)"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+import numpy as np
+
 STYLE = """<style>
 .cl-card,.cl-figure{color:inherit;font-size:13px;line-height:1.45;margin:4px 0}
 .cl-card{border-left:4px solid #808080;padding:2px 12px}
@@ -45,6 +47,20 @@ table.cl-table .cl-words{text-align:left}
 table.cl-table th{font-weight:bold}
 </style>"""
 """Colours are inherited and tints are see-through, so that one style serves light, dark and printed pages."""
+
+
+def as_array(value: Any) -> np.ndarray | None:
+    """Return `value` as an array of numbers, or None when it is none.
+
+    Tensors on any device, arrays, numbers, and lists or tuples of them are taken.
+    """
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    return array if array.dtype.kind in "biuf" else None
 
 
 @dataclass(frozen=True, repr=False)

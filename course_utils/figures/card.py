@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
+from textwrap import indent
 from typing import Any
 
 from course_utils.figures.base import HtmlFigure
@@ -30,59 +30,68 @@ def verdict_card(verdict: Any) -> HtmlFigure:
             "earned": verdict.earned,
         }
     }
+    if verdict.status in ("correct", "not started"):
+        kind = "cl-correct" if verdict.status == "correct" else ""
+        html = f'<div class="cl-card {kind}" role="note">{escape(_title(verdict))}</div>'
+    else:
+        html = _card(verdict)
+    return HtmlFigure(html, verdict_text(verdict), data)
+
+
+def verdict_text(verdict: Any) -> str:
+    """Return everything that a verdict says as plain text, for terminals and screen readers."""
+    if verdict.status in ("correct", "not started"):
+        return _title(verdict)
+    parts = [_title(verdict)]
+    if (shown := verdict.counterexample) is not None:
+        parts.append(f"{shown.call}   {shown.note}".rstrip())
+        if verdict.status == "wrong":
+            parts.append(draw_case(shown)[1])
+    if verdict.traceback:
+        parts.append(indent(verdict.traceback.rstrip(), "    "))
+    if verdict.printed:
+        parts.append("Your code printed:\n" + indent(verdict.printed.rstrip(), "    "))
+    parts += [verdict.reason, f"{_where_to_read(verdict)}{_hint_call(verdict)} gives a hint."]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _title(verdict: Any) -> str:
     name = f"Exercise {verdict.number} ({verdict.exercise})"
     if verdict.status == "correct":
-        return _line("cl-correct", f"✓ {name}: correct.", data)
-    if verdict.status == "not started":
-        return _line("", f"○ {_not_started(verdict, name)}", data)
-    return _card(verdict, name, data)
-
-
-def _not_started(verdict: Any, name: str) -> str:
+        return f"✓ {name}: correct."
+    if verdict.status == "wrong":
+        return f"✗ {name}: not right yet."
+    if verdict.status == "error":
+        return f"! {name}: your code stopped with an error."
     if not verdict.reason:
-        return f"{name} is not started."
-    return f"{name}: {verdict.reason[0].lower()}{verdict.reason[1:]}"
+        return f"○ {name} is not started."
+    return f"○ {name}: {verdict.reason[0].lower()}{verdict.reason[1:]}"
 
 
-def _line(kind: str, text: str, data: Mapping[str, Any]) -> HtmlFigure:
-    return HtmlFigure(f'<div class="cl-card {kind}" role="note">{escape(text)}</div>', text, data)
+def _where_to_read(verdict: Any) -> str:
+    return f"Read: {verdict.section}. " if verdict.section else ""
 
 
-def _card(verdict: Any, name: str, data: Mapping[str, Any]) -> HtmlFigure:
+def _hint_call(verdict: Any) -> str:
+    return f"check.{verdict.exercise}.hint()"
+
+
+def _card(verdict: Any) -> str:
+    title = _title(verdict)
     wrong = verdict.status == "wrong"
-    title = f"✗ {name}: not right yet." if wrong else f"! {name}: your code stopped with an error."
     html = [f"<p><strong>{escape(title)}</strong></p>"]
-    text = [title]
-    reason = verdict.reason or verdict.message
-    shown = verdict.counterexample
-    if shown is not None:
+    if (shown := verdict.counterexample) is not None:
         note = f' <span class="cl-quiet">· {escape(shown.note)}</span>' if shown.note else ""
         html.append(f"<p><code>{escape(shown.call)}</code>{note}</p>")
-        text.append(f"{shown.call}   {shown.note}".rstrip())
         if wrong:
-            case_html, case_text = draw_case(shown)
-            html.append(case_html)
-            text.append(case_text)
+            html.append(draw_case(shown)[0])
     if verdict.traceback:
         html.append(f"<pre>{escape(verdict.traceback.rstrip())}</pre>")
-        text.append(_indent(verdict.traceback.rstrip()))
     if verdict.printed:
         html.append(f"<p>Your code printed:</p><pre>{escape(verdict.printed.rstrip())}</pre>")
-        text.append("Your code printed:\n" + _indent(verdict.printed.rstrip()))
-    html.append(f'<p style="white-space:pre-line">{escape(reason)}</p>')
-    text.append(reason)
-    footer = f"Read: {verdict.section}. " if verdict.section else ""
-    footer_call = f"check.{verdict.exercise}.hint()"
-    html.append(f'<p class="cl-quiet">{escape(footer)}<code>{escape(footer_call)}</code> gives a hint.</p>')
-    text.append(f"{footer}{footer_call} gives a hint.")
+    html.append(f'<p style="white-space:pre-line">{escape(verdict.reason)}</p>')
+    where, call = escape(_where_to_read(verdict)), escape(_hint_call(verdict))
+    html.append(f'<p class="cl-quiet">{where}<code>{call}</code> gives a hint.</p>')
     body = "\n".join(html)
     kind = "cl-wrong" if wrong else "cl-error"
-    return HtmlFigure(
-        f'<div class="cl-card {kind}" role="group" aria-label="{escape(title[2:])}">\n{body}\n</div>',
-        "\n\n".join(part for part in text if part),
-        data,
-    )
-
-
-def _indent(text: str) -> str:
-    return "\n".join(f"    {each}" for each in text.splitlines())
+    return f'<div class="cl-card {kind}" role="group" aria-label="{escape(title[2:])}">\n{body}\n</div>'

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from course_utils.errors import FigureError
 from course_utils.figures.picture import BLUE, INK, ORANGE, PALE, Picture, picture
 from course_utils.figures.tables import table
+from course_utils.text import count_text, duration_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ def timing_bars(seconds: Mapping[str, float], *, what: str = "time per call") ->
     times = {name: float(value) for name, value in seconds.items()}
     slowest = max(times.values())
     labels = {
-        name: time_text(value) + (f", {_ratio(slowest / value)} times faster" if value < slowest else "")
+        name: duration_text(value) + (f", {_ratio(slowest / value)} times faster" if value < slowest else "")
         for name, value in times.items()
     }
     text = f"{what}: " + "; ".join(f"{name} {label}" for name, label in labels.items())
@@ -49,7 +50,7 @@ def timing_bars(seconds: Mapping[str, float], *, what: str = "time per call") ->
         # Room for the labels, which stand to the right of the marks.
         axis.set_xlim(low / 4, slowest * (slowest / low * 4) ** 0.5)
         axis.margins(y=0.5 / len(times))
-        axis.xaxis.set_major_formatter(lambda value, _: time_text(value))
+        axis.xaxis.set_major_formatter(lambda value, _: duration_text(value))
         axis.set_xlabel(f"{what} (log scale)")
         for index, (name, value) in enumerate(times.items()):
             _label(axis, labels[name], value, index)
@@ -128,7 +129,7 @@ def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
                 [r[key] for r in rows], range(len(rows)), "o", color=BLUE, markersize=8, label="computed"
             )
             axis.set_xscale("log")
-            axis.xaxis.set_major_formatter(lambda value, _: short_count(value))
+            axis.xaxis.set_major_formatter(lambda value, _: count_text(value))
             axis.margins(x=0.12, y=0.5 / len(rows))
             _bare(axis)
         slide = [(r["slide_parameters"], i) for i, r in enumerate(rows) if r.get("slide_parameters")]
@@ -146,24 +147,6 @@ def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
         f"{r['name']}: {r['parameters']:,} parameters, {r['multiply_adds']:,} multiply-adds" for r in rows
     )
     return picture(paint, width=7.6, height=0.34 * len(rows) + 1.1, alt=alt, text=text)
-
-
-def short_count(count: float) -> str:
-    """Return a large number with its unit: 250 k, 60 M, 15 G."""
-    for unit, size in ((" G", 1e9), (" M", 1e6), (" k", 1e3)):
-        if count >= size:
-            return f"{count / size:g}{unit}"
-    return f"{count:g}"
-
-
-def time_text(seconds: float) -> str:
-    """Return a time in the unit that suits it."""
-    if seconds >= 100:
-        return f"{seconds:,.0f} s"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
 
 
 def _ratio(ratio: float) -> str:

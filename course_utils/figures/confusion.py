@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.base import HtmlFigure
-from course_utils.figures.numbers import as_array, shape_text
+from course_utils.figures.base import HtmlFigure, as_array
 from course_utils.figures.tables import table
+from course_utils.text import shape_text
 
 
 def confusion_matrix(matrix: Any, classes: Sequence[str]) -> HtmlFigure:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.figures.base import as_array
 from course_utils.figures.grids import Grid, beside, grid_html, grid_text, grids, mask_of
-from course_utils.figures.numbers import as_array, digits_to_tell_apart, shape_text
+from course_utils.text import digits_to_tell_apart, value_text
 
 _LEGEND = {"differs": "differs", "window": "what the first differing number is made from"}
 _SIGNS = {"differs": "[ ]", "window": "( )"}
@@ -28,7 +29,7 @@ def draw_case(shown: Any) -> tuple[str, str]:
     differs, digits, first = None, 4, None
     if expected is not None and actual is not None and expected.shape == actual.shape:
         differs = _differing(shown.differing, expected, actual)
-        digits = digits_to_tell_apart(expected, actual, differs)
+        digits = digits_to_tell_apart(_pairs(expected, actual, differs))
         first = tuple(np.argwhere(differs)[0].tolist()) if differs.any() else None
     given = [
         grid
@@ -43,6 +44,10 @@ def draw_case(shown: Any) -> tuple[str, str]:
         else:
             results += grids(name, array, differs=differs, digits=digits, slices=1)
     return _html(given, results, words), _text(given, results, words)
+
+
+def _pairs(expected: np.ndarray, actual: np.ndarray, differs: np.ndarray) -> list[tuple[Any, Any]]:
+    return list(zip(expected[differs].tolist(), actual[differs].tolist(), strict=True))[:200]
 
 
 def _drawable(value: Any) -> np.ndarray | None:
@@ -73,16 +78,8 @@ def _input(
 
 
 def _in_words(value: Any) -> str:
-    array = as_array(value)
-    if array is not None and array.ndim == 0:
-        text = repr(array.item())
-    elif isinstance(value, np.ndarray):
-        text = f"an array of {value.dtype}, {shape_text(value.shape)}"
-    elif isinstance(value, (tuple, list)) and value and all(isinstance(item, str) for item in value):
-        text = ", ".join(value)
-    else:
-        # What could not cross from the answer's process says in `kind` what it was.
-        text = str(getattr(value, "kind", None) or repr(value))
+    named = isinstance(value, (tuple, list)) and value and all(isinstance(item, str) for item in value)
+    text = ", ".join(value) if named else value_text(value)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.figures.numbers import compact, shape_text
+from course_utils.text import number_text, shape_text
 
 ROWS, COLUMNS, SLICES = 8, 10, 4
 """What is shown at most of one matrix, and of an array's matrices."""
@@ -136,7 +136,7 @@ def grid_html(grid: Grid) -> str:
 
 
 def _cell(grid: Grid, i: int, j: int) -> str:
-    text = escape(compact(grid.values[i, j], grid.digits))
+    text = escape(number_text(grid.values[i, j], grid.digits))
     if grid.differs[i, j]:
         return f'<td class="cl-differs" aria-label="{text}, differs"><strong>{text}</strong></td>'
     if grid.window[i, j]:
@@ -149,7 +149,7 @@ def grid_text(grid: Grid) -> list[str]:
     caption = f"{grid.name} {grid.note}"
     if not grid.values.size:
         return [caption]
-    texts = [[compact(value, grid.digits) for value in row] for row in grid.values]
+    texts = [[number_text(value, grid.digits) for value in row] for row in grid.values]
     width = max(len(text) for row in texts for text in row)
     lines = [caption]
     for i, row in enumerate(texts):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.base import HtmlFigure, line
-from course_utils.figures.numbers import as_array, shape_text
+from course_utils.figures.base import HtmlFigure, as_array, line
 from course_utils.figures.picture import Picture, digest, picture
+from course_utils.text import shape_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from typing import Any
 
 from course_utils.errors import FigureError
 from course_utils.figures.base import HtmlFigure
-from course_utils.figures.numbers import compact
+from course_utils.text import number_text
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+( ?[%a-zµ]{1,3})?|–|")
 """A number with its unit, or none."""
@@ -51,7 +51,7 @@ def _text(cell: Any) -> str:
         cell = cell.item()
     if isinstance(cell, int) and not isinstance(cell, bool):
         return f"{cell:,}"
-    return compact(cell) if isinstance(cell, (float, bool)) else str(cell)
+    return number_text(cell) if isinstance(cell, (float, bool)) else str(cell)
 
 
 def _html(texts: list[list[str]], columns: Sequence[str], words: list[bool], caption: str) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from course_utils import exercises
 from course_utils.errors import ExerciseError
 from course_utils.exercises.crossing import from_json
 from course_utils.exercises.guard import RunawayError, deadline
 from course_utils.exercises.model import Exercise, Observation, Verdict, VerdictStatus
-from course_utils.exercises.text import render
 from course_utils.grading import session
 from course_utils.grading.session import Outcome, probe_seed
 from course_utils.grading.unusual import unusual
@@ -196,7 +194,6 @@ def _rank(verdict: Verdict) -> int:
 
 
 def _without_answer(exercise: Exercise, reason: str, status: VerdictStatus = "not started") -> Verdict:
-    verdict = Verdict(
+    return Verdict(
         exercise.id, exercise.number, exercise.title, status, points=exercise.points, reason=reason
     )
-    return replace(verdict, message=render(verdict))

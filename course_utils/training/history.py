@@ -10,7 +10,7 @@ from statistics import median
 from torch import nn
 
 from course_utils.data.dataset import Dataset
-from course_utils.timing import duration
+from course_utils.text import duration_text
 from course_utils.training.curves import Curves, draw
 from course_utils.training.recipes import Recipe
 
@@ -198,7 +198,9 @@ class History:
     def forecast(self, place: str) -> str:
         """Say in one line how long the rest will take: ``30 epochs ≈ 7 min on this CPU (14 s each)``."""
         rest = count_epochs(self.recipe.epochs - self.epochs)
-        return f"{rest} ≈ {duration(self.left())} on {place} ({duration(self._foretold(1, 1))} each)"
+        return (
+            f"{rest} ≈ {duration_text(self.left())} on {place} ({duration_text(self._foretold(1, 1))} each)"
+        )
 
     def summary(self) -> str:
         """Say in one line how far training came and what it reached."""
@@ -207,7 +209,7 @@ class History:
             return done
         last = self.final
         return (
-            f"{done} in {duration(self.seconds)} ({duration(self.seconds_per_epoch)} each) · "
+            f"{done} in {duration_text(self.seconds)} ({duration_text(self.seconds_per_epoch)} each) · "
             f"loss {last.train_loss:.4f} · "
             f"error: training {100 * last.train_error:.2f} %, test {100 * last.test_error:.2f} %"
         )
@@ -226,11 +228,13 @@ class History:
         for record in self.records:
             seconds += record.seconds + record.test_seconds
             if record.test_error <= target:
-                result = f"{100 * target:g} % test error after {duration(seconds)}"
+                result = f"{100 * target:g} % test error after {duration_text(seconds)}"
                 break
         else:
             best = min((record.test_error for record in self.records), default=None)
-            came = "no epoch finished" if best is None else f"{100 * best:.1f} % after {duration(seconds)}"
+            came = (
+                "no epoch finished" if best is None else f"{100 * best:.1f} % after {duration_text(seconds)}"
+            )
             result = f"{100 * target:g} % test error not reached, {came}"
         return f"{data}: {result} on {self.machine} (seed {self.recipe.seed}, recipe {self.recipe.name!r})"
 

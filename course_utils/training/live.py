@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from course_utils.terminal import printable
-from course_utils.timing import duration
+from course_utils.text import duration_text
 from course_utils.training.history import History, number
 
 
@@ -75,7 +75,7 @@ class Terminal(View):
             f"epoch {number(last.epoch):>2}/{number(history.recipe.epochs)}  lr {last.learning_rate:.4f}  "
             f"loss {last.train_loss:.4f}  "
             f"error: training {100 * last.train_error:5.2f} %  test {100 * last.test_error:5.2f} %  "
-            f"{duration(last.seconds)}"
+            f"{duration_text(last.seconds)}"
         )
 
     def end(self, history: History) -> None:
@@ -117,7 +117,7 @@ class Notebook(View):
         left = history.left(step / self._steps)
         self._show_line(
             f"epoch {len(history) + 1} of {number(history.recipe.epochs)} · batch {step} of {self._steps} · "
-            f"loss {loss:.4f} · training error {100 * error:.2f} % · about {duration(left)} left",
+            f"loss {loss:.4f} · training error {100 * error:.2f} % · about {duration_text(left)} left",
             len(history) * self._steps + step,
         )
 

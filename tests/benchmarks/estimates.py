@@ -14,7 +14,7 @@ from three_seeds import TARGETS, run
 
 from course_utils import load_dataset
 from course_utils.device import describe_device
-from course_utils.timing import duration
+from course_utils.text import duration_text
 from course_utils.training import recipe
 
 
@@ -37,10 +37,8 @@ def main() -> int:
         ratio = history.estimate_ratio or float("nan")
         off |= not 0.75 <= ratio <= 1.25
         name = f"{plan.name}, {history.epochs:.3g} epochs"
-        print(
-            f"{name:28} {duration(ratio * history.seconds):>11} {duration(history.seconds):>11} {ratio:6.2f}",
-            flush=True,
-        )
+        times = duration_text(ratio * history.seconds), duration_text(history.seconds)
+        print(f"{name:28} {times[0]:>11} {times[1]:>11} {ratio:6.2f}", flush=True)
     return int(off)
 
 

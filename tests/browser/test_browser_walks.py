@@ -92,13 +92,14 @@ def test_the_scripts_pooling_and_its_gradient_are_torchs(script: Callable[..., A
 
 
 def test_the_scripts_numbers_are_written_as_pythons(script: Callable[..., Any]) -> None:
-    from course_utils.figures.numbers import compact
+    from course_utils.text import number_text
 
     numbers = [random.uniform(-1, 1) * 10 ** random.randint(-7, 9) for _ in range(300)]
     numbers += [0, 1, -1, 0.5, 1e6, 123456, 1e7, 0.1 + 0.2, 99995.0, 0.0001, 0.00009999, -3e-9, 1 / 3]
     answers = script()("x.map(value => short(value))", x=numbers)
     for number, answer in zip(numbers, answers, strict=True):
-        assert math.isclose(float(answer.replace("−", "-")), float(compact(number)), rel_tol=1e-12), number
+        expected = float(number_text(number))
+        assert math.isclose(float(answer.replace("−", "-")), expected, rel_tol=1e-12), number
 
 
 def test_the_moved_image_is_torchs_roll(script: Callable[..., Any]) -> None:

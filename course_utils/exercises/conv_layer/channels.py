@@ -81,12 +81,8 @@ def conv2d_window(probe: Probe, index: tuple[int, ...]) -> Window:
 
 
 CONV2D = Exercise(
-    id="conv2d",
-    lab=1,
     number="1.6",
-    title="conv2d",
     points=3,
-    signature="conv2d(x, weight, bias=None, padding=0, stride=1)",
     reference=conv2d,
     probes=conv2d_probes,
     misconceptions=MISCONCEPTIONS,

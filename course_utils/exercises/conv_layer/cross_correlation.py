@@ -128,12 +128,8 @@ def _cross_correlate_window(probe: Probe, index: tuple[int, ...]) -> Window:
 
 
 CROSS_CORRELATE = Exercise(
-    id="cross_correlate",
-    lab=1,
     number="1.1",
-    title="cross_correlate",
     points=2,
-    signature="cross_correlate(image, kernel)",
     reference=cross_correlate,
     probes=_cross_correlate_probes,
     misconceptions=CROSS_CORRELATE_MISCONCEPTIONS,

@@ -138,12 +138,8 @@ def _window(probe: Probe, index: tuple[int, ...]) -> Window:
 
 
 FUSE_FILTERS = Exercise(
-    id="fuse_filters",
-    lab=1,
     number="1.9",
-    title="fuse_filters",
     points=3,
-    signature="fuse_filters(first, second)",
     reference=fuse_filters,
     probes=_probes,
     misconceptions=MISCONCEPTIONS,

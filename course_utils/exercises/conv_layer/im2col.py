@@ -168,12 +168,8 @@ def _im2col_window(probe: Probe, index: tuple[int, ...]) -> Window:
 
 
 IM2COL = Exercise(
-    id="im2col",
-    lab=1,
     number="1.7",
-    title="im2col",
     points=3,
-    signature="im2col(x, f, padding=0, stride=1)",
     reference=im2col,
     probes=_im2col_probes,
     misconceptions=IM2COL_MISCONCEPTIONS,

@@ -137,12 +137,8 @@ CONV2D_AS_MATMUL_MISCONCEPTIONS = (
 
 
 CONV2D_AS_MATMUL = Exercise(
-    id="conv2d_as_matmul",
-    lab=1,
     number="1.8",
-    title="conv2d_as_matmul",
     points=2,
-    signature="conv2d_as_matmul(x, weight, bias=None, padding=0, stride=1)",
     reference=conv2d_as_matmul,
     probes=conv2d_probes,
     misconceptions=CONV2D_AS_MATMUL_MISCONCEPTIONS,

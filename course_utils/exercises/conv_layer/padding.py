@@ -114,12 +114,8 @@ def _zero_pad_window(probe: Probe, index: tuple[int, ...]) -> Window:
 
 
 ZERO_PAD = Exercise(
-    id="zero_pad",
-    lab=1,
     number="1.2",
-    title="zero_pad",
     points=1,
-    signature="zero_pad(image, padding)",
     reference=zero_pad,
     probes=_zero_pad_probes,
     misconceptions=ZERO_PAD_MISCONCEPTIONS,

@@ -30,12 +30,8 @@ def _count_probes(seed: int) -> Sequence[Probe]:
 
 
 COUNT_CONV_PARAMETERS = Exercise(
-    id="count_conv_parameters",
-    lab=1,
     number="1.10",
-    title="count_conv_parameters",
     points=1,
-    signature="count_conv_parameters(in_channels, out_channels, f, bias=True)",
     reference=count_conv_parameters,
     probes=_count_probes,
     misconceptions=(

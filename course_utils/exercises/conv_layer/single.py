@@ -157,12 +157,8 @@ def _window(probe: Probe, index: tuple[int, ...]) -> Window:
 
 
 CONV2D_SINGLE = Exercise(
-    id="conv2d_single",
-    lab=1,
     number="1.5",
-    title="conv2d_single",
     points=2,
-    signature="conv2d_single(image, kernel, padding=0, stride=1)",
     reference=conv2d_single,
     probes=_probes,
     misconceptions=MISCONCEPTIONS,

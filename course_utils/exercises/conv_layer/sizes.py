@@ -20,12 +20,8 @@ def output_size(n: int, f: int, p: int = 0, s: int = 1) -> int:
 
 
 SAME_PADDING = Exercise(
-    id="same_padding",
-    lab=1,
     number="1.3",
-    title="same_padding",
     points=1,
-    signature="same_padding(f)",
     reference=same_padding,
     probes=lambda seed: tuple(
         Probe((f,), note=f"a {f}×{f} kernel") for f in (3, 5, 1, 7, 9, 2 * Draw(seed).between(5, 20) + 1)
@@ -110,12 +106,8 @@ def _output_size_probes(seed: int) -> Sequence[Probe]:
 
 
 OUTPUT_SIZE = Exercise(
-    id="output_size",
-    lab=1,
     number="1.4",
-    title="output_size",
     points=1,
-    signature="output_size(n, f, p=0, s=1)",
     reference=output_size,
     probes=_output_size_probes,
     misconceptions=(

@@ -102,12 +102,8 @@ def probes(seed: int) -> Sequence[Probe]:
 
 
 EXERCISE = Exercise(
-    id="pixel_statistics",
-    lab=3,
     number="3.1",
-    title="pixel_statistics",
     points=1,
-    signature="pixel_statistics(images)",
     reference=pixel_statistics,
     also_right=(with_sample_std,),
     probes=probes,

@@ -176,12 +176,8 @@ def probes(seed: int) -> Sequence[Probe]:
 
 
 EXERCISE = Exercise(
-    id="evaluate",
-    lab=3,
     number="3.7",
-    title="evaluate",
     points=2,
-    signature="evaluate(model, batches)",
     reference=evaluate,
     probes=probes,
     observe=observe_evaluate,

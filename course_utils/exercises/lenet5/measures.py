@@ -122,12 +122,8 @@ def _explain(probe: Probe, expected: Any, actual: Any) -> str | None:
 
 
 EXERCISE = Exercise(
-    id="error_rate",
-    lab=3,
     number="3.4",
-    title="error_rate",
     points=1,
-    signature="error_rate(scores, labels)",
     reference=error_rate,
     probes=probes,
     explain=_explain,

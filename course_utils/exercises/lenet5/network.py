@@ -102,12 +102,8 @@ def _network(
 
 
 EXERCISE = Exercise(
-    id="lenet5",
-    lab=3,
     number="3.2",
-    title="LeNet5",
     points=3,
-    signature="class LeNet5(nn.Module)",
     reference=LeNet5,
     probes=probes,
     observe=observe_lenet5,

@@ -18,12 +18,8 @@ def lenet5_parameters() -> list[int]:
 
 
 EXERCISE = Exercise(
-    id="lenet5_parameters",
-    lab=3,
     number="3.3",
-    title="lenet5_parameters",
     points=1,
-    signature="lenet5_parameters()",
     reference=lenet5_parameters,
     also_right=(total_alone(lenet5_parameters),),
     probes=lambda seed: (Probe((), note="the four layers, conv1 to linear2"),),

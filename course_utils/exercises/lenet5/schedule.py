@@ -93,12 +93,8 @@ def probes(seed: int) -> Sequence[Probe]:
 
 
 EXERCISE = Exercise(
-    id="lenet5_learning_rate",
-    lab=3,
     number="3.5",
-    title="lenet5_learning_rate",
     points=1,
-    signature="lenet5_learning_rate(epoch)",
     reference=lenet5_learning_rate,
     probes=probes,
     misconceptions=(

@@ -149,12 +149,8 @@ def probes(seed: int) -> Sequence[Probe]:
 
 
 EXERCISE = Exercise(
-    id="train_step",
-    lab=3,
     number="3.6",
-    title="train_step",
     points=2,
-    signature="train_step(model, images, labels, criterion, optimizer)",
     reference=train_step,
     probes=probes,
     observe=observe_train_step,

@@ -30,12 +30,8 @@ def _mean(x: Tensor, size: Any = 2, stride: Any = None, **options: Any) -> Tenso
 
 
 AVG_POOL = Exercise(
-    id="avg_pool",
-    lab=2,
     number="2.2",
-    title="avg_pool",
     points=1,
-    signature="avg_pool(x, size=2, stride=None)",
     reference=avg_pool,
     probes=pooling_probes,
     misconceptions=(

@@ -31,12 +31,8 @@ def _probes(seed: int) -> Sequence[Probe]:
 
 
 CONV_MULTIPLY_ADDS = Exercise(
-    id="conv_multiply_adds",
-    lab=2,
     number="2.5",
-    title="conv_multiply_adds",
     points=1,
-    signature="conv_multiply_adds(in_channels, out_channels, height, width, f)",
     reference=conv_multiply_adds,
     probes=_probes,
     misconceptions=(

@@ -103,12 +103,8 @@ def _window(probe: Probe, index: tuple[int, ...]) -> Window:
 
 
 MAX_POOL_GRADIENT = Exercise(
-    id="max_pool_gradient",
-    lab=2,
     number="2.4",
-    title="max_pool_gradient",
     points=3,
-    signature="max_pool_gradient(x, grad_output, size=2)",
     reference=max_pool_gradient,
     probes=_probes,
     misconceptions=(

@@ -33,12 +33,8 @@ def _largest_magnitude(x: Tensor, size: int = 2, stride: int | None = None) -> T
 
 
 MAX_POOL = Exercise(
-    id="max_pool",
-    lab=2,
     number="2.1",
-    title="max_pool",
     points=2,
-    signature="max_pool(x, size=2, stride=None)",
     reference=max_pool,
     probes=pooling_probes,
     misconceptions=(

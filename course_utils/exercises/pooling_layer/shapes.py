@@ -66,12 +66,8 @@ def _probes(seed: int) -> Sequence[Probe]:
 
 
 POOLED_SHAPE = Exercise(
-    id="pooled_shape",
-    lab=2,
     number="2.3",
-    title="pooled_shape",
     points=1,
-    signature="pooled_shape(shape, size=2, stride=None)",
     reference=pooled_shape,
     probes=_probes,
     misconceptions=(

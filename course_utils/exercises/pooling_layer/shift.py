@@ -104,12 +104,8 @@ def _probes(seed: int) -> Sequence[Probe]:
 
 
 SHIFT_AGREEMENT = Exercise(
-    id="shift_agreement",
-    lab=2,
     number="2.6",
-    title="shift_agreement",
     points=2,
-    signature="shift_agreement(layer, x, shift)",
     reference=shift_agreement,
     probes=_probes,
     misconceptions=(

@@ -110,12 +110,8 @@ def observe_block(candidate: Callable[..., Any], probe: Probe) -> dict[str, Any]
 
 
 EXERCISE = Exercise(
-    id="vgg_block",
-    lab=4,
     number="4.1",
-    title="vgg_block",
     points=2,
-    signature="vgg_block(in_channels, out_channels, convs)",
     reference=vgg_block,
     probes=probes,
     observe=observe_block,

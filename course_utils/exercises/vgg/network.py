@@ -102,12 +102,8 @@ def observe_vgg(candidate: Callable[[], Any], probe: Probe) -> dict[str, Any]:
 
 
 EXERCISE = Exercise(
-    id="vgg",
-    lab=4,
     number="4.2",
-    title="VGG",
     points=3,
-    signature="class VGG(nn.Module)",
     reference=VGG,
     probes=probes,
     observe=observe_vgg,

@@ -56,12 +56,8 @@ def _input_channels_ignored() -> list[int]:
 
 
 EXERCISE = Exercise(
-    id="vgg_parameters",
-    lab=4,
     number="4.3",
-    title="vgg_parameters",
     points=1,
-    signature="vgg_parameters()",
     reference=vgg_parameters,
     also_right=(total_alone(vgg_parameters),),
     probes=lambda seed: (Probe((), note="the four blocks, then the head"),),

@@ -96,12 +96,8 @@ def observe_mlp(candidate: Callable[[Sizes], Any], probe: Probe) -> dict[str, An
 
 
 EXERCISE = Exercise(
-    id="make_mlp",
-    lab=4,
     number="4.5",
-    title="make_mlp",
     points=1,
-    signature="make_mlp(sizes)",
     reference=make_mlp,
     probes=probes,
     observe=observe_mlp,

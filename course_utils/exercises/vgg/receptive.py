@@ -119,12 +119,8 @@ def probes(seed: int) -> Sequence[Probe]:
 
 
 EXERCISE = Exercise(
-    id="receptive_field",
-    lab=4,
     number="4.6",
-    title="receptive_field",
     points=2,
-    signature="receptive_field(layers)",
     reference=receptive_field,
     probes=probes,
     misconceptions=(

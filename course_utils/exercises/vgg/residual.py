@@ -105,12 +105,8 @@ def _wrong(name: str, wrong: Callable[[int], nn.Module], sentence: str) -> Misco
 
 
 EXERCISE = Exercise(
-    id="residual_block",
-    lab=4,
     number="4.7",
-    title="ResidualBlock",
     points=2,
-    signature="class ResidualBlock(nn.Module)",
     reference=ResidualBlock,
     also_right=(
         _like(bias=False),

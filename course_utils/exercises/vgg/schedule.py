@@ -101,12 +101,8 @@ def probes(seed: int) -> Sequence[Probe]:
 
 
 EXERCISE = Exercise(
-    id="vgg_learning_rate",
-    lab=4,
     number="4.4",
-    title="vgg_learning_rate",
     points=1,
-    signature="vgg_learning_rate(epoch)",
     reference=vgg_learning_rate,
     probes=probes,
     misconceptions=(

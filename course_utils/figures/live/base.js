@@ -23,10 +23,10 @@ function filled(element, attributes, children) {
   return element;
 }
 
-// At most `digits` significant digits, whole numbers without a point: as course_utils.figures.numbers.compact.
+// At most `digits` significant digits, whole numbers without a point: as `number_text`.
 function short(value, digits = 4) {
   if (!Number.isFinite(value)) return String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value).replace("-", "−");
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value).replace("-", "−");
   const size = Math.floor(Math.log10(Math.abs(value) || 1));
   const text = size < -4 || size >= digits ? value.toExponential(digits - 1) : value.toPrecision(digits);
   const [mantissa, power] = text.split("e");

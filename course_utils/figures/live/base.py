@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.numbers import as_array, shape_text
+from course_utils.figures.base import as_array
+from course_utils.text import shape_text
 
 _HERE = Path(__file__).parent
 _CAPTION = "A still picture. The figure answers to mouse and keyboard where the notebook is trusted."

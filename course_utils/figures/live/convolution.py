@@ -9,7 +9,7 @@ import numpy as np
 from course_utils.errors import FigureError
 from course_utils.figures.live.base import LiveFigure, count, numbers, take
 from course_utils.figures.live.still import Still
-from course_utils.figures.numbers import compact, shape_text
+from course_utils.text import number_text, shape_text
 
 SIDE, MOST = 32, 2400
 """Pixels of an image's side, and numbers of image and filters together, that a figure takes."""
@@ -150,7 +150,7 @@ def _convolution(
     text = (
         f"conv_walk: {shape_text(image.shape)} image, {shape_text(filters.shape)} filters, "
         f"padding {padding}, stride {stride}: output {shape_text(output.shape)}, "
-        f"its first number {compact(output[0, 0, 0])}"
+        f"its first number {number_text(output[0, 0, 0])}"
     )
     return text, still.png(), "Convolution, window by window"
 

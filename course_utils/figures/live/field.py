@@ -15,7 +15,7 @@ from course_utils.figures.live.base import LiveFigure, take
 from course_utils.figures.live.rules import rule
 from course_utils.figures.live.still import Still
 from course_utils.figures.live.tracing import is_unfinished
-from course_utils.figures.numbers import shape_text
+from course_utils.text import shape_text
 
 SIDE, MOST_MAPS, MOST_UNITS, BUDGET = 64, 8, 256, 22_000
 """Pixels of the image's side, feature maps and units of a layer that are shown, letters of image and maps."""

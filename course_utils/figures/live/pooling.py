@@ -9,7 +9,7 @@ import numpy as np
 from course_utils.errors import FigureError
 from course_utils.figures.live.base import LiveFigure, count, numbers, take
 from course_utils.figures.live.still import Still
-from course_utils.figures.numbers import compact, shape_text
+from course_utils.text import number_text, shape_text
 
 SIDE, MOST = 32, 2500
 """Pixels of a map's side, and numbers in all, that the figure takes."""
@@ -56,7 +56,7 @@ def pool_walk(x: Any = None, size: int = 2, stride: int | None = None) -> LiveFi
     output = _max_pool(maps, size, stride)
     text = (
         f"pool_walk: {shape} map, {size}×{size} windows, stride {stride}: output {shape_text(output.shape)}, "
-        f"its first maximum {compact(output[0, 0, 0])}"
+        f"its first maximum {number_text(output[0, 0, 0])}"
     )
     data = {"x": numbers(maps), "size": size, "stride": stride}
     png = _still(maps[0], output[0], size)

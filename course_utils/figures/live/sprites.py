@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.numbers import as_array, shape_text
+from course_utils.figures.base import as_array
+from course_utils.text import shape_text
 
 LARGEST = 16_500
 """Bytes of one sheet, so that a figure with its script stays below 60 kB in base64."""

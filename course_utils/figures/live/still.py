@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.figures.numbers import compact
+from course_utils.text import number_text
 
 SCALE = 2
 """Pixels of the picture per pixel on the screen."""
@@ -77,7 +77,7 @@ class Still:
             left, top = x + j * size, y + 18 + i * size
             self.box(left, top, size, size, fill=_TINT if (i, j) in window else "")
             if size >= 20:
-                self.text(left + size / 2, top + size / 2, compact(value, 2), size=10, centred=True)
+                self.text(left + size / 2, top + size / 2, number_text(value, 2), size=10, centred=True)
         if at is not None:
             self.box(x + at[1] * size, y + 18 + at[0] * size, size, size, line=_ORANGE)
         return x + max(values.shape[1] * size, len(name) * 6.5) + 24

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
+from course_utils.figures.base import as_array
 from course_utils.figures.live.base import LiveFigure
 from course_utils.figures.live.sprites import sheet
 from course_utils.figures.live.still import Still
-from course_utils.figures.numbers import as_array, shape_text
+from course_utils.text import shape_text
 
 _TAKES = "training_panel takes what fit returns: a history of at least one epoch."
 _MOST_CLASSES = 20

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 from course_utils import exercises
@@ -16,7 +17,7 @@ from course_utils.grading.edition.statements import Names, WithoutDocstrings, bo
 
 PACKAGE = Path(__file__).resolve().parents[2]
 EXERCISES = f"{PACKAGE.name}.exercises"
-KEPT = ("id", "lab", "number", "title", "points", "signature", "probes", "observe")
+KEPT = ("number", "points", "probes", "observe")
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Cut:
 
     def __init__(self) -> None:
         self.modules: dict[str, _Module] = {}
-        for path in sorted((PACKAGE / "exercises").rglob("*.py")):
+        for path in (PACKAGE / "text.py", *sorted((PACKAGE / "exercises").rglob("*.py"))):
             parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             self.modules[name] = _Module(name, path)
@@ -69,7 +70,7 @@ class Cut:
             exercise_id: (module.name, index)
             for module in self.modules.values()
             for index, statement in enumerate(module.statements)
-            if (exercise_id := _exercise_id(statement))
+            if (exercise_id := _exercise_id(module.name, statement))
         }
         self._answers = dict(_answers())
 
@@ -81,7 +82,7 @@ class Cut:
         """Return module and name of an exercise, after putting a stub in the place of its answers."""
         if exercise_id not in self._homes:
             raise ExerciseError(
-                f"Exercise {exercise_id!r} is not written as NAME = Exercise(id={exercise_id!r}, …).",
+                f"Exercise {exercise_id!r} is not written as NAME = Exercise(…) at the top of a module.",
                 why="Its answers could not be told from its probes.",
             )
         name, index = self._homes[exercise_id]
@@ -90,12 +91,11 @@ class Cut:
         assert isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
         if statement.value.args or any(word.arg is None for word in statement.value.keywords):
             raise ExerciseError(f"Exercise {exercise_id!r} must give all its parts by name.")
-        stub = _stub(exercises.get(exercise_id))
         words = [word for word in statement.value.keywords if word.arg in KEPT]
-        words += [ast.keyword("reference", ast.Name(stub.name, ast.Load()))]
+        words += [ast.keyword("reference", ast.Name(_stub_name(exercise_id), ast.Load()))]
         words += [ast.keyword(word, ast.Tuple([], ast.Load())) for word in ("misconceptions", "hints")]
         statement.value.keywords = words
-        module.stubs[index] = [stub]
+        module.stubs[index] = _stub(exercises.get(exercise_id))
         return name, bound_names(statement)[0]
 
     def keep(self, module_name: str, name: str) -> None:
@@ -134,13 +134,13 @@ class Cut:
                     yield whole
 
 
-def _exercise_id(statement: ast.stmt) -> str | None:
+def _exercise_id(module: str, statement: ast.stmt) -> str | None:
     if not isinstance(statement, ast.Assign) or not isinstance(made := statement.value, ast.Call):
         return None
     if not isinstance(made.func, ast.Name) or made.func.id != Exercise.__name__:
         return None
-    ids = [word.value for word in made.keywords if word.arg == "id"]
-    return str(ids[0].value) if ids and isinstance(ids[0], ast.Constant) else None
+    exercise: Exercise = getattr(import_module(module), bound_names(statement)[0])
+    return exercise.id
 
 
 def _answers() -> Iterator[tuple[tuple[str, str], str]]:
@@ -151,8 +151,12 @@ def _answers() -> Iterator[tuple[tuple[str, str], str]]:
             yield (answer.__module__, getattr(answer, "__qualname__", "")), exercise_id
 
 
-def _stub(exercise: Exercise) -> ast.FunctionDef:
-    """Return a function with the reference's parameters; its defaults only where calls are fitted to them."""
+def _stub_name(exercise_id: str) -> str:
+    return f"_reference_{exercise_id}"
+
+
+def _stub(exercise: Exercise) -> list[ast.stmt]:
+    """Return what has the reference's name and parameters; defaults only where calls are fitted to them."""
     parameters = [
         parameter.replace(
             annotation=inspect.Parameter.empty,
@@ -162,7 +166,6 @@ def _stub(exercise: Exercise) -> ast.FunctionDef:
         )
         for parameter in inspect.signature(exercise.reference).parameters.values()
     ]
-    text = f"def _reference_{exercise.id}{inspect.Signature(parameters)}: raise NotImplementedError"
-    made = ast.parse(text).body[0]
-    assert isinstance(made, ast.FunctionDef)
-    return made
+    name = _stub_name(exercise.id)
+    text = f"def {name}{inspect.Signature(parameters)}: raise NotImplementedError"
+    return ast.parse(f"{text}\n{name}.__name__ = {exercise.title!r}").body

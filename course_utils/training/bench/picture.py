@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from course_utils.timing import duration
+from course_utils.text import duration_text
 from course_utils.training.bench.turns import PUBLISHED, Bench
 from course_utils.training.bench.variants import VARIANTS
 
@@ -25,7 +25,10 @@ def draw(bench: Bench) -> Figure:
         notes = ["", *(f" ({row.ratio:.2f})" for row in rows)]
         bars = axes.barh(names, seconds, color=[COLOURS[k % len(COLOURS)] for k in range(len(names))])
         axes.bar_label(
-            bars, [duration(s) + note for s, note in zip(seconds, notes, strict=True)], padding=4, fontsize=8
+            bars,
+            [duration_text(s) + note for s, note in zip(seconds, notes, strict=True)],
+            padding=4,
+            fontsize=8,
         )
         axes.invert_yaxis()
         axes.set_xlim(0, 1.25 * max(seconds))
