@@ -266,7 +266,7 @@ class TestDamage:
 
 SCRIPT = """
 import json, sys, warnings
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {support!r})
 import tiny_data
 from dataclasses import replace
 from course_utils.data import load
@@ -284,7 +284,7 @@ print(json.dumps([found, [str(warning.message) for warning in caught]]))
 
 def elsewhere(server: Server, cache: Path, *prefix: str, **options: object) -> tuple[str, list[str]]:
     """Load the tiny MNIST in another process."""
-    script = textwrap.dedent(SCRIPT).format(tests=str(Path(__file__).parent), url=server.url)
+    script = textwrap.dedent(SCRIPT).format(support=str(Path(__file__).with_name("support")), url=server.url)
     environment = {**os.environ, "COURSE_DATA_DIR": str(cache), "OMP_NUM_THREADS": "1", "HOME": "/"}
     command = [*prefix, sys.executable, "-c", script]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, **options)

@@ -24,7 +24,7 @@ DIGEST_OF = {file.name: file.sha256 for variants in DATASET.parts for file in va
 
 PREAMBLE = """
 import contextlib, json, os, random, signal, sys, time, warnings
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {support!r})
 import filelock, requests, torch, tqdm.auto
 import tiny_data
 from pathlib import Path
@@ -56,7 +56,9 @@ def load_it():
 
 def run(server: Server, cache: Path, script: str) -> dict[str, object]:
     """Run `script` in a process that may fork, since this one has threads."""
-    text = PREAMBLE.format(tests=str(Path(__file__).parent), url=server.url) + textwrap.dedent(script)
+    text = PREAMBLE.format(
+        support=str(Path(__file__).with_name("support")), url=server.url
+    ) + textwrap.dedent(script)
     environment = {
         **os.environ,
         "COURSE_DATA_DIR": str(cache),

@@ -113,7 +113,7 @@ def test_no_misconception_and_no_hint_is_in_it(files):
 def test_right_answers_observed_through_it_are_judged_right(tmp_path, files):
     edition.write(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-P", "-c", OBSERVE, str(Path(__file__).parent), str(SEED)],
+        [sys.executable, "-P", "-c", OBSERVE, str(Path(__file__).with_name("support")), str(SEED)],
         env={**environment(), "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,

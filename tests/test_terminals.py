@@ -14,7 +14,7 @@ import pytest
 
 from course_utils.terminal import fall_back_to_ascii, printable
 
-TESTS = Path(__file__).parent
+SUPPORT = Path(__file__).with_name("support")
 FAILS = {"unknown": 2, "training wrong": 2} | dict.fromkeys(
     (
         "run",
@@ -81,7 +81,7 @@ def test_a_program_may_print_anything_once_its_streams_fall_back(monkeypatch) ->
 
 def environment(folder: Path, encoding: str, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONUTF8", "FORCE_COLOR")}
-    path = os.pathsep.join((str(folder), str(TESTS), str(TESTS.parent)))
+    path = os.pathsep.join((str(folder), str(SUPPORT), str(Path(__file__).parents[1])))
     return {**kept, "PYTHONPATH": path, "PYTHONIOENCODING": encoding, "OMP_NUM_THREADS": "1", **more}
 
 
@@ -109,7 +109,7 @@ def on_a_terminal(command: list[str], **options: object) -> list[bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("encoding", "more", "terminal"), SETTINGS.values(), ids=SETTINGS)
 def test_every_entry_point_speaks_every_encoding(encoding, more, terminal, tmp_path) -> None:
-    script = [sys.executable, *CHECKED, str(TESTS / "every_entry_point.py"), str(tmp_path)]
+    script = [sys.executable, *CHECKED, str(SUPPORT / "every_entry_point.py"), str(tmp_path)]
     streams = (on_a_terminal if terminal else on_pipes)(script, env=environment(tmp_path, encoding, **more))
 
     codes = json.loads((tmp_path / "codes.json").read_text(encoding="utf-8"))

@@ -19,7 +19,8 @@ from course_utils.exercises import guard
 from course_utils.training.checkpoints import Checkpoint
 from course_utils.training.live import View
 
-TESTS = Path(__file__).parent
+REPOSITORY = Path(__file__).parents[1]
+SUPPORT = Path(__file__).with_name("support")
 PATH_LIMIT = 260
 
 
@@ -32,11 +33,11 @@ def test_the_course_works_without_what_windows_lacks(tmp_path) -> None:
         "COURSE_DATA_DIR": str(tmp_path / "cache"),
         "COURSE_DATA_SHARED": str(tmp_path / "shared"),
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join((str(tmp_path), str(TESTS), str(TESTS.parent))),
+        "PYTHONPATH": os.pathsep.join((str(tmp_path), str(SUPPORT), str(REPOSITORY))),
         "TESTS_WINDOWS_FOLDER": str(tmp_path),
     }
     done = subprocess.run(
-        [sys.executable, "-X", "warn_default_encoding", str(TESTS / "windows_story.py"), str(tmp_path)],
+        [sys.executable, "-X", "warn_default_encoding", str(SUPPORT / "windows_story.py"), str(tmp_path)],
         cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -120,7 +121,7 @@ def test_ctrl_c_leaves_jupyterlab_the_time_to_end(tmp_path) -> None:
         encoding="utf-8",
     )
     code = "import sys; from course_utils.command_line import main; sys.exit(main(['lab']))"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(TESTS.parent)))}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(REPOSITORY)))}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, start_new_session=True, check=False
     )
@@ -133,16 +134,16 @@ def test_paths_stay_short(tmp_path) -> None:
     partial = ".1234567890-12345678.new"
     cached = str(store.path_of(Path("."), longest, "key")) + partial
     kept = Checkpoint.of(net(), tiny_recipe(name=longest), "digest", View(), tmp_path).path
-    package = TESTS.parent / "course_utils"
+    package = REPOSITORY / "course_utils"
     course = [str(path.relative_to(package.parent)) for path in package.rglob("*.py")]
     for path in (cached, f"checkpoints/{kept.name}{partial}", *course):
         assert len(path) <= PATH_LIMIT // 2, path
 
 
 def test_a_checkout_has_the_same_bytes_where_git_writes_windows_line_endings(tmp_path) -> None:
-    if not shutil.which("git") or not (TESTS.parent / ".git").exists():
+    if not shutil.which("git") or not (REPOSITORY / ".git").exists():
         pytest.skip("this copy of the course is no Git checkout")
-    source, clone = TESTS.parent.as_uri(), tmp_path / "clone"
+    source, clone = REPOSITORY.as_uri(), tmp_path / "clone"
     git = ["git", "-c", "core.autocrlf=true", "-c", "safe.directory=*"]
     subprocess.run([*git, "clone", "-q", "--depth", "1", source, str(clone)], check=True)
     for name in ("labs/01_conv_layer.ipynb", "solutions/01_conv_layer.py", ".ci/run"):

@@ -23,7 +23,7 @@ from torch import nn
 
 from course_utils import figures, load_dataset
 
-sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("", "browser"))
+sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("support", "browser"))
 from choice import ARGUMENTS, decide
 from lab_server import jupyterlab, open_notebook, run_all
 from network_samples import NETWORKS, LeNet5, answers, history

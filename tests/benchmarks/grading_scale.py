@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "support"))
 
 import submissions  # noqa: E402
 

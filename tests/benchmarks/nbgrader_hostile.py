@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "support"))
 
 import submissions  # noqa: E402
 from test_grading_hostile import NAMES, NEIGHBOURS, fixture  # noqa: E402

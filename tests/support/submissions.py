@@ -17,7 +17,7 @@ import nbformat
 from course_utils import exercises
 from course_utils.grading.code import answer_name, bound_by, names_used
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 LABS = {1: "01_conv_layer", 2: "02_pooling_layer", 3: "03_lenet5", 4: "04_vgg"}
 MODULES = {1: "conv_layer", 2: "pooling_layer", 3: "lenet5", 4: "vgg"}
 
