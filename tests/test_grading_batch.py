@@ -150,7 +150,7 @@ def test_ctrl_c_keeps_what_runs_and_starts_nothing_new(store):
 SCRIPT = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {support!r})
+sys.path[:0] = [{tests!r}, {tests!r} + "/support"]
 from grading_crews import by_words
 from test_grading_batch import keyed, task
 from course_utils.grading.batch import run_batch, this_machine
@@ -174,9 +174,7 @@ def _children(pid: int) -> list[int]:
 def test_a_run_that_is_killed_leaves_whole_results_and_no_process(number, tmp_path):
     script = tmp_path / "run.py"
     script.write_text(
-        textwrap.dedent(SCRIPT).format(
-            support=str(Path(__file__).with_name("support")), store=str(tmp_path / "results")
-        )
+        textwrap.dedent(SCRIPT).format(tests=str(Path(__file__).parent), store=str(tmp_path / "results"))
     )
     run = subprocess.Popen(
         [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
