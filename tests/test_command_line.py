@@ -208,7 +208,7 @@ def test_lab_passes_the_end_on_to_jupyterlab(checkout, jupyter):
 def test_a_solution_is_opened_as_a_trusted_notebook(checkout, jupyter, monkeypatch, tmp_path):
     from nbformat.sign import NotebookNotary
 
-    from course_utils.notebooks.twins import read_notebook
+    from course_utils.notebooks.pairing import read_notebook
 
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     main(["build"])

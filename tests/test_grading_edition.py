@@ -161,7 +161,7 @@ def test_labs_first_cells_run_with_it(tmp_path, repository):
 
 
 def test_an_observe_that_needs_the_reference_is_refused(monkeypatch):
-    module = cut.Cut().modules["course_utils.exercises.conv_layer.sizes"]
+    module = cut.Cut().modules["course_utils.exercises.conv_layer.output_size"]
     text = module.path.read_text().replace(
         "probes=_output_size_probes", "probes=lambda seed: output_size(3, 3)"
     )

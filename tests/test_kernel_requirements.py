@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from course_utils.notebooks.elsewhere import KERNEL_NEEDS
+from course_utils.notebooks.hosted import KERNEL_NEEDS
 from course_utils.notebooks.layout import find_labs
-from course_utils.notebooks.twins import read_notebook
+from course_utils.notebooks.pairing import read_notebook
 
 LABS = find_labs(Path(__file__).parents[1])
 

@@ -12,8 +12,8 @@ from course_utils.notebooks.build import check
 from course_utils.notebooks.kernel import execute
 from course_utils.notebooks.layout import Lab, find_labs
 from course_utils.notebooks.outputs import output_texts, problems
+from course_utils.notebooks.pairing import read_notebook
 from course_utils.notebooks.strip import find_leaks, solution_lines
-from course_utils.notebooks.twins import read_notebook
 
 LABS = find_labs(Path(__file__).parents[1])
 VERDICT = "application/vnd.convnet-labs.verdict+json"

@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from notebook_samples import SOLUTION, small_lab
 
 from course_utils.notebooks.cells import CARRIED, code_digest, compare, derive_ids, digests, normalise
-from course_utils.notebooks.twins import read_text, write_text
+from course_utils.notebooks.pairing import read_text, write_text
 
 
 def code(source: str, **metadata: object) -> nbformat.NotebookNode:

@@ -16,8 +16,8 @@ from notebook_samples import CHECK, SOLUTION, TEXT, nbgrader, small_lab
 from course_utils.errors import NotebookError
 from course_utils.notebooks.cells import normalise
 from course_utils.notebooks.layout import find_labs
+from course_utils.notebooks.pairing import read_text
 from course_utils.notebooks.strip import checksum, find_leaks, solution_lines, strip
-from course_utils.notebooks.twins import read_text
 
 REPOSITORY = Path(__file__).parents[1]
 

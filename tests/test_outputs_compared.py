@@ -13,7 +13,7 @@ from outputs_compared import OTHER_MARKS, agreement
 from course_utils.notebooks.kernel import execute
 from course_utils.notebooks.layout import Lab, find_labs
 from course_utils.notebooks.outputs import IGNORE_TAG, output_texts
-from course_utils.notebooks.twins import read_notebook
+from course_utils.notebooks.pairing import read_notebook
 
 REPOSITORY = Path(__file__).parents[1]
 LABS = [lab for lab in find_labs(REPOSITORY) if lab.solution.exists()]

@@ -29,7 +29,7 @@ def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
     """
     from course_utils.command_line.progress import CellProgress
     from course_utils.notebooks.kernel import CellError, execute
-    from course_utils.notebooks.twins import read_notebook
+    from course_utils.notebooks.pairing import read_notebook
 
     cells = read_notebook(notebook)
     _cut_after_last_check(cells, notebook)

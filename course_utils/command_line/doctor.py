@@ -252,7 +252,7 @@ def _jupyter() -> Iterator[Finding]:
 
 def _address() -> Iterator[Finding]:
     from course_utils.errors import NotebookError
-    from course_utils.notebooks.elsewhere import read_address
+    from course_utils.notebooks.hosted import read_address
     from course_utils.notebooks.layout import find_checkout, find_labs
 
     try:

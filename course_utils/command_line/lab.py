@@ -66,6 +66,6 @@ def _trust(path: Path) -> None:
     """Sign a solution's outputs: JupyterLab shows figures alive only in notebooks that its user trusts."""
     from nbformat.sign import NotebookNotary
 
-    from course_utils.notebooks.twins import read_notebook
+    from course_utils.notebooks.pairing import read_notebook
 
     NotebookNotary().sign(read_notebook(path))

@@ -14,7 +14,7 @@ from course_utils.grading.work import Piece
 from course_utils.notebooks.cells import grade_id_of, normalise
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.strip import strip
-from course_utils.notebooks.twins import read_notebook, read_text
+from course_utils.notebooks.pairing import read_notebook, read_text
 
 _OWN = "course_utils"
 

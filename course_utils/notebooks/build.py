@@ -14,10 +14,10 @@ from course_utils.errors import NotebookError
 from course_utils.files import published
 from course_utils.notebooks import outputs
 from course_utils.notebooks.cells import code_digest, compare, digests, normalise
-from course_utils.notebooks.elsewhere import with_links
+from course_utils.notebooks.hosted import with_links
 from course_utils.notebooks.layout import Lab
+from course_utils.notebooks.pairing import read_notebook, synchronise, write_text
 from course_utils.notebooks.strip import find_leaks, strip
-from course_utils.notebooks.twins import bring_in_step, read_notebook, write_text
 
 Execute = Callable[[NotebookNode, str], None]
 """Executes a notebook in place under a profile, and raises NotebookError where a cell fails."""
@@ -46,7 +46,7 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Discrepancy:
     """One reason why ``course build --check`` fails."""
 
     file: str
@@ -78,7 +78,7 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
         If both forms were edited differently, a cell fails, or a solution would leak: nothing is written.
     """
     before = _contents(lab)
-    notebook = bring_in_step(lab).notebook
+    notebook = synchronise(lab).notebook
     state = dict(notebook.metadata.get("course", {}))
     stale = state.get("executed") != code_digest(notebook)
     executed = None
@@ -113,31 +113,31 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     return Built(lab, sorted(written), executed, notes)
 
 
-def check(lab: Lab) -> list[Difference]:
+def check(lab: Lab) -> list[Discrepancy]:
     """Return every difference between what is on disk and what a build would leave; write and run nothing."""
     command = f"course build --lab {lab.number}"
     try:
         found = list(_differences(lab))
     except NotebookError as error:
         why = f"{error.what} {error.why}"
-        return [Difference(lab.shown(lab.solution), "(several)", why, error.next_step or command)]
-    return [Difference(lab.shown(path), cell, what, command) for path, cell, what in found]
+        return [Discrepancy(lab.shown(lab.solution), "(several)", why, error.next_step or command)]
+    return [Discrepancy(lab.shown(path), cell, what, command) for path, cell, what in found]
 
 
 def _differences(lab: Lab) -> Iterator[tuple[Path, str, str]]:
-    twins = bring_in_step(lab)
-    notebook = outputs.tidy(twins.notebook)
+    paired = synchronise(lab)
+    notebook = outputs.tidy(paired.notebook)
     student = with_links(lab, strip(notebook))
     _refuse_leaks(lab, notebook, student)
     missing = [path for path in (lab.text, lab.solution) if not path.exists()]
     if missing:
         yield missing[0], "(all)", "does not exist"
-    elif twins.cells:
-        behind = lab.text if twins.edited == "notebook" else lab.solution
+    elif paired.cells:
+        behind = lab.text if paired.edited == "notebook" else lab.solution
         what = "was edited since the last build"
-        if twins.edited != "both":
-            what = f"is behind the edited {twins.edited}"
-        for cell in twins.cells:
+        if paired.edited != "both":
+            what = f"is behind the edited {paired.edited}"
+        for cell in paired.cells:
             yield behind, cell, what
     elif notebook.metadata.get("course", {}).get("executed") != code_digest(notebook):
         yield lab.solution, "(all)", "the outputs are older than the code"

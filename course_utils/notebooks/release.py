@@ -11,7 +11,7 @@ from pathlib import Path
 from course_utils.errors import NotebookError
 from course_utils.notebooks.build import check
 from course_utils.notebooks.layout import Lab
-from course_utils.notebooks.twins import read_notebook
+from course_utils.notebooks.pairing import read_notebook
 
 NAME = "convnet-labs"
 _PACKAGE = "course_utils"

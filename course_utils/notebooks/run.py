@@ -12,7 +12,7 @@ from course_utils.notebooks import outputs
 from course_utils.notebooks.kernel import CellError, Progress, execute
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.page import write_page
-from course_utils.notebooks.twins import bring_in_step
+from course_utils.notebooks.pairing import synchronise
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def run(
         )
         return Outcome(lab, "failed", failure=missing)
     try:
-        notebook = bring_in_step(lab).notebook
+        notebook = synchronise(lab).notebook
     except NotebookError as error:
         return Outcome(lab, "failed", failure=error)
     failure: CourseError | None = None

@@ -21,7 +21,7 @@ _WITHOUT_HEADER = {"notebook_metadata_filter": "-all"}
 
 
 @dataclass(frozen=True)
-class Twins:
+class Paired:
     """A lab's source after the two forms were brought in step, in memory.
 
     Attributes
@@ -39,7 +39,7 @@ class Twins:
     cells: list[str]
 
 
-def bring_in_step(lab: Lab) -> Twins:
+def synchronise(lab: Lab) -> Paired:
     """Read both forms and give each the other's edits. Nothing is written.
 
     Raises
@@ -52,21 +52,21 @@ def bring_in_step(lab: Lab) -> Twins:
     if notebook is None:
         if text is None:
             raise NotebookError(f"Lab {lab.number} has no source.", why=f"{lab.text} does not exist.")
-        return Twins(normalise(text), "text", derive_ids(text.cells))
+        return Paired(normalise(text), "text", derive_ids(text.cells))
     if text is None:
-        return Twins(normalise(notebook), "notebook", derive_ids(notebook.cells))
+        return Paired(normalise(notebook), "notebook", derive_ids(notebook.cells))
 
     built = list(notebook.metadata.get("course", {}).get("cells", []))
     of_text, of_notebook = digests(text), digests(notebook)
     if of_text == of_notebook:
-        return Twins(
+        return Paired(
             normalise(notebook), "both" if of_text != built else "", differing_cells(built, notebook)
         )
     if of_notebook == built:
         merged = _with_outputs_of(text, notebook)
-        return Twins(normalise(merged), "text", differing_cells(built, text))
+        return Paired(normalise(merged), "text", differing_cells(built, text))
     if of_text == built:
-        return Twins(normalise(notebook), "notebook", differing_cells(built, notebook))
+        return Paired(normalise(notebook), "notebook", differing_cells(built, notebook))
     raise _both_edited(lab, built, text, notebook)
 
 
