@@ -1,26 +1,30 @@
-"""Lab 01, the convolutional layer: ten exercises."""
+"""The exercises of lab 01: the convolutional layer, from one kernel to a matrix product."""
 
 from __future__ import annotations
 
-from course_utils.exercises.conv_layer.channels import CONV2D
-from course_utils.exercises.conv_layer.cross_correlation import CROSS_CORRELATE
-from course_utils.exercises.conv_layer.depth import FUSE_FILTERS
-from course_utils.exercises.conv_layer.im2col import IM2COL
-from course_utils.exercises.conv_layer.matmul import CONV2D_AS_MATMUL
-from course_utils.exercises.conv_layer.padding import ZERO_PAD
-from course_utils.exercises.conv_layer.parameters import COUNT_CONV_PARAMETERS
-from course_utils.exercises.conv_layer.single import CONV2D_SINGLE
-from course_utils.exercises.conv_layer.sizes import OUTPUT_SIZE, SAME_PADDING
+from course_utils.exercises.conv_layer import (
+    conv2d,
+    conv2d_as_matmul,
+    conv2d_single,
+    count_conv_parameters,
+    cross_correlate,
+    fuse_filters,
+    im2col,
+    output_size,
+    same_padding,
+    zero_pad,
+)
+from course_utils.exercises.model import Exercise
 
-EXERCISES = (
-    CROSS_CORRELATE,
-    ZERO_PAD,
-    SAME_PADDING,
-    OUTPUT_SIZE,
-    CONV2D_SINGLE,
-    CONV2D,
-    IM2COL,
-    CONV2D_AS_MATMUL,
-    FUSE_FILTERS,
-    COUNT_CONV_PARAMETERS,
+EXERCISES: tuple[Exercise, ...] = (
+    cross_correlate.EXERCISE,
+    zero_pad.EXERCISE,
+    same_padding.EXERCISE,
+    output_size.EXERCISE,
+    conv2d_single.EXERCISE,
+    conv2d.EXERCISE,
+    im2col.EXERCISE,
+    conv2d_as_matmul.EXERCISE,
+    fuse_filters.EXERCISE,
+    count_conv_parameters.EXERCISE,
 )

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from course_utils.exercises.conv_layer.channels_wrong import pad
-from course_utils.exercises.conv_layer.padding import zero_pad
-from course_utils.exercises.conv_layer.sizes import output_size
+from course_utils.exercises.conv_layer.output_size import output_size
+from course_utils.exercises.conv_layer.wrong_conv2d import pad
+from course_utils.exercises.conv_layer.zero_pad import zero_pad
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 
@@ -167,7 +167,7 @@ def _im2col_window(probe: Probe, index: tuple[int, ...]) -> Window:
     return {"x": [(channel, row, column)]} if inside else {}
 
 
-IM2COL = Exercise(
+EXERCISE = Exercise(
     number="1.7",
     points=3,
     reference=im2col,

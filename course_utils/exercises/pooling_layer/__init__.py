@@ -1,12 +1,22 @@
-"""Lab 02, the pooling layer: six exercises."""
+"""The exercises of lab 02: the pooling layer, its gradient, its cost, and what it does to a shift."""
 
 from __future__ import annotations
 
-from course_utils.exercises.pooling_layer.average import AVG_POOL
-from course_utils.exercises.pooling_layer.cost import CONV_MULTIPLY_ADDS
-from course_utils.exercises.pooling_layer.gradient import MAX_POOL_GRADIENT
-from course_utils.exercises.pooling_layer.maximum import MAX_POOL
-from course_utils.exercises.pooling_layer.shapes import POOLED_SHAPE
-from course_utils.exercises.pooling_layer.shift import SHIFT_AGREEMENT
+from course_utils.exercises.model import Exercise
+from course_utils.exercises.pooling_layer import (
+    avg_pool,
+    conv_multiply_adds,
+    max_pool,
+    max_pool_gradient,
+    pooled_shape,
+    shift_agreement,
+)
 
-EXERCISES = (MAX_POOL, AVG_POOL, POOLED_SHAPE, MAX_POOL_GRADIENT, CONV_MULTIPLY_ADDS, SHIFT_AGREEMENT)
+EXERCISES: tuple[Exercise, ...] = (
+    max_pool.EXERCISE,
+    avg_pool.EXERCISE,
+    pooled_shape.EXERCISE,
+    max_pool_gradient.EXERCISE,
+    conv_multiply_adds.EXERCISE,
+    shift_agreement.EXERCISE,
+)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils.exercises.conv_layer.cross_correlation import correlate
+from course_utils.exercises.conv_layer.cross_correlate import correlate
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import span
@@ -137,7 +137,7 @@ def _window(probe: Probe, index: tuple[int, ...]) -> Window:
     return {"first": [behind(first, second)], "second": [behind(second, first)]}
 
 
-FUSE_FILTERS = Exercise(
+EXERCISE = Exercise(
     number="1.9",
     points=3,
     reference=fuse_filters,

@@ -65,7 +65,7 @@ def _probes(seed: int) -> Sequence[Probe]:
     )
 
 
-POOLED_SHAPE = Exercise(
+EXERCISE = Exercise(
     number="2.3",
     points=1,
     reference=pooled_shape,

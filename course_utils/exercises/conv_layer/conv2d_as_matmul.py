@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from course_utils.exercises.conv_layer.channels import conv2d_probes, conv2d_window
-from course_utils.exercises.conv_layer.channels_wrong import MISCONCEPTIONS as CONV2D_MISCONCEPTIONS
-from course_utils.exercises.conv_layer.channels_wrong import convolve
+from course_utils.exercises.conv_layer.conv2d import conv2d_probes, conv2d_window
 from course_utils.exercises.conv_layer.im2col import im2col
-from course_utils.exercises.conv_layer.sizes import output_size
+from course_utils.exercises.conv_layer.output_size import output_size
+from course_utils.exercises.conv_layer.wrong_conv2d import MISCONCEPTIONS as CONV2D_MISCONCEPTIONS
+from course_utils.exercises.conv_layer.wrong_conv2d import convolve
 from course_utils.exercises.model import Exercise, Misconception
 
 
@@ -136,7 +136,7 @@ CONV2D_AS_MATMUL_MISCONCEPTIONS = (
 )
 
 
-CONV2D_AS_MATMUL = Exercise(
+EXERCISE = Exercise(
     number="1.8",
     points=2,
     reference=conv2d_as_matmul,

@@ -102,7 +102,7 @@ def _window(probe: Probe, index: tuple[int, ...]) -> Window:
     return {"x": [(channel, *region)], "grad_output": [(channel, row, column)]}
 
 
-MAX_POOL_GRADIENT = Exercise(
+EXERCISE = Exercise(
     number="2.4",
     points=3,
     reference=max_pool_gradient,

@@ -127,7 +127,7 @@ def _cross_correlate_window(probe: Probe, index: tuple[int, ...]) -> Window:
     return {"image": [patch(index[0], index[1], tuple(kernel.shape), tuple(image.shape))]}
 
 
-CROSS_CORRELATE = Exercise(
+EXERCISE = Exercise(
     number="1.1",
     points=2,
     reference=cross_correlate,

@@ -32,7 +32,7 @@ def _largest_magnitude(x: Tensor, size: int = 2, stride: int | None = None) -> T
     return torch.where(high.abs() >= low.abs(), high, low)
 
 
-MAX_POOL = Exercise(
+EXERCISE = Exercise(
     number="2.1",
     points=2,
     reference=max_pool,

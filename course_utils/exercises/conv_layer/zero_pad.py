@@ -113,7 +113,7 @@ def _zero_pad_window(probe: Probe, index: tuple[int, ...]) -> Window:
     return {"image": [(row, column)]} if inside else {}
 
 
-ZERO_PAD = Exercise(
+EXERCISE = Exercise(
     number="1.2",
     points=1,
     reference=zero_pad,

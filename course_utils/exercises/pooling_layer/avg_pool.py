@@ -29,7 +29,7 @@ def _mean(x: Tensor, size: Any = 2, stride: Any = None, **options: Any) -> Tenso
     return functional.avg_pool2d(x, size, stride, **options)
 
 
-AVG_POOL = Exercise(
+EXERCISE = Exercise(
     number="2.2",
     points=1,
     reference=avg_pool,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from course_utils.exercises.conv_layer.channels_wrong import MISCONCEPTIONS
-from course_utils.exercises.conv_layer.single import conv2d_single
+from course_utils.exercises.conv_layer.conv2d_single import conv2d_single
+from course_utils.exercises.conv_layer.wrong_conv2d import MISCONCEPTIONS
 from course_utils.exercises.model import Exercise, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
@@ -80,7 +80,7 @@ def conv2d_window(probe: Probe, index: tuple[int, ...]) -> Window:
     return {"x": [(slice(0, len(x)), *region)], "weight": [(index[0], *everywhere)]}
 
 
-CONV2D = Exercise(
+EXERCISE = Exercise(
     number="1.6",
     points=3,
     reference=conv2d,

@@ -30,7 +30,7 @@ def _probes(seed: int) -> Sequence[Probe]:
     )
 
 
-CONV_MULTIPLY_ADDS = Exercise(
+EXERCISE = Exercise(
     number="2.5",
     points=1,
     reference=conv_multiply_adds,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils.exercises.conv_layer.cross_correlation import correlate, cross_correlate
-from course_utils.exercises.conv_layer.padding import zero_pad
+from course_utils.exercises.conv_layer.cross_correlate import correlate, cross_correlate
+from course_utils.exercises.conv_layer.zero_pad import zero_pad
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
@@ -156,7 +156,7 @@ def _window(probe: Probe, index: tuple[int, ...]) -> Window:
     return {"image": [region]}
 
 
-CONV2D_SINGLE = Exercise(
+EXERCISE = Exercise(
     number="1.5",
     points=2,
     reference=conv2d_single,

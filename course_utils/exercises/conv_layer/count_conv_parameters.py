@@ -29,7 +29,7 @@ def _count_probes(seed: int) -> Sequence[Probe]:
     )
 
 
-COUNT_CONV_PARAMETERS = Exercise(
+EXERCISE = Exercise(
     number="1.10",
     points=1,
     reference=count_conv_parameters,

@@ -103,7 +103,7 @@ def _probes(seed: int) -> Sequence[Probe]:
     )
 
 
-SHIFT_AGREEMENT = Exercise(
+EXERCISE = Exercise(
     number="2.6",
     points=2,
     reference=shift_agreement,

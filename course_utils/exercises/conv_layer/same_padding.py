@@ -1,0 +1,66 @@
+"""Exercise 1.3: the padding that keeps an image's size."""
+
+from __future__ import annotations
+
+from course_utils.exercises.model import Exercise, Misconception, Probe
+from course_utils.exercises.probes import Draw
+
+
+def same_padding(f: int) -> int:
+    """Return the padding that keeps an image's size under an odd kernel: from (n + 2p − f) + 1 = n."""
+    return (f - 1) // 2
+
+
+EXERCISE = Exercise(
+    number="1.3",
+    points=1,
+    reference=same_padding,
+    probes=lambda seed: tuple(
+        Probe((f,), note=f"a {f}×{f} kernel") for f in (3, 5, 1, 7, 9, 2 * Draw(seed).between(5, 20) + 1)
+    ),
+    misconceptions=(
+        Misconception(
+            "both-sides-together",
+            lambda f: f - 1,
+            "This counts the zeros of both sides together; the padding is what one side gets.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "kernel-size", lambda f: f, "The padding is as large as the kernel.", "Lab 01, Padding"
+        ),
+        Misconception(
+            "half-rounded-up",
+            lambda f: (f + 1) // 2,
+            "Half the kernel is rounded up, so that the image grows by two.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "half-not-whole",
+            lambda f: f / 2,
+            "This is half the kernel, with a fraction: there is no half pixel.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "always-one",
+            lambda f: 1,
+            "It is 1 whatever the kernel: that keeps the size for 3×3 kernels only.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "valid",
+            lambda f: 0,
+            "Without padding every kernel larger than 1×1 makes the image smaller.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "kernel-minus-two",
+            lambda f: max(f - 2, 0),
+            "The padding grows by 2 from one odd kernel to the next; it is right for 1×1 and 3×3 by chance.",
+            "Lab 01, Padding",
+        ),
+    ),
+    hints=(
+        "How many pixels does an image lose, in one direction, to an f×f kernel without padding?",
+        "That loss is made up by two sides. Try f = 3 and f = 5 on paper.",
+    ),
+)
