@@ -4,9 +4,9 @@
 # **Aim.** Build the convolutional layer yourself, from a sliding window to a matrix multiplication, and then recognise
 # it in `nn.Conv2d`.
 #
-# You will write ten short functions. After each one, a check tells you at once whether it is right; if it is not, the
-# check shows you the smallest case that fails and the idea that is probably behind it. Loops are welcome: be right first,
-# fast later. All cells together run in 10 seconds (measured on two CPU cores, no GPU); the time goes into thinking.
+# You write the functions. After each one, a check tells you at once whether it is right; if it is not, the check shows
+# you the smallest case that fails and the idea that is probably behind it. Loops are welcome: get it right first, make it
+# fast later. All cells together run in 10 seconds (measured on two CPU cores, no GPU); the rest of the time is thinking.
 #
 # [Convolution](#Convolution) · [Padding](#Padding) · [Stride](#Stride) · [Output size](#Output-size) ·
 # [Channels](#Channels) · [Convolution as matrix multiplication](#Convolution-as-matrix-multiplication) ·
@@ -24,8 +24,8 @@ check.begin(lab=1)
 # %% [markdown]
 # ## Convolution
 #
-# A small matrix, the **filter** (or kernel), slides over the image. At every position, multiply the numbers that lie on
-# top of each other and add the products. The sum is one cell of the **activation map**.
+# A small matrix, the **filter** (or kernel), slides over the image. At every position, multiply each number of the filter
+# by the pixel beneath it and add the products. The sum is one cell of the **activation map**.
 #
 # These are the lecture's image and filter. The marked window gives
 # 0·3 + 1·2 + 0·3 + 0·0 + 0·1 + 0·3 + 1·2 + 1·2 + 2·0 = 6.
@@ -52,8 +52,8 @@ figures.number_grids(image=image, kernel=kernel, signs="*", windows={"image": (s
 #
 # Slide the kernel over every position where it fits inside the image. Image and kernel need not be square.
 #
-# > Deep learning says *convolution* and means *cross-correlation*: the kernel is not flipped. The kernel is learned, so
-# > the network would simply learn the flipped one.
+# > Deep learning says *convolution* and means *cross-correlation*: the kernel is not flipped. It makes no difference,
+# > because the kernel is learned: with a flip, the network would simply learn the flipped one.
 
 # %% nbgrader={"grade": false, "grade_id": "cross_correlate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def cross_correlate(image, kernel):
@@ -85,13 +85,13 @@ print("with a flipped kernel:", cross_correlate(image, kernel.flip(0, 1))[0].tol
 
 
 # %% [markdown]
-# **Notice.** A 6×6 image became a 4×4 map: one row and one column are lost on each side. The flipped kernel gives other
-# numbers, so it matters that everybody means the same operation.
+# **Notice.** A 6×6 image became a 4×4 map: one pixel is lost on each side. The flipped kernel gives other numbers, so it
+# matters that everybody means the same operation.
 
 # %% [markdown]
 # ## Padding
 #
-# Each 3×3 convolution takes two rows and two columns away. Stack thirteen of them on a 28×28 digit and 2×2 numbers are
+# Each 3×3 convolution removes two rows and two columns. Stack thirteen of them on a 28×28 digit, and only 2×2 numbers are
 # left. **Padding** the image with a border of zeros keeps the size.
 #
 # ### Exercise 1.2 · `zero_pad`
@@ -114,7 +114,7 @@ check.zero_pad(zero_pad)
 # %% [markdown]
 # ### Exercise 1.3 · `same_padding`
 #
-# How many rows of zeros must be added on each side, so that an f×f filter leaves the size of the image as it is? (f is odd.)
+# How many rows of zeros must you add on each side so that an f×f filter keeps the size of the image? (f is odd.)
 
 # %% nbgrader={"grade": false, "grade_id": "same_padding", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def same_padding(f):
@@ -143,14 +143,14 @@ kernel5 = torch.tensor(
 print(cross_correlate(zero_pad(image, same_padding(5)), kernel5))
 
 # %% [markdown]
-# **Notice.** The size is kept. With the 3×3 filter, the middle 4×4 is the result without padding; only the border is
-# new, computed partly from zeros.
+# **Notice.** The size stays the same. With the 3×3 filter, the middle 4×4 is the result without padding; only the border
+# is new, computed partly from zeros.
 
 # %% [markdown]
 # ## Stride
 #
 # With **stride** s the window moves s pixels at a time, down and to the right. The activation map shrinks by about s in
-# each direction; so does the work. Satellite images of 10,000×10,000 pixels are one reason to do this.
+# each direction, and the work by about s². Satellite images of 10,000×10,000 pixels are one reason to do this.
 
 # %%
 image7 = torch.tensor(
@@ -176,8 +176,8 @@ figures.conv_walk(image7.unsqueeze(0), kernel[None, None], stride=2)
 #
 # ### Exercise 1.4 · `output_size`
 #
-# For n pixels, a filter of size f, padding p and stride s, how many positions are there? If the last step would leave the
-# image, it is not taken: the result is rounded **down**.
+# For n pixels, a filter of size f, padding p and stride s, how many positions are there? A last step that would leave the
+# image does not count: the result is rounded **down**.
 
 # %% nbgrader={"grade": false, "grade_id": "output_size", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def output_size(n, f, p=0, s=1):
@@ -245,7 +245,7 @@ print("the same as stride 2:", torch.equal(every_second, conv2d_single(image7, k
 # %% [markdown]
 # ## Channels
 #
-# A colour image has three channels, an activation map after 64 filters has 64. A filter always has **as many channels as
+# A colour image has three channels; the output of 64 filters has 64. A filter always has **as many channels as
 # its input**: it multiplies all of them and adds everything, plus one bias, into **one** map. F filters give F maps.
 #
 # | tensor | shape |
@@ -282,7 +282,7 @@ def conv2d(x, weight, bias=None, padding=0, stride=1):
 check.conv2d(conv2d)
 
 # %% [markdown]
-# See it on a small example with two channels and two filters: each channel has its own slice of the filter, and all products
+# Here is a small example with two channels and two filters. Each channel has its own slice of the filter, and all products
 # go into one sum.
 
 # %%
@@ -326,7 +326,7 @@ figures.feature_maps(maps)
 
 
 # %% [markdown]
-# **Notice.** Four filters, four maps, whether the input has one channel or three: the channels are summed away.
+# **Notice.** Four filters make four maps, whether the input has one channel or three: the sum runs over the channels.
 
 # %% [markdown]
 # ## Convolution as matrix multiplication
@@ -408,8 +408,8 @@ print("same result:       ", torch.allclose(by_loops, by_product, atol=1e-5))
 # %% [markdown]
 # ## Fast convolution
 #
-# Why bother? Because matrix multiplication is the operation that hardware and libraries (BLAS on a CPU, cuDNN on a GPU)
-# do best. Time the three ways on the same layer.
+# Why bother? Because matrix multiplication is what hardware and libraries (BLAS on a CPU, cuDNN on a GPU) do best. The
+# next cell times three ways to compute the same layer.
 
 # %% nbval_reason="timings differ from run to run" tags=["nbval-ignore-output"]
 x = digits.train.images[3].float() / 255
@@ -435,19 +435,19 @@ figures.timing_bars(times)
 
 
 # %% [markdown]
-# **Notice.** The axis is logarithmic. The product itself is fast; most of the second time is Python building the columns.
-# `nn.Conv2d` does both in compiled code, and often never writes the columns down.
+# **Notice.** The axis is logarithmic. The product itself is fast; most of the second bar is Python building the columns.
+# `nn.Conv2d` does both in compiled code, and often never stores the columns at all.
 
 # %% [markdown]
 # ## Depth
 #
-# Stack two convolutions with nothing in between, and nothing is gained: each is linear, so together they are one linear
-# operation. In fact they are **one convolution with one larger filter**.
+# Two convolutions with nothing in between gain nothing: each is linear, so together they are one linear operation. In
+# fact they are **one convolution with one larger filter**.
 #
 # ### Exercise 1.9 · `fuse_filters`
 #
 # Find the filter that does the work of both. Two filters of sizes a×b and c×d make one of size (a+c−1)×(b+d−1).
-# *A way to start:* which image pixels, with which weights, end up in one output of the second filter?
+# *Where to start:* which image pixels, with which weights, end up in one output of the second filter?
 
 # %% nbgrader={"grade": false, "grade_id": "fuse_filters", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fuse_filters(first, second):
@@ -532,7 +532,7 @@ figures.table(
 )
 
 # %% [markdown]
-# **Notice.** The image size does not appear: one small filter serves every position. A linear layer from a 28×28 image to
+# **Notice.** The size of the image does not matter: one small filter serves every position. A linear layer from a 28×28 image to
 # 50×28×28 outputs would need 30.8 million numbers; the convolution needs 500.
 
 # %% [markdown]

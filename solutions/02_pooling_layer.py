@@ -4,7 +4,7 @@
 # **Aim.** Understand what pooling does to sizes, gradients and cost, and measure what it is for: small shifts of the image
 # should not change what the network sees.
 #
-# Six short functions, each with its check. All cells together run in 7 seconds (measured on two CPU cores, no GPU).
+# You write short functions, and a check follows each one. All cells together run in 7 seconds (measured on two CPU cores, no GPU).
 #
 # [Max pooling](#Max-pooling) · [Average pooling](#Average-pooling) · [Shapes](#Shapes) ·
 # [Where the gradient goes](#Where-the-gradient-goes) · [Cost](#Cost) ·
@@ -72,12 +72,12 @@ figures.number_grids(activation=activation[0], pooled=pooled[0], signs="→")
 
 
 # %% [markdown]
-# **Notice.** A quarter of the numbers is left: *that* something was found in each window survives, *where exactly* does not.
+# **Notice.** A quarter of the numbers is left. They tell *that* something was found in each window, but not *where exactly*.
 
 # %% [markdown]
 # ## Average pooling
 #
-# The same windows, but the mean of each.
+# The same windows, but now take the mean of each.
 #
 # ### Exercise 2.2 · `avg_pool`
 
@@ -119,7 +119,7 @@ figures.image_grid(
 
 
 # %% [markdown]
-# **Notice.** Maximum keeps a thin stroke bright, average fades it. Average pooling is itself a convolution, with a constant
+# **Notice.** The maximum keeps a thin stroke bright; the average fades it. Average pooling is itself a convolution, with a constant
 # filter on each channel; max pooling is not linear at all.
 
 # %% [markdown]
@@ -155,8 +155,8 @@ for step in range(4):
 # %% [markdown]
 # ## Where the gradient goes
 #
-# During training, gradients travel backwards through the layer. Only the largest number of a window influenced the
-# output, so only it gets a gradient. All others get zero.
+# During training, gradients travel backwards through the layer. Only the largest number of a window reached the output,
+# so only that number gets a gradient. All others get zero.
 #
 # ### Exercise 2.4 · `max_pool_gradient`
 #
@@ -290,8 +290,8 @@ figures.table(
 # whole image does not depend on the position at all, but it says nothing about it either. Networks pool a little at a time,
 # between convolutions.
 #
-# **Deformation.** Two people write the same digit differently: strokes a pixel further left here, further right there. Does
-# pooling bring them closer together? Compare pairs of images of the same digit, and of different digits, by their cosine
+# **Deformation.** Two people write the same digit differently: a stroke is a pixel further left here, further right there.
+# Does pooling bring the two images closer together? Compare pairs of images of the same digit, and of different digits, by their cosine
 # similarity (1: same picture up to brightness, 0: nothing in common).
 
 # %%
@@ -317,8 +317,8 @@ figures.table(
 )
 
 # %% [markdown]
-# **Notice.** Pooling makes two versions of a digit more alike, and different digits too: at 4×4 little is left to tell them apart. It
-# is useful where the features below it are good, and that is what the convolutions learn.
+# **Notice.** Pooling makes two versions of a digit more alike, but different digits too: at 4×4 little is left to tell them
+# apart. Pooling helps where the features before it are good, and those are what the convolutions learn.
 
 # %% [markdown]
 # ## Before you go

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Lab 03 · LeNet5
 #
-# **Aim.** Build a convolutional network, train it on handwritten digits until it errs on fewer than one in a hundred, and
+# **Aim.** Build a convolutional network, train it on handwritten digits until it gets fewer than one in a hundred wrong, and
 # look at what it has learned.
 #
-# You will write the network and every part of its training loop, seven short exercises. Then the computer works (measured
-# on two CPU cores, no GPU: 23 seconds with the profile `fast`, ten minutes with `lecture`), and you look at the mistakes.
+# You write the network and every part of its training loop. Then the computer trains it (measured on two CPU cores, no
+# GPU: 23 seconds with the profile `fast`, ten minutes with `lecture`), and you look at its mistakes.
 #
 # [The data](#The-data) · [The network](#The-network) · [Parameters](#Parameters) · [Loss and error](#Loss-and-error) ·
 # [Learning rate](#Learning-rate) · [One training step](#One-training-step) · [Evaluation](#Evaluation) ·
@@ -72,7 +72,7 @@ print(
 # %% [markdown]
 # ## The network
 #
-# Two convolutional layers find features, two linear layers decide.
+# Two convolutional layers find features; two linear layers decide.
 #
 # | layer | output |
 # | --- | --- |
@@ -85,8 +85,8 @@ print(
 # | linear, ReLU | 100 |
 # | linear | 10 scores |
 #
-# > This is the lab's network. The LeNet-5 of 1998 takes 32×32 images and has about 60,000 parameters; this one has nine
-# > times as many.
+# > This is the lab's network. The original LeNet-5 of 1998 takes 32×32 images and has about 60,000 parameters; this one
+# > has nine times as many.
 #
 # ### Exercise 3.2 · `LeNet5`
 #
@@ -175,8 +175,8 @@ for name, count in zip(layers, multiply_adds, strict=True):
 # %% [markdown]
 # ## Loss and error
 #
-# Training makes the **loss** small: cross-entropy, which takes raw scores and applies soft-max itself. People ask for the
-# **error**: the share of wrong answers. An untrained network gives each digit about the same chance, so its loss is about
+# Training makes the **loss** small. The loss is cross-entropy, which takes raw scores and applies soft-max itself. What
+# people care about is the **error**: the share of wrong answers. An untrained network gives each digit about the same chance, so its loss is about
 # ln 10 = 2.303 and its error about 90 %.
 #
 # ### Exercise 3.4 · `error_rate`
@@ -229,8 +229,8 @@ for epoch in (0, 4, 5, 10, 29):
 # %% [markdown]
 # ## One training step
 #
-# Everything that deep learning does, it does in five lines: forget the old gradients, compute scores, compute the loss,
-# compute new gradients, take a step.
+# All of deep learning repeats one step: clear the old gradients, compute the scores and the loss, compute the new
+# gradients, update the parameters.
 #
 # ### Exercise 3.6 · `train_step`
 
@@ -278,7 +278,7 @@ check.evaluate(evaluate)
 # %% [markdown]
 # ## Training
 #
-# All the parts are there. This is the whole loop, on the small dataset, with your own functions.
+# You have all the parts. This is the whole loop, on the small dataset, with your own functions.
 
 # %% nbval_reason="training results differ between machines" tags=["nbval-ignore-output"]
 torch.manual_seed(0)
@@ -297,8 +297,8 @@ for epoch in range(4):
 
 # %% [markdown]
 # `fit` is this loop and nothing more, with a progress bar, curves, a checkpoint after each epoch and an estimate of how
-# long it will take (open `course_utils/training` and read it). Interrupt it whenever you like; run the cell again and it goes
-# on where it was.
+# long it will take (open `course_utils/training/loop.py` and read it). Interrupt it whenever you like; run the cell again,
+# and it continues where it stopped.
 #
 # The **recipe** is data. The profile decides which one is used: `lecture` is the lecture's own, `fast` aims at the same
 # error in less time, `quick` takes seconds. Set it before Jupyter starts: `COURSE_PROFILE=lecture`.
@@ -329,7 +329,7 @@ scores = predict(model, dataset.test)
 figures.training_panel(history, scores, dataset.test.labels, dataset.test.images, dataset.classes)
 
 # %% [markdown]
-# **The worst mistakes**: the wrong answers that the network was surest of. Which of them would you have got right?
+# **The worst mistakes**: the wrong answers that the network was most certain of. Which would you have got right?
 
 # %% nbval_reason="the answers depend on the trained network" tags=["nbval-ignore-output"]
 figures.worst_mistakes(dataset.test.images, scores, dataset.test.labels, dataset.classes)
@@ -342,7 +342,7 @@ first = next(layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
 figures.filters(first.weight)
 
 # %% [markdown]
-# **The feature maps** of one image after the first layer: what each of those filters found.
+# **The feature maps** of one image after the first layer show what each of those filters found.
 
 # %% nbval_reason="the maps depend on the trained network" tags=["nbval-ignore-output"]
 one = dataset.test.normalised(dataset.test.images[:1])

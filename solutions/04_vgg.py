@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Lab 04 · VGG
 #
-# **Aim.** Build a deep network from blocks, see what convolutions buy over plain linear layers, and compare the networks that
-# made history.
+# **Aim.** Build a deep network from blocks, see what convolutions gain over plain linear layers, and compare the networks
+# that made history.
 #
-# Seven short exercises, one longer training: 50 seconds with the profile `fast` (measured on two CPU cores, no GPU), hours with
-# the lecture's recipe.
+# After some short exercises comes one longer training run: 50 seconds with the profile `fast` (measured on two CPU cores, no
+# GPU), an hour or more with the lecture's recipe.
 #
 # [The data](#The-data) · [Blocks](#Blocks) · [The network](#The-network) · [Parameters](#Parameters) ·
 # [Learning rate](#Learning-rate) · [Baselines](#Baselines) · [Receptive field](#Receptive-field) · [Training](#Training) ·
@@ -24,7 +24,7 @@ check.begin(lab=4)
 # %% [markdown]
 # ## The data
 #
-# CIFAR-10: 50,000 training and 10,000 test images, 32×32 pixels in colour, ten classes. Small for us, hard for a network.
+# CIFAR-10: 50,000 training and 10,000 test images, 32×32 pixels in colour, ten classes. Easy for us, hard for a network.
 # If the archive cannot be reached, drawn shapes stand in, and the lines below say so.
 
 # %% nbval_reason="the device and the dataset depend on the machine" tags=["nbval-ignore-output"]
@@ -42,8 +42,8 @@ figures.image_grid(
 # %% [markdown]
 # ## Blocks
 #
-# VGG uses one kind of convolution only: 3×3 with padding 1, followed by ReLU. A **block** is a few of them and then a max
-# pooling that halves height and width.
+# VGG uses only one kind of convolution: 3×3 with padding 1, followed by ReLU. A **block** is a few of these, followed by
+# max pooling, which halves height and width.
 #
 # ### Exercise 4.1 · `vgg_block`
 
@@ -208,8 +208,8 @@ print({epoch: vgg_learning_rate(epoch) for epoch in (1, 9, 10, 13, 14, 17, 18, 2
 # %% [markdown]
 # ## Baselines
 #
-# What would a network *without* convolutions do? Flatten the image, then linear layers with ReLU between them (not after
-# the last).
+# How well does a network *without* convolutions do? Flatten the image, then apply linear layers with a ReLU between them
+# (not after the last).
 #
 # ### Exercise 4.5 · `make_mlp`
 
@@ -294,8 +294,8 @@ figures.receptive_field(features, load_dataset("shapes").test.images[0].float() 
 print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: {7 * 7} C²")
 
 # %% [markdown]
-# **Notice.** Small filters, stacked, see as far as one large filter, with fewer weights and with more ReLUs. After block 4 one
-# output sees more than the whole image.
+# **Notice.** Stacked small filters see as far as one large filter, with fewer weights and more ReLUs. After block 3 one
+# output already sees more than the whole image.
 
 # %% [markdown]
 # ## Training
@@ -306,7 +306,7 @@ print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: 
 # but computed from the training images.
 #
 # With the lecture's recipe the loss stays at ln 10 = 2.303 for the first epochs (we saw five), as if nothing were learned. That
-# plateau is no bug: without normalisation, the signal in ten layers first has to find a scale at which gradients get through.
+# plateau is not a bug: without normalisation, the signal in ten layers first has to reach a scale that lets gradients through.
 
 # %% nbval_reason="the recipe depends on the profile" tags=["nbval-ignore-output"]
 plan = recipe("vgg")
@@ -331,8 +331,8 @@ report(4, history)
 # - **Initialisation.** *Whitening*: the first layer's filters are the principal directions of the training images' patches.
 # - **Normalisation.** Batch normalisation keeps each layer's signal at one scale.
 # - **Schedule.** The learning rate rises, then falls to 0: large steps first, fine ones at the end.
-# - **Augmentation.** No image is seen twice in the same place: it is shifted by a pixel and sometimes
-#   mirrored; in the test, the network looks at the image and at its mirror image.
+# - **Augmentation.** The network never sees an image twice in the same way: it is shifted by a pixel and sometimes mirrored.
+#   In the test, the network looks at the image and at its mirror image.
 # - **Optimiser.** *Muon* takes a step equally large in all directions of a weight matrix; SGD mostly follows the steepest few.
 
 # %%
@@ -373,28 +373,28 @@ figures.feature_maps(maps[:16])
 # %% [markdown]
 # ## Several processes
 #
-# Two processes, or two machines, can share the work: each computes the gradient of its half of every batch, then all take
-# the mean and make the same step (PyTorch's `DistributedDataParallel`). The result is the same up to rounding. In a terminal:
+# Two processes, or two machines, can share the work: each computes the gradient of its half of every batch, then they
+# average their gradients and take the same step (PyTorch's `DistributedDataParallel`). The result is the same up to rounding. In a terminal:
 #
 # ```bash
 # torchrun --nproc-per-node=2 -m course_utils.training vgg
 # ```
 #
 # Measured on 2 CPU cores, an epoch of LeNet5 with the lecture's recipe: one process with one thread 32 s, two such processes
-# 21 s. The gradients have to be exchanged at each step, so that twice the machines are never quite twice as fast.
+# 21 s. They exchange gradients at every step, so twice the machines are never quite twice as fast.
 
 # %% [markdown]
 # ## Case studies
 #
-# Five networks that made history, built here without weights and without memory on PyTorch's `meta` device, so that their
-# parameters and multiply-adds can be *computed*.
+# These networks made history. They are built here on PyTorch's `meta` device, without weights and without memory, so that
+# their parameters and multiply-adds can be *computed*.
 #
 # The last of them, ResNet, is 152 layers deep. Its trick is the **residual block**: add the input to what two convolutions
-# made of it. The block only has to learn the difference, and gradients have a short way back.
+# make of it. The block only has to learn the difference, and gradients have a short way back.
 #
 # ### Exercise 4.7 · `ResidualBlock`
 #
-# 3×3 convolution (padding 1), ReLU, 3×3 convolution (padding 1), add the input, ReLU. As many channels out as in.
+# 3×3 convolution (padding 1), ReLU, 3×3 convolution (padding 1), add the input, ReLU. The number of channels stays the same.
 
 # %% nbgrader={"grade": false, "grade_id": "residual_block", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class ResidualBlock(nn.Module):
@@ -500,11 +500,12 @@ figures.cost_chart(
 
 # %% [markdown]
 # > **Errata.** The LeNet-5 of 1998 takes 32×32 images and has about 60 thousand parameters; "0.6M" is closer to the network of Lab 03.
-# > AlexNet has 5 convolutions, 3 poolings and 3 linear layers (the slide: 7, 3 and 2), its ImageNet top-5 error is 15.3 % as an ensemble. GoogLeNet
-# > has 6.6 million parameters without its two auxiliary heads, 13.0 with them (the slide: 5). ResNet-152's 3.57 % is an ensemble's, too.
+# > AlexNet has 5 convolutions, 3 poolings and 3 linear layers (the slide: 7, 3 and 2); its ImageNet top-5 error of 15.3 % is
+# > that of an ensemble. GoogLeNet has 6.6 million parameters without its two auxiliary heads, 13.0 with them (the slide: 5).
+# > ResNet-152's 3.57 % is an ensemble's, too.
 #
-# **Notice.** Parameters and work are different things. Nearly nine tenths of VGG-16's parameters are in its linear layers, nearly all of
-# its work is in the convolutions. GoogLeNet and ResNet have one small linear layer at the end.
+# **Notice.** Parameters and work are different things. Nearly nine tenths of VGG-16's parameters are in its linear layers;
+# nearly all of its work is in the convolutions. GoogLeNet and ResNet have one small linear layer at the end.
 
 # %% [markdown]
 # ## Before you go

@@ -1,7 +1,7 @@
 """The ``course`` command. Every subcommand imports what it needs when it runs: ``course --help`` is quick.
 
-Exit codes: 0, all is well; 1, something failed and was said; 2, the command was called with values that it
-does not know; 130, interrupted.
+Exit codes: 0, all is well; 1, something failed, and the command said so; 2, the command was called with
+unknown values; 130, interrupted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commands of ``course``, put together."""
+"""All commands of ``course``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from course_utils.command_line import bench, build, check, data, doctor, grade, 
 from course_utils.command_line.output import say
 
 _COLUMNS = get_terminal_size().columns
-# There rich would cut the options' names.
+# Narrower than this, rich would cut the names of options.
 _NARROW = _COLUMNS if _COLUMNS < 70 else None
 
 app = typer.Typer(

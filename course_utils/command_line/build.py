@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 Profile = Annotated[
     str | None,
     typer.Option(
-        help="lecture, fast or quick. Default: the one of the outputs that are there, else fast.",
+        help="lecture, fast or quick. Default: that of the existing outputs, else fast.",
         show_default=False,
     ),
 ]
 Check = Annotated[
     bool, typer.Option("--check", help="Write and execute nothing; fail if a build would change a file.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Execute the notebooks although no code changed.")]
+Force = Annotated[bool, typer.Option("--force", help="Execute the notebooks even if no code changed.")]
 
 
 def build(
@@ -40,8 +40,8 @@ def build(
 ) -> None:
     """Build solutions/*.ipynb and labs/*.ipynb from solutions/*.py.
 
-    An edit of either twin, text or notebook, goes into the other; if both were edited differently, nothing is
-    written. A notebook is executed again only if its code changed.
+    An edit to the text goes into the notebook and the other way round; if both were edited in different ways,
+    nothing is written. A notebook is executed again only if its code changed.
     """
     from course_utils import settings
     from course_utils.notebooks.layout import find_checkout, find_labs

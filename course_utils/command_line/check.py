@@ -24,7 +24,7 @@ Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="How long one ce
 def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
     """Run all checks of a saved notebook and show the verdicts.
 
-    The notebook runs in a fresh kernel down to its last check, under the profile quick; the file stays as is.
+    The notebook runs in a fresh kernel up to its last check, with the profile quick. The file stays as it is.
     Exit code 0 if every exercise is correct, 1 otherwise.
     """
     from course_utils.command_line.progress import CellProgress
@@ -65,7 +65,7 @@ def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
 
 
 def _cut_after_last_check(cells: NotebookNode, notebook: Path) -> None:
-    # Training comes after the last check and would only cost time.
+    # Training comes after the last check and would only take time.
     checks = [
         i
         for i, cell in enumerate(cells.cells)
@@ -75,13 +75,13 @@ def _cut_after_last_check(cells: NotebookNode, notebook: Path) -> None:
         raise NotebookError(
             f"{notebook} has no checks.",
             why="No cell calls check.<exercise>(…).",
-            next_step="Give one of the notebooks in labs/.",
+            next_step="Choose one of the notebooks in labs/.",
         )
     del cells.cells[checks[-1] + 1 :]
 
 
 def _verdicts(cells: NotebookNode) -> list[dict[str, Any]]:
-    """Read the verdicts from the outputs; of several for one exercise the last one counts."""
+    """Read the verdicts from the outputs; the last one for an exercise counts."""
     from course_utils import exercises
     from course_utils.figures import VERDICT_MIME
 
@@ -101,7 +101,7 @@ def _verdicts(cells: NotebookNode) -> list[dict[str, Any]]:
 
 
 def _unchecked(checked: set[str], notebook: Path) -> list[dict[str, Any]]:
-    """Return a row for each exercise of the lab that no check was reached for."""
+    """Return a row for each exercise of the lab whose check did not run."""
     from course_utils import exercises
 
     known = [exercises.get(name) for name in exercises.names()]

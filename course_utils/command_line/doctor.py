@@ -46,7 +46,7 @@ class Finding:
     value : str
         What was found.
     state : str
-        ``"ok"``; ``"note"``, the course works but something could be better; ``"problem"``, it does not.
+        ``"ok"``; ``"note"``: the course works, but something could be better; ``"problem"``: it does not.
     advice : str
         What to do about it.
     """
@@ -71,7 +71,7 @@ def doctor(json: Json = False) -> None:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything, one topic after the other. A look that fails is a problem itself."""
+    """Examine one topic after the other. An examination that fails is itself a problem."""
     looks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("system", _system),
         ("versions", _versions),
@@ -87,7 +87,7 @@ def examine() -> Iterator[Finding]:
     for topic, look in looks:
         try:
             yield from look()
-        except Exception as error:  # the report must come out whatever is broken
+        except Exception as error:  # the report must appear whatever is broken
             what = str(error).splitlines()[0] if str(error) else type(error).__name__
             advice = getattr(error, "next_step", "") or "Please report this line."
             yield Finding(topic, what, "problem", advice)
@@ -136,7 +136,7 @@ def _requirements() -> Iterator[Finding]:
         if not wanted.specifier.contains(version, prereleases=True):
             unmet.append(f"{wanted.name} {version} does not satisfy {wanted.specifier}")
     if unmet and _hosted():
-        advice = "Leave it so: other versions than the ones shipped here break its widgets."
+        advice = "Leave it: versions other than the ones shipped here break its widgets."
         yield Finding("requirements", "; ".join(unmet), "note", advice)
     elif unmet:
         yield Finding(
@@ -167,7 +167,7 @@ def _settings() -> Iterator[Finding]:
     if current.data_shared and not current.data_shared.is_dir():
         yield Finding(
             "shared data",
-            f"{current.data_shared} is no folder",
+            f"{current.data_shared} is not a folder",
             "problem",
             "Correct COURSE_DATA_SHARED or unset it.",
         )
@@ -180,7 +180,7 @@ def _device() -> Iterator[Finding]:
     from course_utils.threads import usable_cores
 
     yield Finding("device", describe_device())
-    cores = f"{usable_cores()} of the machine's {os.cpu_count()} cores may be used"
+    cores = f"may use {usable_cores()} of the machine's {os.cpu_count()} cores"
     yield Finding("threads", f"{torch.get_num_threads()}; {cores}")
 
 
@@ -208,12 +208,15 @@ def _disk() -> Iterator[Finding]:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        advice = "Set COURSE_DATA_DIR to a folder that you can write."
+        advice = "Set COURSE_DATA_DIR to a folder that you can write to."
         yield Finding("cache", f"{folder} cannot be written: {error.strerror}", "problem", advice)
         return
     if free < DISK_NEEDED:
         yield Finding(
-            "cache", value, "note", "CIFAR-10 and checkpoints need 1 GB: free some, or move COURSE_DATA_DIR."
+            "cache",
+            value,
+            "note",
+            "CIFAR-10 and checkpoints need 1 GB: free some space, or move COURSE_DATA_DIR.",
         )
     else:
         yield Finding("cache", value)

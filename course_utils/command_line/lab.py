@@ -14,13 +14,13 @@ import typer
 from course_utils.errors import NotebookError
 
 Number = Annotated[
-    int | None, typer.Argument(metavar="[N]", help="The lab's number; without it, the folder opens.")
+    int | None, typer.Argument(metavar="[N]", help="The lab's number; without it, the folder of labs opens.")
 ]
 Solution = Annotated[bool, typer.Option("--solution", help="Open the solution instead.")]
 
 
 def lab(context: typer.Context, number: Number = None, solution: Solution = False) -> None:
-    """Open JupyterLab at a lab. Further options go to JupyterLab: course lab 3 --no-browser."""
+    """Open JupyterLab at a lab. Other options go to JupyterLab: course lab 3 --no-browser."""
     from importlib.util import find_spec
 
     from course_utils.notebooks.layout import find_checkout, find_labs
@@ -55,7 +55,7 @@ def lab(context: typer.Context, number: Number = None, solution: Solution = Fals
         before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
             while True:
-                # Ctrl-C is for JupyterLab, which is told too: it asks, and ends its kernels.
+                # JupyterLab gets Ctrl-C too: it asks, and ends its kernels.
                 with suppress(KeyboardInterrupt):
                     raise typer.Exit(server.wait())
         finally:
@@ -63,7 +63,7 @@ def lab(context: typer.Context, number: Number = None, solution: Solution = Fals
 
 
 def _trust(path: Path) -> None:
-    """Sign a solution's outputs: JupyterLab shows figures alive only in notebooks that its user trusts."""
+    """Sign a solution's outputs: JupyterLab runs figures only in notebooks that its user trusts."""
     from nbformat.sign import NotebookNotary
 
     from course_utils.notebooks.pairing import read_notebook

@@ -12,4 +12,4 @@ LabNumber = Annotated[
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="How long one cell may take.", show_default=False)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]

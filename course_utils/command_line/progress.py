@@ -49,7 +49,7 @@ class _Progress:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _due(self) -> bool:
-        """Whether it is time for another line, which is then told."""
+        """Whether it is time for another line; the answer yes starts the next wait."""
         due = not self._live and time.monotonic() - self._told > _SECONDS_BETWEEN_LINES
         if due:
             self._told = time.monotonic()
@@ -57,7 +57,7 @@ class _Progress:
 
 
 class CellProgress(_Progress):
-    """Tells which cell of which notebook runs, and for how long."""
+    """Shows which cell of which notebook is running, and for how long."""
 
     def __init__(self) -> None:
         super().__init__(TextColumn("cell {task.completed:.0f} of {task.total:.0f}"), TimeElapsedColumn())
@@ -81,7 +81,7 @@ class CellProgress(_Progress):
             self.say(f"{self._name}: cell {number} of {total}, {self._told - self._started:.0f} s")
 
     def finish(self, outcome: str) -> None:
-        """End the line of one notebook with what came of it."""
+        """End the line of one notebook with its result."""
         if self._task is not None:
             self._bar.update(self._task, description=f"{self._name}: {outcome}")
             self._bar.stop_task(self._task)
@@ -90,7 +90,7 @@ class CellProgress(_Progress):
 
 
 class GradingProgress(_Progress):
-    """Tells how many submissions are done and how long the rest will take."""
+    """Shows how many submissions are done and how long the rest will take."""
 
     def __init__(self) -> None:
         super().__init__(MofNCompleteColumn(), TimeRemainingColumn())
@@ -99,7 +99,7 @@ class GradingProgress(_Progress):
         self._first = 0.0
 
     def start(self, todo: int, kept: int) -> None:
-        """Note how many submissions are to be graded, and how many results there are already."""
+        """Note how many submissions are to be graded, and how many already have a result."""
         self._todo, self._told = todo, time.monotonic()
         self._bar.update(self._task, total=todo)
         self.say(f"{todo} to grade" + (f", {kept} graded before" if kept else ""))
@@ -109,7 +109,7 @@ class GradingProgress(_Progress):
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         if self._done == 1:
-            self._first = time.monotonic()  # until then, workers were started
+            self._first = time.monotonic()  # before this, workers were starting
         elif self._done < self._todo and self._due():
             left = (self._told - self._first) / (self._done - 1) * (self._todo - self._done)
             self.say(f"{self._done} of {self._todo} graded, about {left:.0f} s left")
@@ -117,4 +117,4 @@ class GradingProgress(_Progress):
     def stopping(self, running: int) -> None:
         """Say what Ctrl-C does."""
         if running:
-            self.say(f"Stopping: {running} submissions end first. Ctrl-C again drops them.")
+            self.say(f"Stopping after the {running} submissions that are running. Ctrl-C again drops them.")

@@ -19,11 +19,11 @@ Labs = Annotated[
 
 
 def release(directory: Directory, labs: Labs = None, json: Json = False) -> None:
-    """Write what students get: notebooks, a README for them, what installs the course.
+    """Write what students get: the notebooks, a README, and the course to install.
 
-    The same bytes wherever and whenever it is made. Solutions, tests and grading are not part of it; the
-    references that the checks compare with are, inside course_utils. Exit code 1 if the labs are out of step
-    with their solutions or would show one; nothing is written then.
+    The bytes are the same wherever and whenever you make it. Solutions, tests and grading are not part of it;
+    the references that the checks compare with are, inside course_utils. If the labs are out of step with
+    their solutions or would show one, nothing is written and the exit code is 1.
     """
     from course_utils.errors import SettingsError
     from course_utils.notebooks.layout import find_checkout, find_labs
@@ -33,7 +33,7 @@ def release(directory: Directory, labs: Labs = None, json: Json = False) -> None
     try:
         numbers = sorted({int(number) for number in labs.split(",")}) if labs else []
     except ValueError:
-        raise SettingsError(f"--labs is {labs!r}.", why="It lists numbers, for example 1,2.") from None
+        raise SettingsError(f"--labs is {labs!r}.", why="It takes numbers, for example 1,2.") from None
     chosen = [lab for number in numbers for lab in find_labs(root, number)] or find_labs(root)
     done = write(chosen, directory)
     if json:

@@ -35,8 +35,8 @@ def run(
 ) -> None:
     """Execute the solution notebooks in fresh kernels and write them as self-contained HTML.
 
-    The notebooks in the checkout are not changed. Exit code 1 if a cell fails (the other notebooks still
-    run), 130 after Ctrl-C.
+    The notebooks in the checkout do not change. Exit code 1 if a cell fails (the other notebooks still run),
+    130 after Ctrl-C.
     """
     from course_utils import settings
     from course_utils.notebooks.layout import find_checkout, find_labs
@@ -84,20 +84,20 @@ def run(
 
 
 def _announce(labs: list[Lab], profile: str) -> None:
-    """Say in one line, before anything runs, whether embedded data will or may stand in for real datasets."""
+    """Say in one line, before anything runs, whether embedded data may stand in for real datasets."""
     from course_utils import settings
     from course_utils.command_line.data import whereabouts
 
     sources = "".join(one.text.read_text(encoding="utf-8") for one in labs if one.text.exists())
     wanted = {name: place for name, place in whereabouts().items() if f'load_dataset("{name}"' in sources}
     if profile == "quick" and wanted:
-        line = f"The profile is quick: embedded data stand in for {' and '.join(wanted)}."
+        line = f"The profile is quick: embedded data replace {' and '.join(wanted)}."
     elif missing := " and ".join(name for name, place in wanted.items() if not place):
         line = f"Not on this machine: {missing}. "
         if settings.read().offline:
-            line += "COURSE_OFFLINE is set, so embedded data stand in."
+            line += "COURSE_OFFLINE is set, so embedded data replace it."
         else:
-            line += "Where it cannot be downloaded, embedded data stand in."
+            line += "If the download fails, embedded data replace it."
     else:
         return
     say(line, err=True)

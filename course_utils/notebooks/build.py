@@ -36,7 +36,7 @@ class Built:
     executed : str or None
         The profile under which the notebook was executed, or None if its outputs were kept.
     notes : list of str
-        What the author should know: large pictures, outputs that cannot be compared, a copy put aside.
+        What the author should know: large pictures, outputs that cannot be compared, a copy that was kept.
     """
 
     lab: Lab
@@ -82,8 +82,8 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     state = dict(notebook.metadata.get("course", {}))
     stale = state.get("executed") != code_digest(notebook)
     executed = None
-    # What cannot be written or released should not cost the time of an execution, so it is made before.
-    # The text is as jupytext would write it: JupyterLab refuses to open twins that differ in a blank line.
+    # Made before the execution: what cannot be written or released should not cost that time.
+    # The text is as jupytext would write it: JupyterLab refuses to open a pair that differs in a blank line.
     text = write_text(notebook)
     student = with_links(lab, strip(notebook))
     _refuse_leaks(lab, notebook, student)
@@ -107,14 +107,14 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
             next_step=f"course build --lab {lab.number}",
         )
     if copy := _put_aside(lab, state, student_text):
-        notes.append(f"{lab.shown(lab.notebook)} had been edited by hand; the edited copy is now {copy}")
+        notes.append(f"{lab.shown(lab.notebook)} was edited by hand; the edited copy is now {copy}")
     new = {lab.text: text, lab.solution: _as_text(notebook), lab.notebook: student_text}
     written = [lab.shown(path) for path, content in new.items() if _write(path, content)]
     return Built(lab, sorted(written), executed, notes)
 
 
 def check(lab: Lab) -> list[Discrepancy]:
-    """Return every difference between what is on disk and what a build would leave; write and run nothing."""
+    """Return every difference between the files on disk and those of a build; write and run nothing."""
     command = f"course build --lab {lab.number}"
     try:
         found = list(_differences(lab))
@@ -166,7 +166,7 @@ def _refuse_leaks(lab: Lab, notebook: NotebookNode, student: NotebookNode) -> No
             f"Lab {lab.number} would show {len(leaks)} line{'s' * (len(leaks) > 1)} of its solutions.",
             why=f"{shown}.",
             left=f"{lab.shown(lab.notebook)}; nothing was written.",
-            next_step=f"Say it differently in that cell, then run: course build --lab {lab.number}",
+            next_step=f"Reword that cell, then run: course build --lab {lab.number}",
         )
 
 
@@ -215,6 +215,6 @@ def _write(path: Path, text: str) -> bool:
             f"{path} cannot be written.",
             why=str(error.strerror),
             left="The file as it was.",
-            next_step="Close it in other programs, see whether the disk is full, and run the command again.",
+            next_step="Close it in other programs, free disk space if it is full, and run the command again.",
         ) from error
     return True

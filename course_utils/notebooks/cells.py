@@ -93,7 +93,7 @@ def code_digest(notebook: NotebookNode) -> str:
 
 
 def differing_cells(before: Sequence[str], notebook: NotebookNode) -> list[str]:
-    """Name the cells of `notebook` that are not among the digests `before`, and count those that are gone."""
+    """Name the cells of `notebook` whose digests are not in `before`, and count those that are gone."""
     ids, now = derive_ids(notebook.cells), digests(notebook)
     named, gone = [], 0
     for kind, first, last, start, stop in SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
@@ -104,7 +104,7 @@ def differing_cells(before: Sequence[str], notebook: NotebookNode) -> list[str]:
 
 
 def compare(expected: NotebookNode, found: NotebookNode) -> list[tuple[str, str]]:
-    """Return ``(cell, what differs)`` for every cell in which `found` is not what is `expected`.
+    """Return ``(cell, what differs)`` for every cell in which `found` differs from `expected`.
 
     Order, type, source, metadata, ids, outputs and execution counts count, and the notebook's metadata.
     """
@@ -116,7 +116,7 @@ def compare(expected: NotebookNode, found: NotebookNode) -> list[tuple[str, str]
     for kind, a, b, c, d in SequenceMatcher(None, wanted, present, autojunk=False).get_opcodes():
         pairs = list(zip(expected.cells[a:b], found.cells[c:d], strict=False))
         for cell, other in pairs:
-            # Later cells' ids shift with the counter: after a cell that is missing they say nothing new.
+            # A missing cell shifts the ids of all later ones: comparing these would say nothing new.
             differences += [
                 (cell.id, what) for what in _what_differs(cell, other, ids=len(wanted) == len(present))
             ]

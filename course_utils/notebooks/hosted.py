@@ -1,4 +1,4 @@
-"""Opening a lab elsewhere: links to Colab, Kaggle and Binder, and the cell that installs the course there."""
+"""Labs on hosted services: links to Colab, Kaggle and Binder, and the cell that installs the course there."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ KERNEL_NEEDS = (
 """The modules that a lab's kernel imports beside the course: Colab and Kaggle have them all. The other
 requirements in pyproject.toml are those of the commands."""
 
-# Links of text: a badge's picture would be asked of another machine whenever the notebook is opened.
+# Text, not badges: a badge's picture is fetched from another machine whenever the notebook is opened.
 _LINKS = """**[Open in Colab]({colab})** · **[Open in Kaggle]({kaggle})** · **[Open in Binder]({binder})**
 
-Colab offers a GPU (*Runtime, Change runtime type*), Kaggle too (*Settings, Accelerator*). On Kaggle, switch
+Colab offers a GPU (*Runtime, Change runtime type*); so does Kaggle (*Settings, Accelerator*). On Kaggle, turn
 the internet on first. Download the notebook to keep your work."""
 
-# Other versions of what Colab and Kaggle ship would part the kernel from the page that shows its widgets.
+# The page that shows the widgets fits the versions that Colab and Kaggle ship, and only these.
 _INSTALL = Template(
     """# On Colab and Kaggle only, and only once: install the course. All other packages stay as they are.
 import importlib
@@ -45,7 +45,7 @@ if elsewhere and not find_spec("course_utils"):
     if done.returncode:
         print(done.stderr)
         raise RuntimeError(
-            "The course could not be installed; pip says why above. On Kaggle, switch the internet on in the "
+            "The course could not be installed; pip says why above. On Kaggle, turn the internet on in the "
             "notebook's settings. Then run this cell again."
         )
     importlib.invalidate_caches()"""
@@ -87,7 +87,7 @@ def read_address(lab: Lab) -> Address | None:
     Raises
     ------
     NotebookError
-        If Colab and Binder could not find a repository there.
+        If Colab and Binder cannot open that address.
     """
     file = lab.root / "pyproject.toml"
     if not file.exists():

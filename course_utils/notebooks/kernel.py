@@ -22,9 +22,9 @@ from nbformat import NotebookNode
 from course_utils.errors import NotebookError
 
 Progress = Callable[[int, int], None]
-"""Called before each code cell with its number, from 1, and the number of code cells."""
+"""Called before each code cell with its number, from 1, and the number of all code cells."""
 
-# Set by other programs for their own kernels; a notebook that the course runs must not see them.
+# Other programs set these for their own kernels; a notebook that the course runs must not see them.
 _STRAY = (
     "MPLBACKEND",
     "NBGRADER_EXECUTION",
@@ -90,7 +90,7 @@ def execute(
     progress : callable, optional
         Called before each code cell.
     keep_going : bool
-        Whether to go on after a cell that raises, and return the errors.
+        Whether to continue after a cell that raises, and return the errors.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def execute(
             except CellTimeoutError:
                 raise CellError(cell.id, number, cell.source, f"It took longer than {timeout:g} s.") from None
             except DeadKernelError:
-                why = "The kernel died: the code ended it, or the machine's memory was exhausted."
+                why = "The kernel died: the code ended it, or the machine ran out of memory."
                 raise CellError(cell.id, number, cell.source, why) from None
     return errors
 
@@ -130,7 +130,7 @@ def fresh_kernel(
     profile: str,
     timeout: float | None = None,
 ) -> Iterator[NotebookClient]:
-    """Start a kernel for `notebook`; on the way out kill it and every process that it started."""
+    """Start a kernel for `notebook`; at the end kill it and every process that it started."""
     with tempfile.TemporaryDirectory(prefix="course-kernel-", ignore_cleanup_errors=True) as private:
         manager = AsyncKernelManager(kernel_spec_manager=_RunningInterpreter())
         client = NotebookClient(
@@ -173,7 +173,7 @@ def _no_kernel(complaints: str) -> NotebookError:
     return NotebookError(
         "No Jupyter kernel could be started.",
         why=" ".join(complaints.split()[-60:]) or f"{sys.executable} -m ipykernel_launcher ended at once.",
-        next_step="Run course doctor; reinstalling ipykernel mends most causes.",
+        next_step="Run course doctor. Reinstalling ipykernel usually helps.",
     )
 
 

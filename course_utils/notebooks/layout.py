@@ -14,7 +14,7 @@ _NAME = re.compile(r"(?P<number>\d\d)_\w+")
 
 @dataclass(frozen=True)
 class Lab:
-    """One lab and the three files that it consists of.
+    """One lab and its three files.
 
     Attributes
     ----------
@@ -42,11 +42,11 @@ class Lab:
 
     @property
     def notebook(self) -> Path:
-        """What students open: generated, never edited."""
+        """What students open: generated, never edited by hand."""
         return self.root / "labs" / f"{self.name}.ipynb"
 
     def shown(self, path: Path) -> str:
-        """Return `path` as it is told to a reader: relative to the checkout."""
+        """Return `path` as messages show it: relative to the checkout."""
         return path.relative_to(self.root).as_posix()
 
 
@@ -56,12 +56,12 @@ def find_checkout(start: Path | None = None) -> Path:
     Parameters
     ----------
     start : Path, optional
-        Where to start looking upwards; by default the current folder, then that of the installed package.
+        Where to start searching upwards; by default the current folder, then that of the installed package.
 
     Raises
     ------
     NotebookError
-        If there is none.
+        If no such folder is found.
     """
     starts = [start.resolve()] if start else [Path.cwd(), Path(__file__).resolve().parents[2]]
     for first in starts:
@@ -81,7 +81,7 @@ def find_labs(root: Path, number: int | None = None) -> list[Lab]:
     Raises
     ------
     SettingsError
-        If no lab has that number; the message lists the known ones.
+        If no lab has that number; the message lists those that exist.
     """
     labs = [Lab(int(name[:2]), name, root) for name in sorted(set(_lab_names(root)))]
     if number is None:
@@ -91,7 +91,7 @@ def find_labs(root: Path, number: int | None = None) -> list[Lab]:
         raise SettingsError(
             f"There is no lab {number}.",
             why=f"The labs of {root} are {', '.join(f'{lab.number} ({lab.name})' for lab in labs)}.",
-            next_step="Give one of these numbers, or leave it out for all.",
+            next_step="Choose one of these numbers, or leave it out for all.",
         )
     return chosen
 

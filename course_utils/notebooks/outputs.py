@@ -1,4 +1,4 @@
-"""Outputs as they are kept: no noise, no large pictures, and the results that a notebook reports."""
+"""Outputs as they are stored: no noise, no large pictures, and the results that a notebook reports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
-    """Remove from the outputs, in place, what means nothing on a page; return the notebook.
+    """Remove from the outputs, in place, what has no meaning on a page; return the notebook.
 
     Progress bars and warnings (the error stream) go, as do views of widgets, which are dead without their
     kernel. Execution counts become 1, 2, 3, …
@@ -39,7 +39,7 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
 
 
 def without_widgets(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy in which widgets are the text that stands for them."""
+    """Return a copy in which text stands in for each widget."""
     still = copy.deepcopy(notebook)
     still.metadata.pop("widgets", None)
     for cell in still.cells:
@@ -58,17 +58,17 @@ def problems(notebook: NotebookNode) -> list[str]:
         for mime, size in image_sizes(cell):
             if size > MAX_IMAGE_BYTES:
                 found.append(
-                    f"{cell.id}: its {mime} picture has {size / 1000:.0f} kB, more than "
+                    f"{cell.id}: its {mime} picture takes {size / 1000:.0f} kB, more than "
                     f"{MAX_IMAGE_BYTES // 1000} kB; make the figure smaller or lower its dpi"
                 )
         if IGNORE_TAG not in cell.metadata.get("tags", []):
             texts = " ".join(output_texts(cell))
             if _ADDRESS.search(texts):
-                found.append(f"{cell.id}: its output holds a memory address, which differs in every run")
+                found.append(f"{cell.id}: its output contains a memory address, which differs in every run")
             for output in cell.outputs:
                 if output.get("name") == "stderr":
                     found.append(
-                        f"{cell.id}: what it writes to stderr is not kept but would be compared; silence it "
+                        f"{cell.id}: its stderr output is not stored but would be compared; silence it "
                         f"or tag the cell {IGNORE_TAG}: {output.text.strip().splitlines()[0]}"
                     )
     return found

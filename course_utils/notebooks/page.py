@@ -1,4 +1,4 @@
-"""Notebooks as web pages that need nothing but themselves: no server, no CDN, no request."""
+"""Notebooks as self-contained web pages: no server, no CDN, no request."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from nbconvert.exporters.html import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+from course_utils.files import published
 from course_utils.notebooks.outputs import without_widgets
 
 # The template "lab" without what it loads from elsewhere: require.js, MathJax, Mermaid, widgets.
@@ -63,19 +64,19 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str, folder: Path) 
     Parameters
     ----------
     notebook : NotebookNode
-        The notebook with its outputs. Widgets, which are dead without a kernel, are shown as text.
+        The notebook with its outputs. Widgets, which do nothing without a kernel, are shown as text.
     path : Path
         The file to write.
     title : str
         The page's title.
     folder : Path
-        Where the pictures that its text refers to are; they are embedded.
+        The folder of the pictures that its text refers to; they are embedded.
     """
     exporter = _PageExporter(raw_template=_TEMPLATE, embed_images=True)
     resources = {"metadata": {"name": title, "path": str(folder)}}
     text, _ = exporter.from_notebook_node(without_widgets(notebook), resources=resources)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    with published(path) as file:
+        file.write(text.encode())
 
 
 def write_index(
@@ -86,7 +87,7 @@ def write_index(
     heads: Sequence[str],
     rows: Sequence[tuple[str | None, Sequence[str]]],
 ) -> None:
-    """Write the page that leads to the others: a table whose first column links to each row's page."""
+    """Write the page that links to the others: the first column of its table links to each row's page."""
     lines = []
     for link, cells in rows:
         first, *rest = map(html.escape, cells)
@@ -98,8 +99,8 @@ def write_index(
         heads="".join(f'<th scope="col">{html.escape(head)}</th>' for head in heads),
         rows="\n".join(lines),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    with published(path) as file:
+        file.write(text.encode())
 
 
 class _PageExporter(HTMLExporter):
@@ -128,7 +129,7 @@ class _Renderer(IPythonRenderer):
 def formula(latex: str, size: float = 11) -> str:
     """Return a formula as an inline SVG picture whose alternative text is its LaTeX.
 
-    matplotlib draws it. What its mathtext does not know is shown as code.
+    matplotlib draws it. A formula that its mathtext does not know is shown as code.
     """
     from matplotlib import font_manager, mathtext
 

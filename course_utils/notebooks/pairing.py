@@ -1,4 +1,4 @@
-"""The two forms of a lab's source, text and notebook, brought in step without losing an edit."""
+"""The two forms of a lab's source, text and notebook, kept in step without losing an edit."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _WITHOUT_HEADER = {"notebook_metadata_filter": "-all"}
 
 @dataclass(frozen=True)
 class Paired:
-    """A lab's source after the two forms were brought in step, in memory.
+    """A lab's source with its two forms in step, in memory.
 
     Attributes
     ----------
     notebook : NotebookNode
-        The cells that both forms have now, with the outputs that the notebook had.
+        The cells that both forms now have, with the outputs of the notebook.
     edited : str
         Which form was edited since the last build: ``"text"``, ``"notebook"``, ``"both"`` (alike) or ``""``.
     cells : list of str
@@ -40,7 +40,7 @@ class Paired:
 
 
 def synchronise(lab: Lab) -> Paired:
-    """Read both forms and give each the other's edits. Nothing is written.
+    """Read both forms and apply the edits of one to the other. Write nothing.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def read_notebook(path: Path) -> NotebookNode:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a notebook without cell ids gets them from us
             return nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat raises whatever a damaged file makes it stumble over
+    except Exception as error:  # nbformat raises many kinds of errors on a damaged file
         raise NotebookError(
             f"{path} cannot be read as a notebook.",
             why=f"{type(error).__name__}: {(str(error).splitlines() or ['it is empty'])[0]}",
@@ -123,7 +123,7 @@ def write_text(notebook: NotebookNode) -> str:
         if cell_digest(before) != cell_digest(after):
             raise NotebookError(
                 f"Cell {cell_id!r} cannot be written as text.",
-                why="Read back, it is another cell; the usual reason is a line that begins with '# %%'.",
+                why="Reading the text back gives another cell; usually a line begins with '# %%'.",
                 left="Nothing was written.",
                 next_step="Rewrite the cell and run: course build",
             )
@@ -144,12 +144,12 @@ def _both_edited(lab: Lab, built: list[str], text: NotebookNode, notebook: Noteb
     else:
         cells = differing_cells(digests(notebook), text)
         why = (
-            f"They differ in: {', '.join(cells)}, and the notebook does not say from which text it was built."
+            f"They differ in: {', '.join(cells)}, and the notebook does not say which text it was built from."
         )
     return NotebookError(
-        f"{py} and {ipynb} were both edited, differently, since the last build.",
+        f"{py} and {ipynb} were both edited since the last build, in different ways.",
         why=why,
         left="Both files, and the lab.",
-        next_step=f"Copy the edits that you want into one of the two, delete the other and run: "
+        next_step=f"Copy the edits you want to keep into one of the two, delete the other and run: "
         f"course build --lab {lab.number}",
     )

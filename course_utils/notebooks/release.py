@@ -1,4 +1,4 @@
-"""``course release``: what students get, as a folder and a zip, the same bytes wherever it is made."""
+"""``course release``: what students get, as a folder and a zip; the bytes are the same on every machine."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _MODE = 0o100644
 
 _README = """# Convolutional networks: the labs
 
-Welcome. In {count} you build {topics}, one short function at a time. After each one you run a check, and it
-tells you at once whether it is right; if it is not, it shows the smallest case that fails and what may be
+Welcome. In {count} you build {topics}, one short function at a time. A check after each function tells you
+at once whether it is right; if it is not, the check shows the smallest case that fails and what may be
 behind it. Wrong answers cost nothing: try, read, try again.
 
 ## Set up (once)
@@ -38,9 +38,9 @@ pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu
 pip install -e .
 ```
 
-With an NVIDIA GPU leave out the line with `torch`; the course then takes 6 GB. With conda: `conda env create
--f environment.yml && conda activate {name}`. If something looks odd, `course doctor` says what it is and what
-to do.
+With an NVIDIA GPU, leave out the line with `torch`; the course then takes 6 GB. With conda: `conda env create
+-f environment.yml && conda activate {name}`. If something goes wrong, `course doctor` says what it is and
+what to do.
 
 ## Work
 
@@ -54,25 +54,24 @@ course lab {first}                     # opens the first notebook
 
 - Write your answer where it says `YOUR CODE HERE`, then run the cell and the check below it.
 - `check.{example}.hint()` gives one hint at a time. `check.progress()` shows what is done.
-- You need not finish in order; a cell that waits for another exercise says for which.
-- Training can be interrupted: run the cell again and it goes on. No GPU is needed.
-- Without a network the labs use small images that come with them, and say so.
+- You need not work in order; a cell that needs an unfinished exercise says which one.
+- You can interrupt training: run the cell again and it continues. You do not need a GPU.
+- Without a network, the labs use small images that come with them, and say so.
 
 ## Hand in
 
 1. Restart the kernel, run everything once, save.
-2. `course check labs/{file}` shows in the terminal what your checks say.
+2. `course check labs/{file}` shows the verdict of every check in the terminal.
 3. Hand in the notebook file. You may give it any name.
 
-Only the cells of the exercises are graded: your functions, in the notebook's own order, on new numbers. So
-keep what a function needs inside its own cell, helpers and `import` lines too. Do not delete these cells;
-if you made a copy, keep one. Other cells are yours to change.
+Only the cells of the exercises are graded: your functions, in the order of the notebook, on new numbers. So
+keep what a function needs in its own cell, including helpers and `import` lines. Do not delete these cells;
+if you copied one, keep only one. You may change all other cells.
 
-## A fair word
+## A word on fairness
 
-The checks compare with reference answers, and these are somewhere in `course_utils`, because the checks
-need them. We do not hide them, and we ask you not to look before you have tried: the attempt is what you
-learn from.
+The checks compare your answers with reference answers, so `course_utils` has to contain them. We do not hide
+them. Please do not look before you have tried: the attempt is what you learn from.
 
 Code: MIT, text: CC BY 4.0; see LICENSE.
 """
@@ -96,9 +95,9 @@ class Release:
 def release(labs: Sequence[Lab], directory: Path) -> Release:
     """Write the students' package of some labs.
 
-    It holds the notebooks, what installs their environment, and `course_utils` without grading. The
-    references that checks compare with are part of it: without them no check runs. Solutions and tests are
-    not.
+    It contains the notebooks, the files that install their environment, and `course_utils` without grading.
+    The references that checks compare with are part of it, because the checks need them. Solutions and tests
+    are not.
 
     Parameters
     ----------
@@ -109,7 +108,7 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
     Raises
     ------
     NotebookError
-        If a lab is not what its solution gives, would show a solution, or the folder holds files that are
+        If a lab is out of step with its solution or would show one, or if the folder contains files that are
         not part of the release.
     """
     differences = [difference for lab in labs for difference in check(lab)]
@@ -157,7 +156,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise NotebookError(f"{path} cannot be read, and students need it.", why=str(error)) from error
+        raise NotebookError(f"Students need {path}, which cannot be read.", why=str(error)) from error
 
 
 def _readme(labs: Sequence[Lab]) -> str:
@@ -188,12 +187,12 @@ def _readme(labs: Sequence[Lab]) -> str:
 
 def _refuse_strangers(folder: Path, names: set[str]) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise NotebookError(f"{folder} is no folder.", left="Everything.")
+        raise NotebookError(f"{folder} is not a folder.", left="Everything.")
     here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     strangers = sorted(here - names)
     if strangers:
         raise NotebookError(
-            f"{folder} holds files that are not part of this release.",
+            f"{folder} contains files that are not part of this release.",
             why=", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""),
             left="The folder.",
             next_step="Move the folder away, or release to another one.",

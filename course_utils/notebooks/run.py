@@ -1,4 +1,4 @@
-"""``course run``: execute a solution notebook in a fresh kernel and keep what came of it."""
+"""``course run``: execute a solution notebook in a fresh kernel and keep its results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from course_utils.notebooks.pairing import synchronise
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of running one notebook.
+    """The result of running one notebook.
 
     Attributes
     ----------

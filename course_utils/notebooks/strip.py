@@ -1,4 +1,4 @@
-"""From a solution notebook to the lab that students get, as ``nbgrader generate_assignment`` makes it."""
+"""Makes the lab that students get from a solution notebook, as ``nbgrader generate_assignment`` does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def strip(solution: NotebookNode) -> NotebookNode:
     Raises
     ------
     NotebookError
-        If a region is not closed, is nested, or stands in a cell of the wrong kind; it names the cell.
+        If a region is not closed, is nested, or is in a cell of the wrong kind; the error names the cell.
     """
     lab = copy.deepcopy(solution)
     for key in ("course", "celltoolbar", "widgets"):
@@ -88,9 +88,9 @@ def solution_lines(cell: NotebookNode) -> list[str]:
 def find_leaks(solution: NotebookNode, lab: NotebookNode) -> list[Leak]:
     """Return the lines of solutions that appear anywhere in the lab: code, text, metadata or outputs.
 
-    Blank space does not count. A line is looked for when it has at least eight Python tokens, or when it is
-    the whole answer and computes something (``return f // 2``). Shorter ones, such as ``return x`` or
-    ``loss.backward()``, and unpacked shapes (``channels, height, width = x.shape``) stand in any code and
+    White space does not count. A line counts when it has at least eight Python tokens, or when it is the
+    whole answer and computes something (``return f // 2``). Shorter ones, such as ``return x`` or
+    ``loss.backward()``, and unpacked shapes (``channels, height, width = x.shape``) occur in any code and
     give nothing away.
     """
     haystack = [(cell.get("id", ""), _squeezed(text)) for cell in lab.cells for text in _texts(cell)]
