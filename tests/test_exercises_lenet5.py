@@ -8,9 +8,9 @@ from torch import nn
 
 from course_utils import exercises
 from course_utils.exercises import judge, observe
-from course_utils.exercises.lenet5.measures import scores_with
-from course_utils.exercises.lenet5.network import LeNet5
-from course_utils.exercises.lenet5.step import SmallSGD
+from course_utils.exercises.lenet5.error_rate import scores_with
+from course_utils.exercises.lenet5.lenet5 import LeNet5
+from course_utils.exercises.lenet5.train_step import SmallSGD
 from course_utils.exercises.probes import Draw
 
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from course_utils import exercises
-from course_utils.exercises.networks.trace import Trace, WithoutRandomInit
-from course_utils.exercises.vgg.network import VGG
-from course_utils.exercises.vgg.parameters import vgg_parameters
+from course_utils.exercises.networks.layer_trace import LayerTrace, WithoutRandomInit
+from course_utils.exercises.vgg.vgg import VGG
+from course_utils.exercises.vgg.vgg_parameters import vgg_parameters
 
 
 def verdict(exercise_id, candidate, seed=0):
@@ -129,7 +129,7 @@ def test_equal_networks_get_equal_values_whatever_the_order_of_registration():
     x = torch.randn(2, 4)
     scores = []
     for network in (One(), Other()):
-        with torch.no_grad(), WithoutRandomInit(), Trace():
+        with torch.no_grad(), WithoutRandomInit(), LayerTrace():
             scores.append(network(x))
     assert torch.equal(*scores)
 
@@ -138,9 +138,9 @@ def test_the_trace_names_layers_alike_for_modules_and_functions():
     weight, bias = nn.Parameter(torch.randn(2, 1, 3, 3)), nn.Parameter(torch.randn(2))
     module = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, stride=2), nn.ReLU(), nn.MaxPool2d(2))
     x = torch.randn(1, 1, 8, 8)
-    with Trace() as one:
+    with LayerTrace() as one:
         module(x)
-    with Trace() as other:
+    with LayerTrace() as other:
         F.max_pool2d(F.conv2d(x, weight, bias, stride=2, padding=1).clamp(min=0), 2)
     assert one.layers == other.layers
     assert [layer["name"] for layer in one.layers] == ["conv1", "ReLU1", "max-pool1"]

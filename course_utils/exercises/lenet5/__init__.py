@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from course_utils.exercises.lenet5 import data, evaluation, measures, network, parameters, schedule, step
+from course_utils.exercises.lenet5 import (
+    error_rate,
+    evaluate,
+    lenet5,
+    lenet5_learning_rate,
+    lenet5_parameters,
+    pixel_statistics,
+    train_step,
+)
 from course_utils.exercises.model import Exercise
 
 EXERCISES: tuple[Exercise, ...] = (
-    data.EXERCISE,
-    network.EXERCISE,
-    parameters.EXERCISE,
-    measures.EXERCISE,
-    schedule.EXERCISE,
-    step.EXERCISE,
-    evaluation.EXERCISE,
+    pixel_statistics.EXERCISE,
+    lenet5.EXERCISE,
+    lenet5_parameters.EXERCISE,
+    error_rate.EXERCISE,
+    lenet5_learning_rate.EXERCISE,
+    train_step.EXERCISE,
+    evaluate.EXERCISE,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_utils.exercises.networks.differences import network_difference
-from course_utils.exercises.networks.observation import has_other_count, observe_network
+from course_utils.exercises.networks.behaviour import has_other_count, observe_network
+from course_utils.exercises.networks.first_difference import network_difference
 
 __all__ = ["has_other_count", "network_difference", "observe_network"]

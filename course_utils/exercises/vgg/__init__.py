@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from course_utils.exercises.model import Exercise
-from course_utils.exercises.vgg import block, network, parameters, perceptron, receptive, residual, schedule
+from course_utils.exercises.vgg import (
+    make_mlp,
+    receptive_field,
+    residual_block,
+    vgg,
+    vgg_block,
+    vgg_learning_rate,
+    vgg_parameters,
+)
 
 EXERCISES: tuple[Exercise, ...] = (
-    block.EXERCISE,
-    network.EXERCISE,
-    parameters.EXERCISE,
-    schedule.EXERCISE,
-    perceptron.EXERCISE,
-    receptive.EXERCISE,
-    residual.EXERCISE,
+    vgg_block.EXERCISE,
+    vgg.EXERCISE,
+    vgg_parameters.EXERCISE,
+    vgg_learning_rate.EXERCISE,
+    make_mlp.EXERCISE,
+    receptive_field.EXERCISE,
+    residual_block.EXERCISE,
 )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from course_utils.exercises.networks.trace import Trace, WithoutRandomInit
+from course_utils.exercises.networks.layer_trace import LayerTrace, WithoutRandomInit
 
 MOST_PARAMETERS = 200_000_000
 
@@ -31,7 +31,7 @@ def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
         ``problem`` (a sentence, or empty), ``one`` (scores of the first image, in evaluation mode),
         ``several`` (scores of all images in training mode, or the error that they gave), ``parameters`` (how
         many numbers are registered), ``learning`` (how many of them get a gradient), ``unused`` and
-        ``unregistered`` (how many), ``stopped`` (whether an error ended it), ``layers`` (see `Trace`).
+        ``unregistered`` (how many), ``stopped`` (whether an error ended it), ``layers`` (see `LayerTrace`).
 
     Raises
     ------
@@ -48,7 +48,7 @@ def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
         )
         return _nothing() | {"problem": told, "parameters": count}
     model = model.to("cpu", torch.float32).eval()
-    trace = Trace()
+    trace = LayerTrace()
     # Lazy layers draw their first values here, in the first forward pass.
     with torch.no_grad(), WithoutRandomInit():
         try:
@@ -78,10 +78,12 @@ def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
     }
 
 
-def _in_training(model: nn.Module, images: Tensor, before: Trace) -> tuple[Any, int, list[dict[str, Any]]]:
+def _in_training(
+    model: nn.Module, images: Tensor, before: LayerTrace
+) -> tuple[Any, int, list[dict[str, Any]]]:
     """Return the scores or the error, how many parameters get a gradient, and the dropout layers."""
     model.train()
-    trace = Trace()
+    trace = LayerTrace()
     trace.used = dict(before.used)
     try:
         with torch.enable_grad(), trace:

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from course_utils.exercises.compare import Difference, difference
-from course_utils.exercises.lenet5.measures import scores_with
+from course_utils.exercises.lenet5.error_rate import scores_with
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 

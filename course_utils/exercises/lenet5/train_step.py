@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from course_utils.exercises.compare import Difference, difference
-from course_utils.exercises.lenet5.wrong_steps import MISCONCEPTIONS, Criterion
+from course_utils.exercises.lenet5.wrong_train_step import MISCONCEPTIONS, Criterion
 from course_utils.exercises.model import Exercise, Probe
 from course_utils.exercises.probes import Draw
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.networks import has_other_count, network_difference, observe_network
 from course_utils.exercises.probes import Draw
-from course_utils.exercises.vgg.block import vgg_block
+from course_utils.exercises.vgg.vgg_block import vgg_block
 
 SECTION = "Lab 04, The network"
 Arch = tuple[tuple[int, int], ...]

@@ -63,7 +63,7 @@ class WithoutRandomInit(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-class Trace(TorchDispatchMode):
+class LayerTrace(TorchDispatchMode):
     """Records the layers of a forward pass as they run, and gives the parameters fixed values.
 
     A parameter gets its value the moment it is first used, numbered in order of use, matrices and vectors
