@@ -11,6 +11,8 @@ from course_utils.figures.tables import table
 from course_utils.text import count_text, duration_text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
     from matplotlib.figure import Figure
 
 
@@ -82,16 +84,12 @@ def receptive_field_growth(fields: Mapping[str, int], *, image: int | None = Non
 
     def paint(figure: Figure) -> None:
         axis = figure.subplots()
-        axis.barh(list(sizes), list(sizes.values()), color=BLUE, height=0.6)
-        axis.invert_yaxis()
-        for index, size in enumerate(sizes.values()):
-            _label(axis, str(size), size, index)
+        draw_bars(axis, sizes, list(map(str, sizes.values())))
         if image:
             axis.axvline(image, color=INK, linestyle="--", linewidth=1)
             axis.set_title(f"the image: {image} pixels", x=image / widest, fontsize=9, pad=3)
         axis.set_xlim(0, widest)
         axis.set_xlabel("receptive field (side in pixels of the input)")
-        _bare(axis)
 
     return picture(paint, width=6.0, height=0.27 * len(sizes) + 0.75, alt=f"Bar chart. {text}", text=text)
 
@@ -149,15 +147,27 @@ def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
     return picture(paint, width=7.6, height=0.34 * len(rows) + 1.1, alt=alt, text=text)
 
 
+def draw_bars(
+    axis: Axes, values: Mapping[str, float], labels: Sequence[str], colors: Sequence[str] = (BLUE,)
+) -> BarContainer:
+    """Draw named bars from top to bottom, each with its label at the end."""
+    bars = axis.barh(list(values), list(values.values()), color=colors, height=0.6)
+    axis.invert_yaxis()
+    for index, (value, label) in enumerate(zip(values.values(), labels, strict=True)):
+        _label(axis, label, value, index)
+    _bare(axis)
+    return bars
+
+
 def _ratio(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
-def _label(axis: Any, text: str, x: float, y: float) -> None:
+def _label(axis: Axes, text: str, x: float, y: float) -> None:
     axis.annotate(text, (x, y), (6, 0), textcoords="offset points", va="center", color=INK)
 
 
-def _bare(axis: Any) -> None:
+def _bare(axis: Axes) -> None:
     axis.spines[["top", "right", "left"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 LARGEST = 44_000
 """Bytes of one PNG, so that it stays below 60 kB in base64."""
 
-BLUE, ORANGE, INK = "#0072B2", "#E69F00", "#222222"
-"""Okabe and Ito's colours, told apart with every kind of colour vision."""
+BLUE, ORANGE, INK = "#0072B2", "#D55E00", "#222222"
+"""Okabe and Ito's blue and vermilion, told apart with every kind of colour vision."""
 
 PALE = "#cccccc"
 
@@ -38,10 +38,13 @@ class Picture(HtmlFigure):
     png : bytes
     alt : str
         What the picture shows, for those who do not see it.
+    figure : matplotlib.figure.Figure
+        What was drawn; its ``savefig`` writes other sizes and formats.
     """
 
     png: bytes = b""
     alt: str = ""
+    figure: Figure | None = field(default=None, compare=False)
 
 
 def picture(
@@ -64,6 +67,7 @@ def picture(
         The twin in plain text; `alt` by default.
     """
     import matplotlib.style
+    from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -79,12 +83,13 @@ def picture(
             png = _small_png(np.asarray(canvas.buffer_rgba())[..., :3], colours)
             if len(png) <= LARGEST:
                 break
+        FigureCanvasBase(figure)  # lets go of the pixels
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     html = (
-        f'<img alt="{escape(alt)}" width="{round(width * 96)}" src="{source}" '
+        f'<img alt="{escape(alt)}" src="{source}" width="{round(width * 96)}" '
         'style="max-width:100%;height:auto;background:#fff;border-radius:4px">'
     )
-    return Picture(html, text or alt, png=png, alt=alt)
+    return Picture(html, text or alt, png=png, alt=alt, figure=figure)
 
 
 def _small_png(pixels: np.ndarray, most: int) -> bytes:

@@ -76,14 +76,19 @@ def _html(texts: list[list[str]], columns: Sequence[str], words: list[bool], cap
 
 
 def _plain(texts: list[list[str]], columns: Sequence[str], words: list[bool], caption: str) -> str:
-    everything = [list(columns), *texts]
-    widths = [max(len(row[j]) for row in everything) for j in range(len(columns))]
-    lines = [
+    everything = [columns, *texts]
+    rule = "  ".join("─" * max(map(len, column)) for column in zip(*everything, strict=True))
+    first, *rest = aligned(everything, words)
+    return "\n".join([*([caption] if caption else []), first, rule, *rest])
+
+
+def aligned(rows: Sequence[Sequence[str]], words: Sequence[bool]) -> list[str]:
+    """Return one line of text for each row, columns of words to the left and columns of numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
         "  ".join(
             cell.ljust(wide) if word else cell.rjust(wide)
             for cell, wide, word in zip(row, widths, words, strict=True)
         ).rstrip()
-        for row in everything
+        for row in rows
     ]
-    rule = "  ".join("─" * wide for wide in widths)
-    return "\n".join([*([caption] if caption else []), lines[0], rule, *lines[1:]])
