@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 
 class CourseError(Exception):
     """An expected failure, told in plain words.
@@ -43,6 +46,33 @@ def _rebuild(kind: type[CourseError], what: str, why: str, left: str, next_step:
 
 class DataError(CourseError):
     """A dataset cannot be found, fetched, decoded or stored."""
+
+    @classmethod
+    def from_disk(cls, error: OSError, path: Path, what: str, needed: int = 0) -> DataError:
+        """Say in plain words what the operating system refused.
+
+        Parameters
+        ----------
+        error : OSError
+            The refusal.
+        path : Path
+            What it was about.
+        what : str
+            What failed, as a sentence without its full stop.
+        needed : int
+            Bytes that have to fit on the disk, if known.
+        """
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            room = f" ({needed / 1e6:,.0f} MB are needed)" if needed else ""
+            why = f"The disk is full{room}."
+            step = "Free some space, or set COURSE_DATA_DIR to a folder on another disk."
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            why = f"No permission: {path} ({error.strerror})."
+            step = "Set COURSE_DATA_DIR to a folder that you may write to."
+        else:
+            why = f"{error.strerror or error} ({path})."
+            step = "Set COURSE_DATA_DIR to another folder, or try again."
+        return cls(f"{what}.", why=why, left="Nothing half-written was left.", next_step=step)
 
 
 class DeviceError(CourseError):

@@ -15,8 +15,7 @@ from PIL import Image
 from torch import nn
 
 from course_utils import load_dataset
-from course_utils.data import Dataset
-from course_utils.data import shapes as drawing
+from course_utils.data import Dataset, embedded
 from course_utils.data.catalog import CIFAR10
 from course_utils.errors import DataError
 
@@ -86,7 +85,7 @@ class TestShapes:
 
     def test_they_are_the_same_every_time(self, shapes: Dataset) -> None:
         assert load_dataset("shapes").digest == shapes.digest == "e6bceb4c1b50"
-        assert drawing.draw(seed=1, train_each=2, test_each=1).sha256[:12] != shapes.digest
+        assert embedded.draw_shapes(seed=1, train_each=2, test_each=1).sha256[:12] != shapes.digest
 
     def test_they_come_in_no_order(self, shapes: Dataset) -> None:
         assert len(set(shapes.train.labels[:50].tolist())) == 10
@@ -98,7 +97,7 @@ class TestShapes:
 
     def test_drawing_takes_at_most_two_seconds_of_processor_time(self) -> None:
         began = time.process_time()
-        drawing.draw()
+        embedded.draw_shapes()
         assert time.process_time() - began < 2
 
     @pytest.mark.slow

@@ -18,8 +18,8 @@ import torch
 from misbehaving_server import Server
 
 from course_utils import load_dataset
-from course_utils.data import entry, load, store
-from course_utils.data.arrays import Arrays
+from course_utils.data import entry, load
+from course_utils.data.dataset import Arrays
 from course_utils.errors import DataError
 
 
@@ -253,9 +253,9 @@ class TestDamage:
     def test_what_a_killed_process_left_half_written_is_removed_in_time(
         self, server: Server, cache: Path
     ) -> None:
-        folder = store.path_of_published(cache, load.PUBLISHED["mnist"]).parent
+        folder = entry.path_of_published(cache, load.PUBLISHED["mnist"]).parent
         folder.mkdir(parents=True)
-        name = store.path_of_published(cache, load.PUBLISHED["mnist"]).name
+        name = entry.path_of_published(cache, load.PUBLISHED["mnist"]).name
         old, fresh = folder / f"{name}.1-aa.new", folder / f"{name}.2-bb.new"
         old.write_bytes(b"half")
         fresh.write_bytes(b"half")

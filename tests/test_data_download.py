@@ -23,7 +23,7 @@ from course_utils import settings
 from course_utils.data import download, transfer
 from course_utils.data.catalog import File, Published
 from course_utils.data.download import Downloader, OutOfReachError
-from course_utils.data.patience import Patience
+from course_utils.data.mirror import Patience
 from course_utils.errors import DataError
 
 CONTENT = random.Random(5242).randbytes(400_000)

@@ -15,7 +15,7 @@ from misbehaving_server import Server
 
 from course_utils import load_dataset
 from course_utils.data import entry, load, manage
-from course_utils.data.serve import FolderServer
+from course_utils.data.serve import FolderServer, serve
 from course_utils.errors import DataError
 
 
@@ -297,8 +297,8 @@ class TestServe:
 
     def test_a_taken_port_is_told(self, tmp_path: Path) -> None:
         with FolderServer(tmp_path) as running, pytest.raises(DataError, match="Cannot listen on"):
-            manage.serve(tmp_path, port=running.server_address[1])
+            serve(tmp_path, port=running.server_address[1])
 
     def test_a_missing_folder_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="There is no folder"):
-            manage.serve(tmp_path / "none")
+            serve(tmp_path / "none")

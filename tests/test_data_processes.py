@@ -23,13 +23,13 @@ DATASET, FILES = tiny_data.mnist()
 DIGEST_OF = {file.name: file.sha256 for variants in DATASET.parts for file in variants}
 
 PREAMBLE = """
-import contextlib, json, os, random, signal, sys, time, warnings
+import contextlib, hashlib, json, os, random, signal, sys, time, warnings
 sys.path.insert(0, {support!r})
 import filelock, requests, torch, tqdm.auto
 import tiny_data
 from pathlib import Path
 from dataclasses import replace
-from course_utils.data import files, load, lock, partial
+from course_utils.data import acquire, load
 torch.set_num_threads(1)
 load.PUBLISHED["mnist"] = replace(tiny_data.mnist()[0], mirrors=({url!r},))
 cache = Path(os.environ["COURSE_DATA_DIR"])
@@ -121,7 +121,7 @@ class TestManyAtOnce:
 
     def test_a_holder_that_is_stuck_is_not_waited_for(self, tmp_path: Path) -> None:
         script = """
-            lock.PATIENCE = 0.5
+            acquire.STUCK = 0.5
             cache.mkdir()
             holder = filelock.FileLock(cache / "mnist.lock")
             holder.acquire()
@@ -154,9 +154,9 @@ KILLS = """
             finished += 1
             wipe()
         for path in (cache / "archives").glob("*-ubyte.gz"):
-            assert files.sha256_of(path) == tiny_digests[path.name], path
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == tiny_digests[path.name], path
         for path in (cache / "decoded").glob("*.safetensors"):
-            load.store.entry.verify(path)
+            load.entry.verify(path)
     assert os.waitpid(child(load_it), 0)[1] == 0
     print(json.dumps({{"killed": killed, "finished": finished, "seconds": whole}}))
 """

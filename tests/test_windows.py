@@ -14,7 +14,7 @@ import pytest
 from training_data import net, tiny_recipe
 
 from course_utils import files
-from course_utils.data import store
+from course_utils.data import entry
 from course_utils.exercises import guard
 from course_utils.training.checkpoints import Checkpoint
 from course_utils.training.live import View
@@ -132,7 +132,7 @@ def test_paths_stay_short(tmp_path) -> None:
     """Windows takes 260 characters; half of them are left for the folder of the course, or of its cache."""
     longest = "x" * 300
     partial = ".1234567890-12345678.new"
-    cached = str(store.path_of(Path("."), longest, "key")) + partial
+    cached = str(entry.path_of(Path("."), longest, "key")) + partial
     kept = Checkpoint.of(net(), tiny_recipe(name=longest), "digest", View(), tmp_path).path
     package = REPOSITORY / "course_utils"
     course = [str(path.relative_to(package.parent)) for path in package.rglob("*.py")]

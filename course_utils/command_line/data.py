@@ -105,9 +105,9 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve an exported folder over HTTP, read-only, until Ctrl-C."""
-    from course_utils.data import manage
+    from course_utils.data import serve
 
-    manage.serve(folder, host, port)
+    serve.serve(folder, host, port)
 
 
 def whereabouts() -> dict[str, str | None]:

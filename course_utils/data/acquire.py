@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from course_utils.data.catalog import File, Published
 from course_utils.data.download import Downloader, OutOfReachError
-from course_utils.data.files import sha256_of
 from course_utils.errors import DataError
 from course_utils.settings import Settings
 
 ARCHIVES = "archives"
 """The cache's folder of published files as they were downloaded."""
+STUCK = 20.0
+"""Seconds in which the lock's holder must have written something; after that it counts as stuck."""
 
 
 def acquire(dataset: Published, cache: Path, options: Settings) -> tuple[list[Path], str]:
@@ -58,7 +62,7 @@ def find(variants: tuple[File, ...], dataset: Published, root: Path) -> tuple[Pa
         for file in variants:
             path = root / folder / file.name
             try:
-                if path.stat().st_size == file.size and sha256_of(path) == file.sha256:
+                if path.stat().st_size == file.size and file.matches(path):
                     return path, ""
                 reason = f"{path} differs from the published file"
             except FileNotFoundError:
@@ -84,3 +88,55 @@ def _out_of_reach(dataset: Published, reasons: list[str], kept: int, options: Se
         next_step=f"{step}\n        Or set COURSE_DATA_SHARED to a folder that has the files."
         f"\n        Or go on with embedded images: load_dataset({dataset.name!r}, offline={substitute!r})",
     )
+
+
+@contextlib.contextmanager
+def alone(path: Path, watched: Path) -> Iterator[None]:
+    """Wait until no other process works on the same dataset, if that can be known.
+
+    It saves bandwidth, no more: every file is written privately and renamed.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file.
+    watched : Path
+        The folder that the holder fills. When nothing grows there for `STUCK` seconds, the wait ends: a
+        lock that a dead machine left on a network drive must not stop a lesson.
+    """
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError:
+        yield
+        return
+    lock = FileLock(path)
+    said = False
+    grown = -1
+    with contextlib.suppress(OSError, NotImplementedError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                lock.acquire(timeout=STUCK if said else min(1.0, STUCK))
+                break
+            except Timeout:
+                if not said:
+                    print("Another process is fetching the same dataset; waiting for it.", file=sys.stderr)
+                    said = True
+                    continue
+                now = _bytes_in(watched)
+                if now == grown:
+                    break
+                grown = now
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    with contextlib.suppress(OSError):
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                total += path.stat().st_size
+    return total

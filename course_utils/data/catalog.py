@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class File:
     name: str
     size: int
     sha256: str
+
+    def matches(self, path: Path) -> bool:
+        """Compare every byte at `path` with the checksum; raises OSError if it cannot be read."""
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == self.sha256
 
 
 @dataclass(frozen=True)
@@ -57,9 +64,18 @@ class Published:
     copy: str = ""
 
     @property
-    def files(self) -> tuple[File, ...]:
-        """The published archives."""
-        return tuple(variants[0] for variants in self.parts)
+    def variants(self) -> tuple[File, ...]:
+        """Every variant of every part."""
+        return tuple(file for variants in self.parts for file in variants)
+
+    def file(self, name: str) -> File:
+        """The variant of that name."""
+        return next(file for file in self.variants if file.name == name)
+
+    @property
+    def content(self) -> str:
+        """What identifies the images: the published archives' checksums."""
+        return " ".join(archive.sha256 for archive, *_ in self.parts)
 
 
 MNIST = Published(
@@ -142,18 +158,7 @@ CIFAR10 = Published(
         "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets",
     ),
     folders=("",),
-    classes=(
-        "airplane",
-        "automobile",
-        "bird",
-        "cat",
-        "deer",
-        "dog",
-        "frog",
-        "horse",
-        "ship",
-        "truck",
-    ),
+    classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     copy="cifar10-jpeg",
 )
 

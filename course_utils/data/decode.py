@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.data.arrays import NAMES, Arrays
 from course_utils.data.catalog import Published
+from course_utils.data.dataset import NAMES, Arrays
 
 CIFAR_RECORD = 1 + 3 * 32 * 32
 """Bytes of one CIFAR image: its label, then its three channels."""
 CIFAR_BATCH = 10_000
 """Images in one member of the archive."""
-CIFAR_CAP = 256 << 20
-"""The archive holds 184 MB; one that claims more is not CIFAR-10."""
+CIFAR_CAP = IDX_CAP = 256 << 20
+"""The most bytes to unpack: CIFAR-10's archive holds 184 MB, MNIST's largest file 47 MB."""
 CIFAR_MEMBERS = tuple(
     f"cifar-10-batches-bin/{name}.bin" for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 )
@@ -67,20 +67,13 @@ def _mnist(paths: list[Path]) -> dict[str, Tensor]:
     return tensors
 
 
-def read_idx(path: Path, *, cap: int = 1 << 28) -> Tensor:
+def read_idx(path: Path) -> Tensor:
     """Read a file in MNIST's IDX format, gzipped or not, as a uint8 tensor.
-
-    Parameters
-    ----------
-    path : Path
-        The file; ``.gz`` is unpacked on the fly.
-    cap : int
-        The most bytes it may unpack to.
 
     Raises
     ------
     DecodeError
-        If the file is not IDX of unsigned bytes, is shorter or longer than its header says, or exceeds `cap`.
+        If the file is not IDX of unsigned bytes, is not as long as its header says, or is too large.
     """
     opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rb") as file:
@@ -89,11 +82,10 @@ def read_idx(path: Path, *, cap: int = 1 << 28) -> Tensor:
             raise DecodeError(f"{path.name} is not an IDX file of bytes: it starts with {start!r}.")
         shape = [int.from_bytes(file.read(4), "big") for _ in range(start[3])]
         size = int(np.prod(shape, dtype=object))
-        if size > cap:
-            raise DecodeError(f"{path.name} claims {size:,} bytes; at most {cap:,} are allowed.")
+        if size > IDX_CAP:
+            raise DecodeError(f"{path.name} claims {size:,} bytes; at most {IDX_CAP:,} are allowed.")
         values = torch.empty(size, dtype=torch.uint8)
-        filled = _fill(file, values)
-        if filled < size or file.read(1):
+        if _fill(file, values) < size or file.read(1):
             raise DecodeError(f"{path.name} does not hold the {size:,} bytes that its header promises.")
     return values.reshape(shape)
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import random
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.data.catalog import File, Published
-from course_utils.data.files import disk_error
+from course_utils.data.mirror import BrokenError, Mirror, Patience, RefusedError, SlowError
 from course_utils.data.partial import Partial
-from course_utils.data.patience import Patience
-from course_utils.data.refusals import BrokenError, RefusedError, SlowError
 from course_utils.data.transfer import ask, pieces
 from course_utils.errors import DataError
 from course_utils.settings import Settings
@@ -37,42 +33,6 @@ class OutOfReachError(Exception):
     def __init__(self, reasons: list[str], kept: int = 0) -> None:
         super().__init__("; ".join(reasons))
         self.reasons, self.kept = reasons, kept
-
-
-@dataclass
-class Mirror:
-    """One server during the download of one file.
-
-    Attributes
-    ----------
-    base : str
-        Its address, as the catalogue or ``COURSE_DATA_MIRROR`` gives it.
-    addresses : list of (str, File)
-        Where the file may be below it; the first is asked until it refuses.
-    reason : str
-        The last thing that went wrong.
-    failures : int
-        In a row, without progress.
-    ready_at : float
-        When it may be asked again, on the monotonic clock.
-    tedious : bool
-        Whether it was so slow that the others come first.
-    wrong : int
-        How often it sent the whole file, and not the published one.
-    """
-
-    base: str
-    addresses: list[tuple[str, File]]
-    reason: str = "not tried"
-    failures: int = 0
-    ready_at: float = 0.0
-    tedious: bool = False
-    wrong: int = 0
-
-    def refuse(self, reason: str) -> None:
-        """Never ask the current address again."""
-        self.reason = reason
-        del self.addresses[0]
 
 
 class Downloader:
@@ -119,8 +79,8 @@ class Downloader:
                 next_step="pip install requests",
             ) from error
         except OSError as error:
-            doing = f"{self.dataset.title} cannot be stored"
-            raise disk_error(error, self.folder, doing, variants[0].size) from error
+            what = f"{self.dataset.title} cannot be stored"
+            raise DataError.from_disk(error, self.folder, what, variants[0].size) from error
 
     def _mirrors(self, variants: tuple[File, ...]) -> list[Mirror]:
         mirrors = [
@@ -148,8 +108,9 @@ class Downloader:
             best = partial.best
             try:
                 if not partial.complete:
-                    others = any(_usable(other, self.patience) for other in mirrors if other is not mirror)
-                    self._transfer(mirror, url, partial, self._seconds(mirrors), may_leave=others)
+                    others = [other for other in mirrors if other is not mirror and not other.tedious]
+                    may_leave = any(other.usable(self.patience) for other in others)
+                    self._transfer(mirror, url, partial, self._seconds(mirrors), may_leave=may_leave)
                     self.answered = True
             except RefusedError as error:
                 self.answered = self.answered or error.answered
@@ -157,7 +118,7 @@ class Downloader:
             except SlowError as error:
                 mirror.tedious, mirror.reason = True, str(error)
             except BrokenError as error:
-                self._blame(mirror, error, gained=partial.best - best)
+                self._blame(mirror, error, gained=partial.best > best)
                 if error.restart:
                     partial.restart()
             if partial.complete and partial.right:
@@ -171,13 +132,13 @@ class Downloader:
                 if mirror.wrong > 1:
                     mirror.refuse(wrong)
                 else:
-                    self._blame(mirror, BrokenError(wrong), gained=0)
+                    self._blame(mirror, BrokenError(wrong), gained=False)
 
     def _choose(self, mirrors: list[Mirror], partials: dict[File, Partial]) -> Mirror:
         """Pick the mirror to ask next; waits when all that are left asked for a pause."""
         while True:
             now = time.monotonic()
-            alive = [mirror for mirror in mirrors if _usable(mirror, self.patience, tedious=True)]
+            alive = [mirror for mirror in mirrors if mirror.usable(self.patience)]
             expired = not self.answered and now - self.began >= self.patience.verdict
             if not alive or expired:
                 kept = sum(partial.size for partial in partials.values())
@@ -200,30 +161,20 @@ class Downloader:
     ) -> None:
         from tqdm.auto import tqdm
 
-        validator = partial.validators.get(url)
+        file, validator = partial.file, partial.validators.get(url)
         answer = ask(
-            url,
-            partial.file,
-            offset=partial.size,
-            validator=validator,
-            seconds=seconds,
-            patience=self.patience,
+            url, file, offset=partial.size, validator=validator, seconds=seconds, patience=self.patience
         )
         self.answered = True
         try:
             if answer.offset != partial.size:
                 partial.restart()
             partial.remember(url, answer.validator)
-            _check_room(self.folder, partial)
-            with tqdm(
-                total=partial.file.size,
-                initial=partial.size,
-                desc=partial.file.name,
-                unit="B",
-                unit_scale=True,
-                delay=1,
-            ) as bar:
-                for piece in pieces(answer, partial.file, self.patience, may_leave=may_leave):
+            if shutil.disk_usage(self.folder).free < file.size - partial.size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            about = {"total": file.size, "initial": partial.size, "desc": file.name}
+            with tqdm(**about, unit="B", unit_scale=True, delay=1) as bar:
+                for piece in pieces(answer, file, self.patience, may_leave=may_leave):
                     partial.append(piece, mirror.base)
                     bar.update(len(piece))
         except RefusedError:
@@ -232,28 +183,9 @@ class Downloader:
         finally:
             answer.response.close()
 
-    def _blame(self, mirror: Mirror, error: BrokenError, gained: int) -> None:
-        mirror.reason = str(error)
+    def _blame(self, mirror: Mirror, error: BrokenError, *, gained: bool) -> None:
         if error.answered:
             self.answered = True
         else:
             self.silent.add(mirror.base)
-        if gained:
-            mirror.failures = 0
-        else:
-            # A silent mirror costs whole seconds, so it gets half as many chances.
-            mirror.failures += 1 if error.answered else 2
-        if error.wait is not None and error.wait > self.patience.longest:
-            mirror.refuse(f"{error}; it asks to wait {error.wait:,.0f} s")
-            return
-        pause = self.patience.backoff * 2 ** max(mirror.failures - 1, 0) * random.uniform(0.5, 1.5)
-        mirror.ready_at = time.monotonic() + (pause if error.wait is None else error.wait)
-
-
-def _usable(mirror: Mirror, patience: Patience, *, tedious: bool = False) -> bool:
-    return bool(mirror.addresses) and mirror.failures < patience.attempts and (tedious or not mirror.tedious)
-
-
-def _check_room(folder: Path, partial: Partial) -> None:
-    if shutil.disk_usage(folder).free < partial.file.size - partial.size:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        mirror.fail(error, self.patience, gained=gained)

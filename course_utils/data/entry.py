@@ -1,4 +1,6 @@
-"""One decoded dataset in one file that loads as a memory map.
+"""The cache of decoded datasets: one file for each, which loads as a memory map.
+
+The cache may vanish, be read-only, or be shared by many processes and versions of the package.
 
 The layout is safetensors' (github.com/huggingface/safetensors, "Format"): eight bytes with the header's
 length, a JSON header, the tensors one after the other. Any tool that reads safetensors reads these files.
@@ -10,19 +12,30 @@ costs about as much as looking at the images once. ``course data verify`` compar
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import mmap
+import time
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from torch import Tensor
 
-from course_utils.data.arrays import NAMES, Arrays, checksum
+from course_utils.data.catalog import Published
+from course_utils.data.dataset import NAMES, Arrays, checksum
+from course_utils.errors import DataError
+from course_utils.files import published
 
+FOLDER = "decoded"
 FORMAT = 1
 """Part of each entry's file name: versions of the package leave each other's formats alone."""
+LONGEST = 64
+"""Characters of a name that stand in a file name."""
+ABANDONED = 3600.0
+"""Seconds after which a half-written entry belongs to a process that was killed."""
 _ALIGNMENT = 64
 _UNSIGNED = "0" * 64
 
@@ -31,30 +44,81 @@ class DamagedError(ValueError):
     """The file is not a whole entry; the message says how it shows."""
 
 
-def write(file: IO[bytes], arrays: Arrays, origin: str, content: str) -> None:
-    """Write `arrays` to `file`.
+def path_of(root: Path, name: str, key: str) -> Path:
+    """Where the decoded copy of `name` lies; `key` tells it from others of that name.
 
-    Parameters
-    ----------
-    file : binary file
-        Where to.
-    arrays : Arrays
-        What.
-    origin : str
-        One line: where they were read from.
-    content : str
-        Identifies what they were decoded from; `read` gives it back.
+    File names have 255 characters at most, whole paths on Windows 260, so that a long name is cut.
     """
+    short = hashlib.sha256(key.encode()).hexdigest()[:12]
+    return root / FOLDER / f"{name[:LONGEST]}-v{FORMAT}-{short}.safetensors"
+
+
+def path_of_published(root: Path, dataset: Published) -> Path:
+    """Where the decoded copy of a published dataset lies."""
+    return path_of(root, dataset.name, dataset.content)
+
+
+def entries(root: Path) -> list[Path]:
+    """The entries below `root` that this version of the package reads."""
+    return sorted((root / FOLDER).glob(f"*-v{FORMAT}-*.safetensors"))
+
+
+def load(path: Path, content: str) -> tuple[Arrays, str] | None:
+    """Map the entry at `path`; returns its arrays and where they were read from.
+
+    None stands for an entry that is missing, damaged or of another content: the caller makes it anew.
+    """
+    try:
+        arrays, origin, found = read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (DamagedError, OSError) as error:
+        warnings.warn(f"A cached dataset cannot be used and is made again: {error}", stacklevel=2)
+        return None
+    return (arrays, origin) if found == content else None
+
+
+def save(path: Path, arrays: Arrays, origin: str, content: str) -> Arrays:
+    """Store `arrays` at `path` and map them from there.
+
+    When they cannot be stored, a warning says so and the arrays stay in memory: it costs time, no more.
+    """
+    try:
+        with published(path) as file:
+            write(file, arrays, origin, content)
+        _tidy(path)
+        return read(path)[0]
+    except DamagedError as error:
+        warnings.warn(f"The disk did not keep what was written, so nothing was cached: {error}", stacklevel=2)
+    except OSError as error:
+        with contextlib.suppress(OSError, DamagedError):
+            # Windows keeps a file that somebody has mapped; if it has the same content, it serves as well.
+            there, _, found = read(path)
+            if found == content:
+                return there
+        size = sum(tensor.numel() for tensor in arrays.tensors.values())
+        refusal = DataError.from_disk(error, path, "The decoded images cannot be cached", size)
+        warnings.warn(f"{refusal.what} {refusal.why} The next load will take longer.", stacklevel=2)
+    return arrays
+
+
+def _tidy(path: Path) -> None:
+    """Remove what killed processes left beside `path`."""
+    for leftover in path.parent.glob(f"{path.name}.*.new"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > ABANDONED:
+                leftover.unlink()
+
+
+def write(file: IO[bytes], arrays: Arrays, origin: str, content: str) -> None:
+    """Write `arrays` to `file`, with a line about their origin and what identifies their content."""
     header: dict[str, Any] = {}
     offset = 0
     for name in NAMES:
         tensor = arrays.tensors[name]
-        header[name] = {
-            "dtype": "U8",
-            "shape": list(tensor.shape),
-            "data_offsets": [offset, offset + tensor.numel()],
-        }
-        offset += tensor.numel()
+        end = offset + tensor.numel()
+        header[name] = {"dtype": "U8", "shape": list(tensor.shape), "data_offsets": [offset, end]}
+        offset = end
     header["__metadata__"] = {
         "format": f"convnet-labs {FORMAT}",
         "classes": json.dumps(arrays.classes),
@@ -110,13 +174,8 @@ def read(path: Path) -> tuple[Arrays, str, str]:
     about = header["__metadata__"]
     if _total(tensors) != int(about["sum"]):
         raise DamagedError(f"{path.name} has changed since it was written.")
-    arrays = Arrays(
-        tensors,
-        tuple(json.loads(about["classes"])),
-        float(about["mean"]),
-        float(about["std"]),
-        about["sha256"],
-    )
+    classes = tuple(json.loads(about["classes"]))
+    arrays = Arrays(tensors, classes, float(about["mean"]), float(about["std"]), about["sha256"])
     return arrays, about["origin"], about["content"]
 
 

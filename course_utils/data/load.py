@@ -9,14 +9,12 @@ from pathlib import Path
 import torch
 
 from course_utils import settings
-from course_utils.data import folder, store
-from course_utils.data.acquire import acquire, locate
-from course_utils.data.arrays import Arrays
+from course_utils.data import entry, folder
+from course_utils.data.acquire import acquire, alone, locate
 from course_utils.data.catalog import PUBLISHED, Published
-from course_utils.data.dataset import Dataset
+from course_utils.data.dataset import Arrays, Dataset
 from course_utils.data.decode import DecodeError, decode
 from course_utils.data.embedded import EMBEDDED
-from course_utils.data.lock import alone
 from course_utils.errors import DataError
 from course_utils.settings import Settings
 
@@ -114,7 +112,7 @@ def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays,
     for label, root in (("shared folder", options.data_shared), ("user cache", cache)):
         if root is None:
             continue
-        stored = store.load(store.path_of_published(root, dataset), store.content_of(dataset))
+        stored = entry.load(entry.path_of_published(root, dataset), dataset.content)
         if stored:
             arrays, origin = stored
             source = f"{dataset.title}, {label}"
@@ -144,8 +142,8 @@ def _made(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, s
             left="The files were only read.",
             next_step=f"course data verify {dataset.name}",
         ) from error
-    path = store.path_of_published(cache, dataset)
-    return store.save(path, arrays, origin, store.content_of(dataset)), f"{dataset.title}, {origin}"
+    path = entry.path_of_published(cache, dataset)
+    return entry.save(path, arrays, origin, dataset.content), f"{dataset.title}, {origin}"
 
 
 def _folder(place: Path, cache: Path) -> tuple[Arrays, str]:
@@ -155,11 +153,11 @@ def _folder(place: Path, cache: Path) -> tuple[Arrays, str]:
     except OSError as error:
         raise folder.wrong(place, str(error)) from error
     source = f"folder {place.name}"
-    path = store.path_of(cache, place.name, str(place))
-    stored = store.load(path, content)
+    path = entry.path_of(cache, place.name, str(place))
+    stored = entry.load(path, content)
     if stored:
         return stored[0], source
-    return store.save(path, folder.decode(place, found), source, content), source
+    return entry.save(path, folder.decode(place, found), source, content), source
 
 
 def _reason(error: DataError) -> str:

@@ -11,16 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from course_utils import settings
-from course_utils.data import entry, store
+from course_utils.data import entry
 from course_utils.data.acquire import ARCHIVES, acquire
 from course_utils.data.catalog import PUBLISHED, File, Published
-from course_utils.data.files import disk_error, sha256_of
 from course_utils.data.load import load_published
-from course_utils.data.serve import serve
 from course_utils.errors import DataError
 from course_utils.files import published
-
-__all__ = ["Check", "Item", "clear", "export", "fetch", "serve", "status", "verify"]
 
 SHARED, CACHE = "shared folder", "user cache"
 
@@ -57,7 +53,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Check:
+class Verification:
     """The result of verifying one file.
 
     Attributes
@@ -112,7 +108,7 @@ def fetch(names: Iterable[str] = ()) -> list[tuple[str, str]]:
     ]
 
 
-def verify(names: Iterable[str] = ()) -> list[Check]:
+def verify(names: Iterable[str] = ()) -> list[Verification]:
     """Compare every byte of what is on this machine with its checksum.
 
     A damaged file in the user cache is removed, so that the next load makes it anew. The shared folder is
@@ -186,16 +182,14 @@ def export(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> list
             continue
         paths, origin = acquire(dataset, options.data_dir, options)
         arrays, _ = load_published(dataset, options.data_dir, options)
-        decoded = store.path_of_published(target, dataset)
+        decoded = entry.path_of_published(target, dataset)
         try:
-            for path, variants in zip(paths, dataset.parts, strict=True):
-                done.append(_copy(path, target / path.name, variants))
-            content = store.content_of(dataset)
-            if store.load(decoded, content) is None:
+            done += [_copy(path, target / path.name, dataset.file(path.name)) for path in paths]
+            if entry.load(decoded, dataset.content) is None:
                 with published(decoded) as file:
-                    entry.write(file, arrays, origin, content)
+                    entry.write(file, arrays, origin, dataset.content)
         except OSError as error:
-            raise disk_error(error, target, f"{dataset.title} cannot be exported") from error
+            raise DataError.from_disk(error, target, f"{dataset.title} cannot be exported") from error
         done.append(decoded)
     return done
 
@@ -215,7 +209,7 @@ def _chosen(names: Iterable[str]) -> list[Published]:
 
 def _archives(dataset: Published, place: str, root: Path) -> Iterator[Item]:
     for folder in dataset.folders:
-        for file in (file for variants in dataset.parts for file in variants):
+        for file in dataset.variants:
             path = root / folder / file.name
             with contextlib.suppress(OSError):
                 about = path.stat()
@@ -225,7 +219,7 @@ def _archives(dataset: Published, place: str, root: Path) -> Iterator[Item]:
 
 
 def _decoded(place: str, root: Path) -> Iterator[Item]:
-    for path in store.entries(root):
+    for path in entry.entries(root):
         with contextlib.suppress(OSError):
             about = path.stat()
             try:
@@ -237,33 +231,24 @@ def _decoded(place: str, root: Path) -> Iterator[Item]:
             yield Item(name, "decoded", place, path, about.st_size, source, verified)
 
 
-def _checked(item: Item) -> Check:
+def _checked(item: Item) -> Verification:
     problem = ""
     try:
         if item.kind == "decoded":
             entry.verify(item.path)
-        elif sha256_of(item.path) != _file_of(item).sha256:
+        elif not PUBLISHED[item.dataset].file(item.path.name).matches(item.path):
             problem = f"{item.path.name} differs from the published file"
     except (entry.DamagedError, OSError) as error:
         problem = str(error)
-    if item.place != CACHE:
-        return Check(item, problem, mended=False)
-    if problem:
-        return Check(item, problem, mended=_remove(item.path))
-    with contextlib.suppress(OSError):
-        # The time of the last change says when the file was last verified.
-        os.utime(item.path)
-    return Check(item, problem, mended=False)
+    if item.place == CACHE and not problem:
+        with contextlib.suppress(OSError):
+            # The time of the last change says when the file was last verified.
+            os.utime(item.path)
+    return Verification(item, problem, mended=item.place == CACHE and bool(problem) and _remove(item.path))
 
 
-def _file_of(item: Item) -> File:
-    files = (file for variants in PUBLISHED[item.dataset].parts for file in variants)
-    return next(file for file in files if file.name == item.path.name)
-
-
-def _copy(path: Path, target: Path, variants: tuple[File, ...]) -> Path:
-    file = next(file for file in variants if file.name == path.name)
-    if not (target.exists() and sha256_of(target) == file.sha256):
+def _copy(path: Path, target: Path, file: File) -> Path:
+    if not (target.exists() and file.matches(target)):
         with path.open("rb") as original, published(target) as copy:
             shutil.copyfileobj(original, copy, 1 << 20)
     return target
@@ -272,10 +257,10 @@ def _copy(path: Path, target: Path, variants: tuple[File, ...]) -> Path:
 def _leftovers(cache: Path, wanted: set[str]) -> Iterator[Path]:
     for dataset in PUBLISHED.values():
         if not wanted or dataset.name in wanted:
-            for file in (file for variants in dataset.parts for file in variants):
+            for file in dataset.variants:
                 yield from (cache / ARCHIVES).glob(f"{file.name}.*.part*")
                 yield from (cache / ARCHIVES).glob(f"{file.name}.*.new")
-            yield from (cache / store.FOLDER).glob(f"{dataset.name}-*.new")
+            yield from (cache / entry.FOLDER).glob(f"{dataset.name}-*.new")
             yield cache / f"{dataset.name}.lock"
 
 

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Self
 
 from course_utils.data.catalog import File
-from course_utils.data.files import sha256_of
 from course_utils.files import create, private_name, published, rename, settle
 
 _PIECE = 1 << 20
@@ -107,7 +106,7 @@ class Partial:
                     shutil.copyfileobj(self._handle, copy)
         except PermissionError:
             # Windows keeps a file that somebody reads; if it is the published one, it serves as well.
-            if not (self.path.exists() and sha256_of(self.path) == self.file.sha256):
+            if not (self.path.exists() and self.file.matches(self.path)):
                 raise
         self._handle.close()
         for leftover in {self._own, *self._leftovers()}:

@@ -17,8 +17,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from course_utils.data.catalog import File
-from course_utils.data.patience import Patience
-from course_utils.data.refusals import BrokenError, RefusedError, SlowError, in_words
+from course_utils.data.mirror import BrokenError, Patience, RefusedError, SlowError, in_words
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from training_data import net, tiny_dataset, tiny_recipe
 import course_utils
 from course_utils import exercises, fit
 from course_utils.command_line import main
-from course_utils.data import entry, load, manage, store
+from course_utils.data import entry, load, manage
 from course_utils.errors import DataError
 from course_utils.exercises.guard import RunawayError, deadline
 from course_utils.files import published
@@ -55,14 +55,14 @@ def datasets_are_cached_and_a_mapped_entry_stays() -> None:
     raw.mkdir(parents=True)
     for name, content in files.items():
         (raw / name).write_bytes(content)
-    path = store.path_of_published(FOLDER / "cache", dataset)
+    path = entry.path_of_published(FOLDER / "cache", dataset)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         first = load.load_dataset("mnist")
         assert without_unix.in_use(str(path))
         # Another process decodes the same files, and finds the name taken.
         arrays, origin, content = entry.read(path)
-        again = store.save(path, arrays, origin, content)
+        again = entry.save(path, arrays, origin, content)
         assert again.sha256 == arrays.sha256
     try:
         manage.clear(["mnist"])
