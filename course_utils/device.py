@@ -13,9 +13,6 @@ import torch
 from course_utils import settings
 from course_utils.errors import DeviceError
 
-PREFERENCE = ("cuda", "mps", "xpu", "cpu")
-"""The order in which devices are looked for."""
-
 
 def available_devices() -> list[str]:
     """Name every device that PyTorch can use here, best first, for example ``['cuda:0', 'cpu']``."""

@@ -50,7 +50,7 @@ def rename(private: Path, path: Path) -> None:
             if not _WINDOWS or pause is None:
                 raise
             time.sleep(pause)
-    settle_folder(path.parent)
+    _settle_folder(path.parent)
 
 
 def private_name(path: Path, suffix: str) -> Path:
@@ -71,7 +71,7 @@ def settle(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def settle_folder(folder: Path) -> None:
+def _settle_folder(folder: Path) -> None:
     """Make sure that a rename in `folder` survives a power cut, where the system can promise that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -15,7 +15,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,29 +41,24 @@ def usable_cores(root: Path = Path("/")) -> int:
     return max(1, min([bound, *(math.ceil(quota) for quota in _quotas(root))]))
 
 
-def share_cores(environ: MutableMapping[str, str] = os.environ) -> None:
+def share_cores() -> None:
     """Use no more threads than cores, and let a thread that waits sleep.
 
     Before PyTorch is imported, the environment tells it both, and so the processes started from here. Later,
     PyTorch is told the number of threads, and `_outnumber_the_cores` makes them wait briefly.
-
-    Parameters
-    ----------
-    environ : mutable mapping
-        The environment variables.
     """
-    asked = not environ.keys().isdisjoint({"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"})
+    asked = not os.environ.keys().isdisjoint({"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"})
     if not asked:
-        environ["GOMP_SPINCOUNT"] = SPINS
+        os.environ["GOMP_SPINCOUNT"] = SPINS
     cores = usable_cores()
     if "torch" not in sys.modules:
         if cores < (os.cpu_count() or 1):
-            environ.setdefault(_THREADS, str(cores))
+            os.environ.setdefault(_THREADS, str(cores))
         return
 
     import torch
 
-    if _THREADS not in environ and torch.get_num_threads() > cores:
+    if _THREADS not in os.environ and torch.get_num_threads() > cores:
         torch.set_num_threads(cores)
     if not asked and sys.platform == "linux":
         _outnumber_the_cores()

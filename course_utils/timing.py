@@ -86,8 +86,6 @@ def estimate_epoch(
     steps: float,
     *,
     device: str | torch.device | None = None,
-    warm_up: int = 2,
-    at_least: int = 3,
     at_most: int = 30,
     budget: float = 1.0,
 ) -> float:
@@ -98,17 +96,15 @@ def estimate_epoch(
     step : callable
         Does the work of one batch, ``step(*batch)``.
     batches : iterable of tuple
-        At least ``warm_up + 1`` batches are needed for more than a first guess.
+        Three are needed for more than a first guess.
     steps : float
         Batches in an epoch.
     device : str or torch.device, optional
         The device to wait for. Defaults to what `pick_device` picks.
-    warm_up : int
-        Batches that are run but not counted: the first ones allocate memory and choose algorithms.
-    at_least, at_most : int
-        Bounds on the number of batches that are counted.
+    at_most : int
+        Batches that are counted at most.
     budget : float
-        Seconds after which no further batch is counted.
+        Seconds after which no further batch is counted; three are in any case.
 
     Returns
     -------
@@ -118,14 +114,15 @@ def estimate_epoch(
     source = iter(batches)
     warm = counted = 0
     with Stopwatch(device=device) as cold:
-        for batch in islice(source, warm_up):
+        # The first batches allocate memory and choose algorithms: they are run but not counted.
+        for batch in islice(source, 2):
             step(*batch)
             warm += 1
     with Stopwatch(device=device) as watch:
         for batch in islice(source, at_most):
             step(*batch)
             counted += 1
-            if counted >= at_least and watch.seconds > budget:
+            if counted >= 3 and watch.seconds > budget:
                 break
     if counted:
         return watch.seconds / counted * steps

@@ -110,7 +110,7 @@ def test_the_estimate_stops_when_its_time_is_spent(clock: Clock) -> None:
         done.append(batch)
         clock.work(0.25)
 
-    estimate_epoch(step, ((number,) for number in range(1000)), 1000, device="cpu", warm_up=2, budget=1.0)
+    estimate_epoch(step, ((number,) for number in range(1000)), 1000, device="cpu", budget=1.0)
     assert len(done) == 2 + 5
     done.clear()
     estimate_epoch(step, ((number,) for number in range(1000)), 1000, device="cpu", budget=60, at_most=9)

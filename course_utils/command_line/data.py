@@ -15,7 +15,7 @@ MEGABYTE = 10**6
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: where they are; fetch, verify, clear, export, serve.")
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Datasets; without one, all.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Datasets; without one, all.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)]
 
 

@@ -69,7 +69,8 @@ def load_dataset(
         except DataError as error:
             if offline is None:
                 raise
-            return _embedded(offline, device, instead_of=name, because=_reason(error))
+            reason = "offline" if options.offline else error.what.rstrip(".")
+            return _embedded(offline, device, instead_of=name, because=reason)
         return arrays.dataset(name, source, device=device)
     place = Path(name).expanduser()
     if place.is_dir():
@@ -158,10 +159,6 @@ def _folder(place: Path, cache: Path) -> tuple[Arrays, str]:
     if stored:
         return stored[0], source
     return entry.save(path, folder.decode(place, found), source, content), source
-
-
-def _reason(error: DataError) -> str:
-    return "offline" if settings.read().offline else error.what.rstrip(".")
 
 
 def _unknown(name: str) -> DataError:
