@@ -1,7 +1,8 @@
-"""Judge what was observed of an answer. The answer itself is not needed here and never run."""
+"""Judge what was observed of an answer; `evaluate` observes it first."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,21 @@ from course_utils.exercises.model import (
     Verdict,
     VerdictStatus,
 )
-from course_utils.exercises.observing import observe
+from course_utils.exercises.observing import SECONDS, observe
 
 _TRUSTED_SECONDS = 60.0
+
+
+def evaluate(exercise: Exercise, candidate: Any, *, seed: int = 0, seconds: float = SECONDS) -> Verdict:
+    """Observe `candidate` on every probe, within `seconds` in all, and judge it."""
+    probes = exercise.probes(seed)
+    observations: list[Observation] = []
+    end = time.monotonic() + seconds
+    for probe in probes:
+        observations.append(observe(exercise, candidate, probe, seconds=end - time.monotonic()))
+        if observations[-1].status == "timeout" or observations[0].status == "not started":
+            break
+    return judge(exercise, probes, observations)
 
 
 def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:

@@ -1,4 +1,4 @@
-"""The engine: what runs, what is compared, and what is said."""
+"""How an answer is judged: what runs, what is compared, and what is said."""
 
 import dataclasses
 import random
@@ -13,7 +13,7 @@ from torch import nn
 
 from course_utils import exercises
 from course_utils.errors import ExerciseError
-from course_utils.exercises import Exercise, Misconception, Observation, Probe, engine, judge, observe
+from course_utils.exercises import Exercise, Misconception, Observation, Probe, judge, judging, observe
 from course_utils.exercises.compare import difference
 from course_utils.exercises.guard import RunawayError, deadline, guarded
 from course_utils.exercises.values import Unreadable, plain
@@ -46,7 +46,7 @@ DOUBLED = Exercise(
 
 
 def verdict_of(candidate, **options):
-    return engine.evaluate(DOUBLED, candidate, **options)
+    return judging.evaluate(DOUBLED, candidate, **options)
 
 
 # Four outcomes
@@ -165,11 +165,11 @@ def test_agreement_on_all_but_one_case_is_no_misconception():
 def test_judge_never_runs_the_answer(monkeypatch):
     probes = DOUBLED.probes(0)
     seen = [observe(DOUBLED, lambda image, times=1: image * 2, probe) for probe in probes]
-    monkeypatch.setattr("course_utils.exercises.observing._run", _only_trusted(engine.observe))
+    monkeypatch.setattr("course_utils.exercises.observing._run", _only_trusted())
     assert judge(DOUBLED, probes, seen).misconception == "once"
 
 
-def _only_trusted(_):
+def _only_trusted():
     from course_utils.exercises import observing
 
     real = observing._run
@@ -214,8 +214,8 @@ def test_observations_of_odd_content_are_judged_wrong():
 
 def test_another_convention_is_accepted_only_as_a_whole():
     exercise = dataclasses.replace(DOUBLED, also_right=(lambda image, times=1: image * 3**times,))
-    assert engine.evaluate(exercise, lambda image, times=1: image * 3**times).status == "correct"
-    mixed = engine.evaluate(exercise, lambda image, times=1: image * (3 if times == 1 else 4))
+    assert judging.evaluate(exercise, lambda image, times=1: image * 3**times).status == "correct"
+    mixed = judging.evaluate(exercise, lambda image, times=1: image * (3 if times == 1 else 4))
     assert mixed.status == "wrong"
 
 
@@ -321,7 +321,7 @@ def test_what_is_wrong_about_a_result_is_said_in_words(answer, told):
 
 def test_lost_fractions_are_told():
     halved = dataclasses.replace(DOUBLED, reference=lambda image, times=1: image / 2, misconceptions=())
-    verdict = engine.evaluate(halved, lambda image, times=1: (image / 2).int())
+    verdict = judging.evaluate(halved, lambda image, times=1: (image / 2).int())
     assert "whole numbers (int32), so the fractions are lost" in verdict.message
 
 
