@@ -1,4 +1,4 @@
-"""The exercises as data, and the engine that judges answers to them."""
+"""The exercises as data, and how answers to them are judged."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from course_utils.errors import ExerciseError
-from course_utils.exercises import engine
-from course_utils.exercises.engine import judge, observe
+from course_utils.exercises import judging
+from course_utils.exercises.judging import judge
 from course_utils.exercises.model import (
     Counterexample,
     Exercise,
@@ -17,6 +17,7 @@ from course_utils.exercises.model import (
     Probe,
     Verdict,
 )
+from course_utils.exercises.observing import observe
 
 __all__ = [
     "LABS",
@@ -81,4 +82,4 @@ def evaluate(exercise_id: str, candidate: Any, *, seed: int = 0) -> Verdict:
     seed : int
         Which numbers and sizes the probes draw.
     """
-    return engine.evaluate(get(exercise_id), candidate, seed=seed)
+    return judging.evaluate(get(exercise_id), candidate, seed=seed)
