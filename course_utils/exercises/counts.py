@@ -31,11 +31,11 @@ def total_alone(counts: Callable[[], Sequence[int]]) -> Callable[[], int]:
     return lambda: sum(counts())
 
 
-def miscounted(section: str, name: str, counts: Sequence[int], sentence: str) -> tuple[Misconception, ...]:
+def miscounted(name: str, counts: Sequence[int], sentence: str) -> tuple[Misconception, ...]:
     """Return a misconception twice: with the counts of all layers, and with their total alone."""
     return (
-        Misconception(name, lambda: list(counts), sentence, section),
-        Misconception(f"{name}-in-total", lambda: sum(counts), sentence, section),
+        Misconception(name, lambda: list(counts), sentence),
+        Misconception(f"{name}-in-total", lambda: sum(counts), sentence),
     )
 
 

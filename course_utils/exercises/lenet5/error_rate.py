@@ -11,8 +11,6 @@ from torch import Tensor
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 
-SECTION = "Lab 03, Loss and error"
-
 
 def error_rate(scores: Tensor, labels: Tensor) -> float:
     """Return the share of images whose highest score is not that of their label.
@@ -27,53 +25,9 @@ def error_rate(scores: Tensor, labels: Tensor) -> float:
     return (scores.argmax(dim=1) != labels).float().mean().item()
 
 
-def _accuracy(scores: Tensor, labels: Tensor) -> float:
-    return 1 - error_rate(scores, labels)
-
-
-def _percent(scores: Tensor, labels: Tensor) -> float:
-    return 100 * error_rate(scores, labels)
-
-
-def _accuracy_percent(scores: Tensor, labels: Tensor) -> float:
-    return 100 * (1 - error_rate(scores, labels))
-
-
-def _count(scores: Tensor, labels: Tensor) -> float:
-    return (scores.argmax(dim=1) != labels).sum().item()
-
-
-def _correct_count(scores: Tensor, labels: Tensor) -> float:
-    return (scores.argmax(dim=1) == labels).sum().item()
-
-
-def _lowest(scores: Tensor, labels: Tensor) -> float:
-    return (scores.argmin(dim=1) != labels).float().mean().item()
-
-
-def _per_class(scores: Tensor, labels: Tensor) -> float:
-    return (scores.argmax(dim=1) != labels).sum().item() / scores.shape[1]
-
-
 def _along_batch(scores: Tensor, labels: Tensor) -> float:
     images = min(len(labels), scores.shape[1])
     return (scores.argmax(dim=0)[:images] != labels[:images]).float().mean().item()
-
-
-def _of_all_scores(scores: Tensor, labels: Tensor) -> float:
-    return (scores.argmax(dim=1) != labels).sum().item() / scores.numel()
-
-
-def _counted_from_one(scores: Tensor, labels: Tensor) -> float:
-    return (scores[:, 1:].argmax(dim=1) != labels).float().mean().item()
-
-
-def _rounded(scores: Tensor, labels: Tensor) -> float:
-    return float(round(error_rate(scores, labels)))
-
-
-def _distance(scores: Tensor, labels: Tensor) -> float:
-    return (scores.argmax(dim=1) - labels).abs().float().mean().item()
 
 
 def scores_with(draw: Draw, wrong: Sequence[bool], classes: int) -> tuple[Tensor, Tensor]:
@@ -127,48 +81,70 @@ EXERCISE = Exercise(
     reference=error_rate,
     probes=probes,
     explain=_explain,
+    section="Lab 03, Loss and error",
     misconceptions=(
-        Misconception("accuracy", _accuracy, "That is the share of right answers, the accuracy.", SECTION),
         Misconception(
-            "percent", _percent, "That is the error in percent; the lab keeps shares from 0 to 1.", SECTION
+            "accuracy",
+            lambda scores, labels: 1 - error_rate(scores, labels),
+            "That is the share of right answers, the accuracy.",
         ),
-        Misconception("accuracy-in-percent", _accuracy_percent, "That is the accuracy, in percent.", SECTION),
-        Misconception("count", _count, "That is the number of wrong answers, not their share.", SECTION),
-        Misconception("count-of-right", _correct_count, "That is the number of right answers.", SECTION),
-        Misconception("lowest-score", _lowest, "The lowest score is taken as the answer.", SECTION),
+        Misconception(
+            "percent",
+            lambda scores, labels: 100 * error_rate(scores, labels),
+            "That is the error in percent; the lab keeps shares from 0 to 1.",
+        ),
+        Misconception(
+            "accuracy-in-percent",
+            lambda scores, labels: 100 * (1 - error_rate(scores, labels)),
+            "That is the accuracy, in percent.",
+        ),
+        Misconception(
+            "count",
+            lambda scores, labels: (scores.argmax(dim=1) != labels).sum().item(),
+            "That is the number of wrong answers, not their share.",
+        ),
+        Misconception(
+            "count-of-right",
+            lambda scores, labels: (scores.argmax(dim=1) == labels).sum().item(),
+            "That is the number of right answers.",
+        ),
+        Misconception(
+            "lowest-score",
+            lambda scores, labels: (scores.argmin(dim=1) != labels).float().mean().item(),
+            "The lowest score is taken as the answer.",
+        ),
         Misconception(
             "along-the-batch",
             _along_batch,
-            "The highest score is looked for among the images, within each class; each image chooses "
-            "among the classes.",
-            SECTION,
+            "The highest score is looked for among the images, within each class; each image chooses among "
+            "the classes.",
         ),
         Misconception(
             "divided-by-classes",
-            _per_class,
+            lambda scores, labels: (scores.argmax(dim=1) != labels).sum().item() / scores.shape[1],
             "The wrong answers are divided by the number of classes, not by that of images.",
-            SECTION,
         ),
         Misconception(
             "divided-by-all-scores",
-            _of_all_scores,
+            lambda scores, labels: (scores.argmax(dim=1) != labels).sum().item() / scores.numel(),
             "The wrong answers are divided by the number of all scores, images times classes.",
-            SECTION,
         ),
         Misconception(
             "first-class-forgotten",
-            _counted_from_one,
+            lambda scores, labels: (scores[:, 1:].argmax(dim=1) != labels).float().mean().item(),
             "The classes are counted from 1: the first score never wins, and every answer is one class off.",
-            SECTION,
         ),
         Misconception(
             "distance-of-labels",
-            _distance,
-            "The difference between the class numbers is averaged; an answer is right or wrong, never "
-            "nearly right.",
-            SECTION,
+            lambda scores, labels: (scores.argmax(dim=1) - labels).abs().float().mean().item(),
+            "The difference between the class numbers is averaged; an answer is right or wrong, never nearly "
+            "right.",
         ),
-        Misconception("rounded", _rounded, "The share is rounded to 0 or 1.", SECTION),
+        Misconception(
+            "rounded",
+            lambda scores, labels: float(round(error_rate(scores, labels))),
+            "The share is rounded to 0 or 1.",
+        ),
     ),
     hints=(
         "What does the network answer for one image? The class with the highest score.",

@@ -14,7 +14,6 @@ from course_utils.exercises.lenet5.error_rate import scores_with
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 
-SECTION = "Lab 03, Evaluation"
 Batches = Sequence[tuple[Tensor, Tensor]]
 
 
@@ -35,20 +34,6 @@ def evaluate(model: nn.Module, batches: Batches) -> float:
             wrong += (model(images).argmax(dim=1) != labels).sum().item()
             total += len(labels)
     return wrong / total
-
-
-def _with_gradients(model: nn.Module, batches: Batches) -> float:
-    model.eval()
-    return _shares(model, batches)[0]
-
-
-@torch.no_grad()
-def _in_training_mode(model: nn.Module, batches: Batches) -> float:
-    return _shares(model, batches)[0]
-
-
-def _neither(model: nn.Module, batches: Batches) -> float:
-    return _shares(model, batches)[0]
 
 
 def _shares(model: nn.Module, batches: Batches) -> tuple[float, list[float], list[int]]:
@@ -182,87 +167,75 @@ EXERCISE = Exercise(
     probes=probes,
     observe=observe_evaluate,
     compare=compare_evaluate,
+    section="Lab 03, Evaluation",
     misconceptions=(
         Misconception(
             "mean-of-batch-means",
             _computed(lambda share, shares, sizes: sum(shares) / len(shares)),
             "The shares of the batches are averaged, so that an image in a small batch counts more.",
-            SECTION,
         ),
         Misconception(
             "training-mode",
-            _in_training_mode,
-            "The model is left in training mode, where dropout drops and batch normalisation uses the "
-            "batch itself.",
-            SECTION,
+            torch.no_grad()(lambda model, batches: _shares(model, batches)[0]),
+            "The model is left in training mode, where dropout drops and batch normalisation uses the batch "
+            "itself.",
         ),
         Misconception(
             "gradients-recorded",
-            _with_gradients,
+            lambda model, batches: _shares(model.eval(), batches)[0],
             "PyTorch records every operation for a backward pass that never comes: time and memory for "
             "nothing.",
-            SECTION,
         ),
         Misconception(
             "training-mode-and-gradients",
-            _neither,
+            lambda model, batches: _shares(model, batches)[0],
             "The model runs as in training: training mode is on and gradients are recorded.",
-            SECTION,
         ),
         Misconception(
             "accuracy",
             _computed(lambda share, shares, sizes: 1 - share),
             "That is the share of right answers, the accuracy.",
-            SECTION,
         ),
         Misconception(
             "percent",
             _computed(lambda share, shares, sizes: 100 * share),
             "That is the error in percent; the lab keeps shares from 0 to 1.",
-            SECTION,
         ),
         Misconception(
             "count",
             _computed(lambda share, shares, sizes: share * sum(sizes)),
             "That is the number of wrong answers, not their share.",
-            SECTION,
         ),
         Misconception(
             "last-batch-only",
             _computed(lambda share, shares, sizes: shares[-1]),
             "Only the last batch counts: what the batches before it gave is overwritten.",
-            SECTION,
         ),
         Misconception(
             "first-batch-only",
             _computed(lambda share, shares, sizes: shares[0]),
             "Only the first batch counts: the loop is left too early.",
-            SECTION,
         ),
         Misconception(
             "sum-of-shares",
             _computed(lambda share, shares, sizes: sum(shares)),
             "The shares of the batches are added up and never divided.",
-            SECTION,
         ),
         Misconception(
             "divided-by-batches",
             _computed(lambda share, shares, sizes: share * sum(sizes) / len(sizes)),
             "The wrong answers are divided by the number of batches, not by that of images.",
-            SECTION,
         ),
         Misconception(
             "batches-of-one-size",
             _computed(lambda share, shares, sizes: share * sum(sizes) / (len(sizes) * sizes[0])),
             "All batches are taken to be as large as the first; the last one is often smaller.",
-            SECTION,
         ),
-        Misconception("loss", _loss, "That is the mean loss, not the share of wrong answers.", SECTION),
+        Misconception("loss", _loss, "That is the mean loss, not the share of wrong answers."),
         Misconception(
             "along-the-batch",
             _along_the_batch,
             "The highest score is looked for among the images, within each class.",
-            SECTION,
         ),
     ),
     hints=(

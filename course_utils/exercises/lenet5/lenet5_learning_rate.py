@@ -7,72 +7,10 @@ from collections.abc import Sequence
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 
-SECTION = "Lab 03, Learning rate"
-
 
 def lenet5_learning_rate(epoch: int) -> float:
     """Return the learning rate of `epoch` (from 0): 0.25, divided by 1.5 every 5 epochs."""
     return 0.25 / 1.5 ** (epoch // 5)
-
-
-def _decayed_each_epoch(epoch: int) -> float:
-    return 0.25 / 1.5**epoch
-
-
-def _continuously(epoch: int) -> float:
-    return 0.25 / 1.5 ** (epoch / 5)
-
-
-def _one_early(epoch: int) -> float:
-    return 0.25 / 1.5 ** ((epoch + 1) // 5)
-
-
-def _one_late(epoch: int) -> float:
-    return 0.25 / 1.5 ** (max(epoch - 1, 0) // 5)
-
-
-def _one_late_below_zero(epoch: int) -> float:
-    return 0.25 / 1.5 ** ((epoch - 1) // 5)
-
-
-def _halved(epoch: int) -> float:
-    return 0.25 / 2 ** (epoch // 5)
-
-
-def _once(epoch: int) -> float:
-    return 0.25 if epoch < 5 else 0.25 / 1.5
-
-
-def _only_in_every_fifth(epoch: int) -> float:
-    return 0.25 / 1.5 if epoch and epoch % 5 == 0 else 0.25
-
-
-def _by_multiples(epoch: int) -> float:
-    return 0.25 / (1.5 * (epoch // 5)) if epoch >= 5 else 0.25
-
-
-def _subtracted(epoch: int) -> float:
-    return 0.25 - (0.25 - 0.25 / 1.5) * (epoch // 5)
-
-
-def _growing(epoch: int) -> float:
-    return 0.25 * 1.5 ** (epoch // 5)
-
-
-def _every_ten(epoch: int) -> float:
-    return 0.25 / 1.5 ** (epoch // 10)
-
-
-def _remainder(epoch: int) -> float:
-    return 0.25 / 1.5 ** (epoch % 5)
-
-
-def _counted_from_one(epoch: int) -> float:
-    return 0.25 / 1.5 ** (epoch // 5 + 1)
-
-
-def _constant(epoch: int) -> float:
-    return 0.25
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -97,83 +35,79 @@ EXERCISE = Exercise(
     points=1,
     reference=lenet5_learning_rate,
     probes=probes,
+    section="Lab 03, Learning rate",
     misconceptions=(
         Misconception(
             "decayed-every-epoch",
-            _decayed_each_epoch,
+            lambda epoch: 0.25 / 1.5**epoch,
             "The rate is divided in every epoch, not in every fifth.",
-            SECTION,
         ),
         Misconception(
             "decayed-continuously",
-            _continuously,
+            lambda epoch: 0.25 / 1.5 ** (epoch / 5),
             "The rate falls a little in every epoch; the lecture's stays for five epochs and then steps "
             "down.",
-            SECTION,
         ),
         Misconception(
             "one-epoch-early",
-            _one_early,
+            lambda epoch: 0.25 / 1.5 ** ((epoch + 1) // 5),
             "Every step comes one epoch early, as if the first epoch were number 1.",
-            SECTION,
         ),
-        Misconception("one-epoch-late", _one_late, "Every step comes one epoch late.", SECTION),
+        Misconception(
+            "one-epoch-late",
+            lambda epoch: 0.25 / 1.5 ** (max(epoch - 1, 0) // 5),
+            "Every step comes one epoch late.",
+        ),
         Misconception(
             "shifted-below-zero",
-            _one_late_below_zero,
+            lambda epoch: 0.25 / 1.5 ** ((epoch - 1) // 5),
             "One is taken from the epoch first: the steps come one epoch late, and epoch 0 falls before the "
             "first period.",
-            SECTION,
         ),
         Misconception(
             "divided-by-two",
-            _halved,
+            lambda epoch: 0.25 / 2 ** (epoch // 5),
             "The rate is halved; that is the old exercise text, the lecture and its solution divide by 1.5.",
-            SECTION,
         ),
         Misconception(
             "divided-once",
-            _once,
+            lambda epoch: 0.25 if epoch < 5 else 0.25 / 1.5,
             "The rate is divided once and then stays: later steps are missing.",
-            SECTION,
         ),
         Misconception(
             "only-in-every-fifth-epoch",
-            _only_in_every_fifth,
+            lambda epoch: 0.25 / 1.5 if epoch and epoch % 5 == 0 else 0.25,
             "Only every fifth epoch itself has a lower rate; the epochs after it are back at 0.25.",
-            SECTION,
         ),
         Misconception(
             "divided-by-multiples",
-            _by_multiples,
-            "The divisor grows by 1.5 from step to step (1.5, 3, 4.5 …); steps compound, each divides "
-            "the rate "
-            "before it.",
-            SECTION,
+            lambda epoch: 0.25 / (1.5 * (epoch // 5)) if epoch >= 5 else 0.25,
+            "The divisor grows by 1.5 from step to step (1.5, 3, 4.5 …); steps compound, each divides the "
+            "rate before it.",
         ),
         Misconception(
             "subtracted",
-            _subtracted,
+            lambda epoch: 0.25 - (0.25 - 0.25 / 1.5) * (epoch // 5),
             "Each step takes the same amount away, so that the rate reaches 0 and below.",
-            SECTION,
         ),
-        Misconception("growing", _growing, "The rate grows: it is multiplied by 1.5.", SECTION),
-        Misconception("every-ten-epochs", _every_ten, "The steps come every 10 epochs.", SECTION),
+        Misconception(
+            "growing", lambda epoch: 0.25 * 1.5 ** (epoch // 5), "The rate grows: it is multiplied by 1.5."
+        ),
+        Misconception(
+            "every-ten-epochs", lambda epoch: 0.25 / 1.5 ** (epoch // 10), "The steps come every 10 epochs."
+        ),
         Misconception(
             "remainder",
-            _remainder,
-            "The remainder of the division (%) counts the epochs within a period; the steps are counted "
-            "by the "
-            "quotient.",
-            SECTION,
+            lambda epoch: 0.25 / 1.5 ** (epoch % 5),
+            "The remainder of the division (%) counts the epochs within a period; the steps are counted by "
+            "the quotient.",
         ),
         Misconception(
             "one-step-too-many",
-            _counted_from_one,
+            lambda epoch: 0.25 / 1.5 ** (epoch // 5 + 1),
             "The rate is divided once too often, already in the first epoch.",
-            SECTION,
         ),
-        Misconception("constant", _constant, "The rate never changes.", SECTION),
+        Misconception("constant", lambda epoch: 0.25, "The rate never changes."),
     ),
     hints=(
         "How many steps lie behind an epoch? None for epochs 0 to 4, one for 5 to 9, two for 10 to 14.",

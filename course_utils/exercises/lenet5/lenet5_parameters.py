@@ -5,8 +5,6 @@ from __future__ import annotations
 from course_utils.exercises.counts import explain_counts, miscounted, observe_counts, total_alone
 from course_utils.exercises.model import Exercise, Probe
 
-SECTION = "Lab 03, Parameters"
-
 
 def lenet5_parameters() -> list[int]:
     """Return how many parameters each layer of LeNet5 has, weights and biases."""
@@ -25,66 +23,49 @@ EXERCISE = Exercise(
     probes=lambda seed: (Probe((), note="the four layers, conv1 to linear2"),),
     observe=observe_counts,
     explain=explain_counts("conv1", "conv2", "linear1", "linear2"),
+    section="Lab 03, Parameters",
     misconceptions=(
         *miscounted(
-            SECTION,
-            "no-biases",
-            [450, 45000, 490000, 1000],
-            "The biases are not counted, one for each output.",
+            "no-biases", [450, 45000, 490000, 1000], "The biases are not counted, one for each output."
         ),
         *miscounted(
-            SECTION,
             "one-bias-a-layer",
             [451, 45001, 490001, 1001],
             "Each layer is given a single bias; it has one for each filter or output.",
         ),
         *miscounted(
-            SECTION,
             "bias-per-input",
             [451, 45050, 494900, 1100],
             "The biases are counted for each input; a layer has one for each output.",
         ),
         *miscounted(
-            SECTION,
             "input-channels-ignored",
             [500, 1000, 490100, 1010],
             "A filter of the second convolution is counted as 3×3; it reaches through all 50 channels.",
         ),
         *miscounted(
-            SECTION,
-            "kernel-counted-once",
-            [100, 5100, 490100, 1010],
-            "A kernel is counted as 1×1 number, not 3×3.",
+            "kernel-counted-once", [100, 5100, 490100, 1010], "A kernel is counted as 1×1 number, not 3×3."
         ),
         *miscounted(
-            SECTION,
-            "kernel-width-only",
-            [200, 15100, 490100, 1010],
-            "A kernel is counted as 3 numbers, not 3×3.",
+            "kernel-width-only", [200, 15100, 490100, 1010], "A kernel is counted as 3 numbers, not 3×3."
         ),
         *miscounted(
-            SECTION,
             "kernel-5",
             [1300, 125100, 490100, 1010],
             "The kernels are counted as 5×5, as in the network of 1998.",
         ),
         *miscounted(
-            SECTION,
             "unpooled-map",
             [500, 45100, 1960100, 1010],
             "The first linear layer is counted on 14×14 maps, before the second pooling.",
         ),
         *miscounted(
-            SECTION,
             "one-pixel-a-channel",
             [500, 45100, 10100, 1010],
             "The first linear layer is counted as if each of the 100 maps were one number; each has 7×7.",
         ),
         *miscounted(
-            SECTION,
-            "no-padding",
-            [500, 45100, 250100, 1010],
-            "The maps are counted as 5×5, as without padding.",
+            "no-padding", [500, 45100, 250100, 1010], "The maps are counted as 5×5, as without padding."
         ),
     ),
     hints=(

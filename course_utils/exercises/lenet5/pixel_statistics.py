@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
-
-SECTION = "Lab 03, The data"
 
 
 def pixel_statistics(images: Tensor) -> tuple[float, float]:
@@ -25,63 +23,14 @@ def pixel_statistics(images: Tensor) -> tuple[float, float]:
     return pixels.mean().item(), pixels.std(correction=0).item()
 
 
-def with_sample_std(images: Tensor) -> tuple[float, float]:
-    """The same with the sample's standard deviation (division by n − 1), PyTorch's default."""
-    pixels = images.float() / 255
+def _mean_and_sample_std(pixels: Tensor) -> tuple[float, float]:
+    """Divide by n − 1 where the variance is averaged, as PyTorch does by default."""
     return pixels.mean().item(), pixels.std().item()
 
 
-def _from_0_to_255(images: Tensor) -> tuple[float, float]:
-    pixels = images.float()
-    return pixels.mean().item(), pixels.std().item()
-
-
-def _divided_by_256(images: Tensor) -> tuple[float, float]:
-    pixels = images.float() / 256
-    return pixels.mean().item(), pixels.std().item()
-
-
-def _scaled_by_largest(images: Tensor) -> tuple[float, float]:
-    pixels = images.float() / images.max()
-    return pixels.mean().item(), pixels.std().item()
-
-
-def _variance(images: Tensor) -> tuple[float, float]:
-    pixels = images.float() / 255
-    return pixels.mean().item(), pixels.var().item()
-
-
-def _mean_of_image_stds(images: Tensor) -> tuple[float, float]:
-    pixels = images.float() / 255
-    return pixels.mean().item(), torch.stack([image.std() for image in pixels]).mean().item()
-
-
-def _std_of_image_means(images: Tensor) -> tuple[float, float]:
-    means = (images.float() / 255).mean(dim=(1, 2, 3))
-    return means.mean().item(), means.std().item()
-
-
-def _mean_of_channel_stds(images: Tensor) -> tuple[float, float]:
-    pixels = images.float() / 255
-    return pixels.mean().item(), pixels.std(dim=(0, 2, 3)).mean().item()
-
-
-def _per_channel(images: Tensor) -> tuple[Tensor, Tensor]:
-    pixels = images.float() / 255
-    return pixels.mean(dim=(0, 2, 3)), pixels.std(dim=(0, 2, 3))
-
-
-def _first_image(images: Tensor) -> tuple[float, float]:
-    return with_sample_std(images[:1])
-
-
-def _std_then_mean(images: Tensor) -> tuple[float, float]:
-    mean, std = with_sample_std(images)
-    return std, mean
-
-
-def _std_without_scaling(images: Tensor) -> tuple[float, float]:
-    return (images.float() / 255).mean().item(), images.float().std().item()
+def _with_spread(spread: Callable[[Tensor], Tensor]) -> Callable[[Tensor], tuple[float, float]]:
+    """Return the right mean, and `spread` of the scaled pixels in place of their standard deviation."""
+    return lambda images: ((images / 255).mean().item(), spread(images / 255).item())
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -105,64 +54,62 @@ EXERCISE = Exercise(
     number="3.1",
     points=1,
     reference=pixel_statistics,
-    also_right=(with_sample_std,),
+    also_right=(lambda images: _mean_and_sample_std(images / 255),),
     probes=probes,
+    section="Lab 03, The data",
     misconceptions=(
         Misconception(
             "not-scaled",
-            _from_0_to_255,
+            lambda images: _mean_and_sample_std(images.float()),
             "The numbers are those of pixels from 0 to 255, not from 0 to 1.",
-            SECTION,
         ),
         Misconception(
             "only-mean-scaled",
-            _std_without_scaling,
+            lambda images: ((images / 255).mean().item(), images.float().std().item()),
             "The mean is in units of [0, 1], the standard deviation still in those of 0 to 255.",
-            SECTION,
         ),
         Misconception(
             "divided-by-256",
-            _divided_by_256,
+            lambda images: _mean_and_sample_std(images / 256),
             "The pixels are divided by 256, the number of grey levels; the largest of them is 255.",
-            SECTION,
         ),
         Misconception(
             "scaled-by-largest-pixel",
-            _scaled_by_largest,
+            lambda images: _mean_and_sample_std(images / images.max()),
             "The pixels are divided by the largest one that occurs, so that the scale changes with the "
             "images.",
-            SECTION,
         ),
-        Misconception("variance", _variance, "The second number is the variance.", SECTION),
+        Misconception("variance", _with_spread(Tensor.var), "The second number is the variance."),
         Misconception(
             "mean-of-image-stds",
-            _mean_of_image_stds,
-            "The standard deviation is taken within each image and then averaged: how much the images "
-            "differ from "
-            "one another is lost.",
-            SECTION,
+            _with_spread(lambda pixels: pixels.std(dim=(1, 2, 3)).mean()),
+            "The standard deviation is taken within each image and then averaged: how much the images differ "
+            "from one another is lost.",
         ),
         Misconception(
             "std-of-image-means",
-            _std_of_image_means,
+            _with_spread(lambda pixels: pixels.mean(dim=(1, 2, 3)).std()),
             "Each image is averaged first, so that the spread of the pixels within an image is lost.",
-            SECTION,
         ),
         Misconception(
             "mean-of-channel-stds",
-            _mean_of_channel_stds,
+            _with_spread(lambda pixels: pixels.std(dim=(0, 2, 3)).mean()),
             "The standard deviation is taken within each channel and then averaged.",
-            SECTION,
         ),
         Misconception(
             "per-channel",
-            _per_channel,
+            lambda images: ((images / 255).mean(dim=(0, 2, 3)), (images / 255).std(dim=(0, 2, 3))),
             "There is one pair of numbers for each channel; the lab uses one for all pixels together.",
-            SECTION,
         ),
-        Misconception("first-image-only", _first_image, "Only the first image is looked at.", SECTION),
         Misconception(
-            "swapped", _std_then_mean, "The standard deviation comes first, the mean second.", SECTION
+            "first-image-only",
+            lambda images: _mean_and_sample_std(images[:1] / 255),
+            "Only the first image is looked at.",
+        ),
+        Misconception(
+            "swapped",
+            lambda images: _mean_and_sample_std(images / 255)[::-1],
+            "The standard deviation comes first, the mean second.",
         ),
     ),
     hints=(

@@ -155,6 +155,7 @@ EXERCISE = Exercise(
     probes=probes,
     observe=observe_train_step,
     compare=compare_train_step,
+    section="Lab 03, One training step",
     misconceptions=MISCONCEPTIONS,
     hints=(
         "Four things: clear the old gradients, compute the loss, compute its gradients, step.",

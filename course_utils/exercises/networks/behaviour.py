@@ -10,20 +10,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from course_utils.exercises.model import Probe
 from course_utils.exercises.networks.layer_trace import LayerTrace, WithoutRandomInit
 
 MOST_PARAMETERS = 200_000_000
 
 
-def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
+def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, Any]:
     """Build a network, give it fixed weights and look at what it does.
 
     Parameters
     ----------
-    build : callable
-        Returns the module to look at. What it raises is passed on.
-    images : Tensor
-        Two or more images, N×C×H×W.
+    candidate : callable
+        Returns the module to look at, from all arguments of the probe but the last. What it raises is passed
+        on.
+    probe : Probe
+        Its last argument is a batch of two or more images, N×C×H×W.
 
     Returns
     -------
@@ -38,8 +40,9 @@ def observe_network(build: Callable[[], Any], images: Tensor) -> dict[str, Any]:
     Exception
         What the network raises for one image; its ``observed`` holds the dict as far as it is known.
     """
+    *sizes, images = probe.arguments
     with WithoutRandomInit():
-        model = build()
+        model = candidate(*sizes)
     if problem := _problem(model):
         return _nothing() | {"problem": problem}
     if (count := _count(model.parameters())) > MOST_PARAMETERS:
@@ -142,8 +145,8 @@ def _count(parameters: Any) -> int:
     return sum(parameter.numel() for parameter in parameters if not is_lazy(parameter))
 
 
-def has_other_count(build: Callable[[], nn.Module], observed: Any) -> bool:
-    """Whether the network that `build` returns has another number of parameters than observed."""
+def has_other_count(wrong: Callable[..., nn.Module], probe: Probe, observed: Any) -> bool:
+    """Whether the network that `wrong` builds has another number of parameters than observed."""
     with WithoutRandomInit():
-        count = _count(build().parameters())
+        count = _count(wrong(*probe.arguments[:-1]).parameters())
     return not isinstance(observed, Mapping) or observed.get("parameters") != count

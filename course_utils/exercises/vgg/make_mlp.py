@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from torch import nn
 
@@ -12,7 +11,6 @@ from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.networks import has_other_count, network_difference, observe_network
 from course_utils.exercises.probes import Draw
 
-SECTION = "Lab 04, Baselines"
 Sizes = Sequence[int]
 
 
@@ -51,14 +49,6 @@ def _like(
     return build
 
 
-def _hidden_widths_ignored(sizes: Sizes) -> Sizes:
-    return [sizes[0], *[sizes[1]] * (len(sizes) - 2), sizes[-1]]
-
-
-def _first_hidden_only(sizes: Sizes) -> Sizes:
-    return [sizes[0], sizes[1], sizes[-1]] if len(sizes) > 2 else sizes
-
-
 def _relu_once(sizes: Sizes) -> nn.Module:
     layers: list[nn.Module] = [nn.Flatten()]
     for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
@@ -89,58 +79,47 @@ def probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def observe_mlp(candidate: Callable[[Sizes], Any], probe: Probe) -> dict[str, Any]:
-    """Build the candidate's network and look at what it does to the probe's images."""
-    sizes, images = probe.arguments
-    return observe_network(lambda: candidate(sizes), images)
-
-
 EXERCISE = Exercise(
     number="4.5",
     points=1,
     reference=make_mlp,
     probes=probes,
-    observe=observe_mlp,
+    observe=observe_network,
     compare=network_difference,
-    rules_out=lambda wrong, probe, actual: has_other_count(lambda: wrong(*probe.arguments[:-1]), actual),
+    rules_out=has_other_count,
+    section="Lab 04, Baselines",
     misconceptions=(
         Misconception(
             "no-relu",
             _like(activation=nn.Identity),
             "There is no ReLU between the layers, which so collapse into one linear layer.",
-            SECTION,
         ),
         Misconception(
             "relu-on-scores",
             _like(last=nn.ReLU),
             "A ReLU acts on the scores, so that no score can be negative.",
-            SECTION,
         ),
         Misconception(
             "relu-once",
             _relu_once,
             "Only the first hidden layer has a ReLU; the layers after it collapse into one.",
-            SECTION,
         ),
         Misconception(
             "relu-on-input",
             _like(after_input=nn.ReLU),
             "A ReLU acts on the input already, and the dark half of the pixels is lost.",
-            SECTION,
         ),
         Misconception(
             "not-flattened",
             _like(first=nn.Identity),
             "The images reach the first linear layer with their axes, which acts on their rows only.",
-            SECTION,
         ),
         Misconception(
             "batch-flattened",
             _like(first=lambda: nn.Flatten(0)),
             "The batch is flattened along with the images.",
-            SECTION,
         ),
-        Misconception("no-biases", _like(bias=False), "The linear layers have no biases.", SECTION),
+        Misconception("no-biases", _like(bias=False), "The linear layers have no biases."),
         Misconception(
             "softmax-inside",
             _like(last=lambda: nn.Softmax(dim=1)),
@@ -153,39 +132,32 @@ EXERCISE = Exercise(
             "The network ends in a log-softmax, which the cross-entropy loss already contains.",
             "Lab 03, Loss and error",
         ),
-        Misconception(
-            "sigmoid", _like(activation=nn.Sigmoid), "The activations are sigmoids, not ReLUs.", SECTION
-        ),
-        Misconception("tanh", _like(activation=nn.Tanh), "The activations are tanh, not ReLUs.", SECTION),
+        Misconception("sigmoid", _like(activation=nn.Sigmoid), "The activations are sigmoids, not ReLUs."),
+        Misconception("tanh", _like(activation=nn.Tanh), "The activations are tanh, not ReLUs."),
         Misconception(
             "last-layer-missing",
             _like(change=lambda sizes: sizes[:-1] if len(sizes) > 2 else sizes),
             "The last linear layer is missing: the loop ends one pair of sizes too early.",
-            SECTION,
         ),
         Misconception(
             "one-hidden-width",
-            _like(change=_hidden_widths_ignored),
+            _like(change=lambda sizes: [sizes[0], *[sizes[1]] * (len(sizes) - 2), sizes[-1]]),
             "All hidden layers get the width of the first.",
-            SECTION,
         ),
         Misconception(
             "one-hidden-layer",
-            _like(change=_first_hidden_only),
+            _like(change=lambda sizes: [sizes[0], sizes[1], sizes[-1]] if len(sizes) > 2 else sizes),
             "There is never more than one hidden layer, however many sizes are given.",
-            SECTION,
         ),
         Misconception(
             "always-a-hidden-layer",
             _like(change=lambda sizes: sizes if len(sizes) > 2 else [sizes[0], sizes[0], sizes[1]]),
             "Two sizes, which mean a single linear layer, still get a hidden one.",
-            SECTION,
         ),
         Misconception(
             "dropout",
             _like(activation=lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5))),
             "Dropout follows the activations; the lecture's baselines have none.",
-            SECTION,
         ),
     ),
     hints=(

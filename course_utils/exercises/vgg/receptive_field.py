@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 
-SECTION = "Lab 04, Receptive field"
 Layers = Sequence[tuple[int, int]]
 
 
@@ -29,45 +28,13 @@ def receptive_field(layers: Layers) -> int:
     return field
 
 
-def _strides_ignored(layers: Layers) -> int:
-    return 1 + sum(kernel - 1 for kernel, _ in layers)
+def _stepping(step: Callable[[list[int], int], int]) -> Callable[[Layers], int]:
+    """Return the field if a layer's step were `step` of the strides before it and its own stride."""
 
+    def field(layers: Layers) -> int:
+        strides = [stride for _, stride in layers]
+        return 1 + sum((kernel - 1) * step(strides[:i], s) for i, (kernel, s) in enumerate(layers))
 
-def _kernels_added(layers: Layers) -> int:
-    return sum(kernel for kernel, _ in layers)
-
-
-def _kernels_multiplied(layers: Layers) -> int:
-    return prod(kernel for kernel, _ in layers)
-
-
-def _stride_early(layers: Layers) -> int:
-    field, step = 1, 1
-    for kernel, stride in layers:
-        step *= stride
-        field += (kernel - 1) * step
-    return field
-
-
-def _stride_late(layers: Layers) -> int:
-    strides = [1, 1, *(stride for _, stride in layers)]
-    return 1 + sum((kernel - 1) * prod(strides[: i + 1]) for i, (kernel, _) in enumerate(layers))
-
-
-def _only_own_stride(layers: Layers) -> int:
-    return 1 + sum((kernel - 1) * stride for kernel, stride in layers)
-
-
-def _only_stride_before(layers: Layers) -> int:
-    strides = [1, *(stride for _, stride in layers)]
-    return 1 + sum((kernel - 1) * strides[i] for i, (kernel, _) in enumerate(layers))
-
-
-def _strides_added(layers: Layers) -> int:
-    field, step = 1, 1
-    for kernel, stride in layers:
-        field += (kernel - 1) * step
-        step += stride - 1
     return field
 
 
@@ -77,26 +44,6 @@ def _whole_kernels(layers: Layers) -> int:
         field += kernel * step
         step *= stride
     return field
-
-
-def _from_zero(layers: Layers) -> int:
-    return receptive_field(layers) - 1
-
-
-def _reversed(layers: Layers) -> int:
-    return receptive_field(layers[::-1])
-
-
-def _area(layers: Layers) -> int:
-    return receptive_field(layers) ** 2
-
-
-def _last_layer_only(layers: Layers) -> int:
-    return layers[-1][0] if layers else 1
-
-
-def _pairs_swapped(layers: Layers) -> int:
-    return receptive_field([(stride, kernel) for kernel, stride in layers])
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -123,67 +70,83 @@ EXERCISE = Exercise(
     points=2,
     reference=receptive_field,
     probes=probes,
+    section="Lab 04, Receptive field",
     misconceptions=(
         Misconception(
             "strides-ignored",
-            _strides_ignored,
+            _stepping(lambda before, own: 1),
             "Strides play no part: behind a stride of 2, neighbours lie two pixels apart.",
-            SECTION,
         ),
         Misconception(
             "kernels-added",
-            _kernels_added,
+            lambda layers: sum(kernel for kernel, _ in layers),
             "The kernels are added up, but neighbouring windows overlap.",
-            SECTION,
         ),
-        Misconception("kernels-multiplied", _kernels_multiplied, "The kernels are multiplied.", SECTION),
+        Misconception(
+            "kernels-multiplied",
+            lambda layers: prod(kernel for kernel, _ in layers),
+            "The kernels are multiplied.",
+        ),
         Misconception(
             "stride-one-layer-early",
-            _stride_early,
+            _stepping(lambda before, own: prod(before) * own),
             "A layer's own stride already widens its own kernel; it spreads the layers after it.",
-            SECTION,
         ),
         Misconception(
             "stride-one-layer-late",
-            _stride_late,
+            _stepping(lambda before, own: prod(before[:-1])),
             "A stride takes effect one layer too late.",
-            SECTION,
         ),
         Misconception(
             "own-stride-only",
-            _only_own_stride,
+            _stepping(lambda before, own: own),
             "Each kernel is stretched by its own stride alone.",
-            SECTION,
         ),
         Misconception(
             "stride-before-only",
-            _only_stride_before,
+            _stepping(lambda before, own: before[-1] if before else 1),
             "Each kernel is stretched by the stride of the layer before alone; the strides before multiply.",
-            SECTION,
         ),
         Misconception(
-            "strides-added", _strides_added, "The strides are added up; steps of steps multiply.", SECTION
+            "strides-added",
+            _stepping(lambda before, own: 1 + sum(stride - 1 for stride in before)),
+            "The strides are added up; steps of steps multiply.",
         ),
         Misconception(
             "whole-kernels",
             _whole_kernels,
             "Each layer adds its whole kernel; one of its places is already in the field.",
-            SECTION,
         ),
         Misconception(
-            "counted-from-zero", _from_zero, "One pixel sees itself: the count starts at 1.", SECTION
+            "counted-from-zero",
+            lambda layers: receptive_field(layers) - 1,
+            "One pixel sees itself: the count starts at 1.",
         ),
-        Misconception("from-the-end", _reversed, "The layers are taken from the last to the first.", SECTION),
         Misconception(
-            "area", _area, "That is the number of pixels in the field; its width is asked.", SECTION
+            "from-the-end",
+            lambda layers: receptive_field(layers[::-1]),
+            "The layers are taken from the last to the first.",
         ),
-        Misconception("last-layer-only", _last_layer_only, "Only the last layer's kernel counts.", SECTION),
-        Misconception("pairs-swapped", _pairs_swapped, "Kernel and stride are exchanged.", SECTION),
+        Misconception(
+            "area",
+            lambda layers: receptive_field(layers) ** 2,
+            "That is the number of pixels in the field; its width is asked.",
+        ),
+        Misconception(
+            "last-layer-only",
+            lambda layers: layers[-1][0] if layers else 1,
+            "Only the last layer's kernel counts.",
+        ),
+        Misconception(
+            "pairs-swapped",
+            lambda layers: receptive_field([(stride, kernel) for kernel, stride in layers]),
+            "Kernel and stride are exchanged.",
+        ),
     ),
     hints=(
         "Start from one pixel. A 3×3 kernel adds one pixel on each side: 1 → 3 → 5 → 7.",
-        "Behind a layer with stride 2, neighbouring values lie 2 input pixels apart: the next kernel "
-        "adds twice as much.",
+        "Behind a layer with stride 2, neighbouring values lie 2 input pixels apart: the next kernel adds "
+        "twice as much.",
         "Keep two numbers, the field and the step: field += (kernel − 1)·step, then step *= stride.",
     ),
 )

@@ -12,9 +12,6 @@ from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.networks import has_other_count, network_difference, observe_network
 from course_utils.exercises.probes import Draw
 
-SECTION = "Lab 04, Case studies"
-Step = Callable[[Tensor, Tensor], Tensor]
-
 
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions whose result is added to the input: relu(x + conv2(relu(conv1(x))))."""
@@ -41,7 +38,7 @@ class _Like(nn.Module):
         bias: bool = True,
         normalised: bool = False,
         first: Callable[[Tensor], Tensor] = F.relu,
-        join: Step = lambda x, y: F.relu(x + y),
+        join: Callable[[Tensor, Tensor], Tensor] = lambda x, y: F.relu(x + y),
         convs: int = 2,
     ) -> None:
         super().__init__()
@@ -94,91 +91,78 @@ def probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def observe_residual(candidate: Callable[[int], Any], probe: Probe) -> dict[str, Any]:
-    """Build the candidate's block and look at what it does to the probe's maps."""
-    channels, maps = probe.arguments
-    return observe_network(lambda: candidate(channels), maps)
-
-
-def _wrong(name: str, wrong: Callable[[int], nn.Module], sentence: str) -> Misconception:
-    return Misconception(name, wrong, sentence, SECTION)
-
-
 EXERCISE = Exercise(
     number="4.7",
     points=2,
     reference=ResidualBlock,
-    also_right=(
-        _like(bias=False),
-        _like(normalised=True),
-        _like(normalised=True, bias=False),
-    ),
+    also_right=(_like(bias=False), _like(normalised=True), _like(normalised=True, bias=False)),
     probes=probes,
-    observe=observe_residual,
+    observe=observe_network,
     compare=network_difference,
-    rules_out=lambda wrong, probe, actual: has_other_count(lambda: wrong(*probe.arguments[:-1]), actual),
+    rules_out=has_other_count,
+    section="Lab 04, Case studies",
     misconceptions=(
-        _wrong(
+        Misconception(
             "relu-before-addition",
             _like(join=lambda x, y: x + F.relu(y)),
             "The last ReLU comes before the addition: the block can then only ever add, never take away.",
         ),
-        _wrong(
+        Misconception(
             "relu-before-and-after-addition",
             _like(join=lambda x, y: F.relu(x + F.relu(y))),
-            "A ReLU follows the second convolution before the addition as well: the block can then only "
-            "ever add.",
+            "A ReLU follows the second convolution before the addition as well: the block can then only ever "
+            "add.",
         ),
-        _wrong(
-            "no-final-relu",
-            _like(join=lambda x, y: x + y),
-            "No ReLU follows the addition.",
-        ),
-        _wrong(
+        Misconception("no-final-relu", _like(join=lambda x, y: x + y), "No ReLU follows the addition."),
+        Misconception(
             "no-first-relu",
             _like(first=lambda y: y),
             "No ReLU stands between the convolutions, which so collapse into one.",
         ),
-        _wrong(
+        Misconception(
             "no-skip", _like(join=lambda x, y: F.relu(y)), "The input is never added: there is no residual."
         ),
-        _wrong(
-            "skip-doubled",
-            _like(join=lambda x, y: F.relu(2 * x + y)),
-            "The input is added twice.",
+        Misconception(
+            "skip-doubled", _like(join=lambda x, y: F.relu(2 * x + y)), "The input is added twice."
         ),
-        _wrong(
+        Misconception(
             "branch-added-to-itself",
             _like(join=lambda x, y: F.relu(y + y)),
             "What the convolutions give is added to itself: the name x no longer stands for the input.",
         ),
-        _wrong("multiplied", _like(join=lambda x, y: F.relu(x * y)), "The input is multiplied, not added."),
-        _wrong("subtracted", _like(join=lambda x, y: F.relu(x - y)), "The branch is taken from the input."),
-        _wrong(
+        Misconception(
+            "multiplied", _like(join=lambda x, y: F.relu(x * y)), "The input is multiplied, not added."
+        ),
+        Misconception(
+            "subtracted", _like(join=lambda x, y: F.relu(x - y)), "The branch is taken from the input."
+        ),
+        Misconception(
             "skip-through-relu",
             _like(join=lambda x, y: F.relu(F.relu(x) + y)),
             "The input passes a ReLU before it is added; the skip connection leaves it as it is.",
         ),
-        _wrong("one-convolution", _like(convs=1), "There is a single convolution; the block has two."),
-        _wrong("three-convolutions", _like(convs=3), "There are three convolutions; the block has two."),
-        _wrong(
+        Misconception("one-convolution", _like(convs=1), "There is a single convolution; the block has two."),
+        Misconception(
+            "three-convolutions", _like(convs=3), "There are three convolutions; the block has two."
+        ),
+        Misconception(
             "one-convolution-used-twice",
             _one_convolution_used_twice,
             "One convolution is used twice: both share their weights.",
         ),
-        _wrong(
+        Misconception(
             "no-padding",
             _like(padding=0),
-            "The convolutions have no padding: what they give is smaller than the input and cannot be "
-            "added to it.",
+            "The convolutions have no padding: what they give is smaller than the input and cannot be added "
+            "to it.",
         ),
-        _wrong(
+        Misconception(
             "cropped-input",
             _like(padding=0, join=_shape_changing),
             "The convolutions have no padding, and the input is cropped to fit.",
         ),
-        _wrong("kernel-1", _like(f=1, padding=0), "The kernels are 1×1: they see no neighbours."),
-        _wrong("kernel-5", _like(f=5, padding=2), "The kernels are 5×5."),
+        Misconception("kernel-1", _like(f=1, padding=0), "The kernels are 1×1: they see no neighbours."),
+        Misconception("kernel-5", _like(f=5, padding=2), "The kernels are 5×5."),
     ),
     hints=(
         "The branch is convolution, ReLU, convolution; both convolutions keep channels and size.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,7 +11,6 @@ from course_utils.exercises.networks import has_other_count, network_difference,
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.vgg.vgg_block import vgg_block
 
-SECTION = "Lab 04, The network"
 Arch = tuple[tuple[int, int], ...]
 ARCH: Arch = ((2, 64), (2, 128), (2, 256), (1, 512))
 
@@ -85,20 +83,10 @@ def _like(
     return build
 
 
-def _relu_with_dropout() -> nn.Module:
-    return nn.Sequential(nn.ReLU(), nn.Dropout(0.5))
-
-
 def probes(seed: int) -> Sequence[Probe]:
     """Draw two small images."""
     images = Draw(seed).integers(2, 3, 32, 32, low=-2, high=2)
     return (Probe((images,), note="two images of 3×32×32", call="VGG()(images)", shown={}),)
-
-
-def observe_vgg(candidate: Callable[[], Any], probe: Probe) -> dict[str, Any]:
-    """Build the candidate and look at what it does to the probe's images."""
-    (images,) = probe.arguments
-    return observe_network(candidate, images)
 
 
 EXERCISE = Exercise(
@@ -106,100 +94,80 @@ EXERCISE = Exercise(
     points=3,
     reference=VGG,
     probes=probes,
-    observe=observe_vgg,
+    observe=observe_network,
     compare=network_difference,
-    rules_out=lambda wrong, probe, actual: has_other_count(wrong, actual),
+    rules_out=has_other_count,
+    section="Lab 04, The network",
     misconceptions=(
         Misconception(
             "second-conv-in-block-4",
             _like(arch=(*ARCH[:3], (2, 512))),
             "The last block has two convolutions; that is the slide's variant with 29.9 million parameters.",
-            SECTION,
         ),
         Misconception(
             "216-channels",
             _like(arch=(*ARCH[:2], (2, 216), ARCH[3])),
             "The third block has 216 channels, a misprint on the slide.",
-            SECTION,
         ),
         Misconception(
             "one-conv-a-block",
             _like(arch=tuple((1, out) for _, out in ARCH)),
             "Every block has a single convolution.",
-            SECTION,
         ),
         Misconception(
             "no-padding",
             _like(padding=0),
             "The convolutions have no padding, so each of them makes the map smaller by 2.",
-            SECTION,
         ),
         Misconception(
-            "kernel-5",
-            _like(f=5, padding=2),
-            "The kernels are 5×5; VGG's idea is to stack small ones, 3×3.",
-            SECTION,
+            "kernel-5", _like(f=5, padding=2), "The kernels are 5×5; VGG's idea is to stack small ones, 3×3."
         ),
         Misconception(
             "last-pool-forgotten",
             _like(pools=3),
             "The last block is not pooled, so that 512 maps of 4×4 reach the head.",
-            SECTION,
         ),
         Misconception(
-            "one-hidden-layer",
-            _like(hidden=(4096,)),
-            "The head has one hidden layer; the lab's has two.",
-            SECTION,
+            "one-hidden-layer", _like(hidden=(4096,)), "The head has one hidden layer; the lab's has two."
         ),
         Misconception(
             "no-hidden-layer",
             _like(hidden=()),
             "The head has no hidden layer: the scores come straight from the flattened maps.",
-            SECTION,
         ),
         Misconception(
-            "narrow-head",
-            _like(hidden=(512, 512)),
-            "The hidden layers of the head have 512 units, not 4096.",
-            SECTION,
+            "narrow-head", _like(hidden=(512, 512)), "The hidden layers of the head have 512 units, not 4096."
         ),
         Misconception(
             "batch-normalisation",
             _like(normalise=nn.BatchNorm2d),
-            "Batch normalisation follows the convolutions; it is younger than this network, and the "
-            "lab's has none.",
-            SECTION,
+            "Batch normalisation follows the convolutions; it is younger than this network, and the lab's "
+            "has none.",
         ),
         Misconception(
             "dropout",
-            _like(in_head=_relu_with_dropout),
+            _like(in_head=lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5))),
             "Dropout stands in the head, as in the published VGG; the lab's network has none.",
-            SECTION,
         ),
         Misconception(
             "no-relu-in-head",
             _like(in_head=nn.Identity),
             "No ReLU stands between the linear layers, which so collapse into one.",
-            SECTION,
         ),
         Misconception(
             "no-relu",
             _like(activation=nn.Identity),
             "There is no ReLU anywhere: the whole network is one linear map and the maximum of such maps.",
-            SECTION,
         ),
         Misconception(
             "no-relu-after-convolutions",
             _like(activation=nn.Identity, in_head=nn.ReLU),
             "No ReLU follows the convolutions, so that stacked ones collapse into one.",
-            SECTION,
         ),
         Misconception(
             "relu-on-scores",
             _like(last=nn.ReLU),
             "A ReLU acts on the scores, so that no score can be negative.",
-            SECTION,
         ),
         Misconception(
             "softmax-inside",
@@ -217,13 +185,12 @@ EXERCISE = Exercise(
             "average-pooling",
             _like(pool=nn.AvgPool2d),
             "The maps are averaged; the lab's network keeps the maximum.",
-            SECTION,
         ),
     ),
     hints=(
         "Four blocks as in Exercise 4.1, with 2, 2, 2 and 1 convolutions and 64, 128, 256 and 512 channels.",
         "Each block halves the map: 32 → 16 → 8 → 4 → 2, so that 512·2·2 numbers reach the head.",
-        "The head: linear 2048 → 4096, ReLU, linear 4096 → 4096, ReLU, linear 4096 → 10, and nothing "
-        "after it.",
+        "The head: linear 2048 → 4096, ReLU, linear 4096 → 4096, ReLU, linear 4096 → 10, and nothing after "
+        "it.",
     ),
 )

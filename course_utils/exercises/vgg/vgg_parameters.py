@@ -6,9 +6,7 @@ import itertools
 
 from course_utils.exercises.counts import explain_counts, miscounted, observe_counts, total_alone
 from course_utils.exercises.model import Exercise, Probe
-
-SECTION = "Lab 04, Parameters"
-ARCH = ((2, 64), (2, 128), (2, 256), (1, 512))
+from course_utils.exercises.vgg.vgg import ARCH, Arch
 
 
 def vgg_parameters() -> list[int]:
@@ -24,7 +22,7 @@ def vgg_parameters() -> list[int]:
 
 
 def _counted(
-    arch: tuple[tuple[int, int], ...] = ARCH,
+    arch: Arch = ARCH,
     hidden: tuple[int, ...] = (4096, 4096),
     f: int = 3,
     biases: bool = True,
@@ -42,17 +40,8 @@ def _counted(
     return [*counts, head]
 
 
-def _first_convolutions() -> list[int]:
-    return _counted(arch=tuple((1, out) for _, out in ARCH))
-
-
-def _second_like_first() -> list[int]:
-    doubled = [convs * count for (convs, _), count in zip(ARCH, _first_convolutions(), strict=False)]
-    return [*doubled, vgg_parameters()[-1]]
-
-
-def _input_channels_ignored() -> list[int]:
-    return [*(convs * (9 * out + out) for convs, out in ARCH), vgg_parameters()[-1]]
+_FIRST_CONVOLUTIONS = _counted(arch=tuple((1, out) for _, out in ARCH))
+_HEAD = vgg_parameters()[-1]
 
 
 EXERCISE = Exercise(
@@ -63,63 +52,51 @@ EXERCISE = Exercise(
     probes=lambda seed: (Probe((), note="the four blocks, then the head"),),
     observe=observe_counts,
     explain=explain_counts("block 1", "block 2", "block 3", "block 4", "the head"),
+    section="Lab 04, Parameters",
     misconceptions=(
         *miscounted(
-            SECTION,
             "second-conv-in-block-4",
             _counted(arch=(*ARCH[:3], (2, 512))),
             "The last block is counted with two convolutions; that is the slide's variant.",
         ),
         *miscounted(
-            SECTION,
             "216-channels",
             _counted(arch=(*ARCH[:2], (2, 216), ARCH[3])),
             "The third block is counted with 216 channels, a misprint on the slide.",
         ),
+        *miscounted("no-biases", _counted(biases=False), "The biases are not counted, one for each output."),
         *miscounted(
-            SECTION, "no-biases", _counted(biases=False), "The biases are not counted, one for each output."
-        ),
-        *miscounted(
-            SECTION,
             "first-convolutions-only",
-            _first_convolutions(),
+            _FIRST_CONVOLUTIONS,
             "Only the first convolution of each block is counted.",
         ),
         *miscounted(
-            SECTION,
             "second-like-first",
-            _second_like_first(),
-            "The second convolution of a block is counted like the first; it already gets the block's "
-            "own channels.",
+            [*(convs * count for (convs, _), count in zip(ARCH, _FIRST_CONVOLUTIONS, strict=False)), _HEAD],
+            "The second convolution of a block is counted like the first; it already gets the block's own "
+            "channels.",
         ),
         *miscounted(
-            SECTION,
             "input-channels-ignored",
-            _input_channels_ignored(),
+            [*(convs * (9 * out + out) for convs, out in ARCH), _HEAD],
             "A filter is counted as 3×3 weights; it reaches through all channels of its input.",
         ),
-        *miscounted(SECTION, "kernel-counted-once", _counted(f=1), "A kernel is counted as 1×1, not 3×3."),
-        *miscounted(SECTION, "kernel-5", _counted(f=5), "The kernels are counted as 5×5."),
+        *miscounted("kernel-counted-once", _counted(f=1), "A kernel is counted as 1×1, not 3×3."),
+        *miscounted("kernel-5", _counted(f=5), "The kernels are counted as 5×5."),
         *miscounted(
-            SECTION,
             "one-hidden-layer",
             _counted(hidden=(4096,)),
             "The head is counted with one hidden layer; it has two.",
         ),
         *miscounted(
-            SECTION,
-            "unpooled-map",
-            _counted(side=4),
-            "The head is counted on 4×4 maps, before the last pooling.",
+            "unpooled-map", _counted(side=4), "The head is counted on 4×4 maps, before the last pooling."
         ),
         *miscounted(
-            SECTION,
             "one-pixel-a-channel",
             _counted(side=1),
             "The head is counted as if each of the 512 maps were one number; each has 2×2.",
         ),
         *miscounted(
-            SECTION,
             "imagenet-head",
             _counted(side=7),
             "The head is counted on 7×7 maps, as for the images of ImageNet; 32×32 images leave 2×2.",
