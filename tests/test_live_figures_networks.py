@@ -23,8 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils import figures
 from course_utils.errors import FigureError
-from course_utils.figures.live.base import LiveFigure
-from course_utils.figures.live.drawing import DigitPad
+from course_utils.figures.live.draw_digit import DigitPad
+from course_utils.figures.live.live_figure import LiveFigure
 from course_utils.figures.live.tracing import trace
 
 LARGEST = 60_000

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from course_utils import figures
 from course_utils.errors import FigureError
-from course_utils.figures.live.field import LETTERS
+from course_utils.figures.live.receptive_field import LETTERS
 
 IMAGE = torch.tensor(
     [
@@ -168,10 +168,10 @@ def test_two_figures_have_two_ids() -> None:
 
 
 def test_text_in_the_data_cannot_end_the_script() -> None:
-    from course_utils.figures.live.base import LiveFigure
+    from course_utils.figures.live.live_figure import LiveFigure
 
     png = figures.conv_walk().png
-    html = LiveFigure("pooling", "a <b>", {"name": "</script><b>"}, png, 'say "x"', needs=()).html
+    html = LiveFigure("pool_walk", "a <b>", {"name": "</script><b>"}, png, 'say "x"').html
     assert "</script><b>" not in html
     assert json.loads(re.search(r"json\">(.*?)</script>", html)[1]) == {"name": "</script><b>"}
     assert 'aria-label="a &lt;b&gt;"' in html and 'alt="say &quot;x&quot;"' in html

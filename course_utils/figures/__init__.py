@@ -6,34 +6,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from course_utils.figures.base import HtmlFigure as HtmlFigure
-    from course_utils.figures.base import line as line
     from course_utils.figures.card import VERDICT_MIME as VERDICT_MIME
     from course_utils.figures.card import verdict_card as verdict_card
     from course_utils.figures.charts import cost_chart as cost_chart
     from course_utils.figures.charts import receptive_field_growth as receptive_field_growth
     from course_utils.figures.charts import timing_bars as timing_bars
     from course_utils.figures.confusion import confusion_matrix as confusion_matrix
+    from course_utils.figures.html_figure import HtmlFigure as HtmlFigure
+    from course_utils.figures.html_figure import line as line
     from course_utils.figures.images import image_grid as image_grid
     from course_utils.figures.images import worst_mistakes as worst_mistakes
-    from course_utils.figures.live.chain import shape_chain as shape_chain
-    from course_utils.figures.live.convolution import conv_walk as conv_walk
-    from course_utils.figures.live.convolution import im2col_walk as im2col_walk
-    from course_utils.figures.live.costs import cost_bars as cost_bars
-    from course_utils.figures.live.drawing import draw_digit as draw_digit
-    from course_utils.figures.live.field import receptive_field as receptive_field
-    from course_utils.figures.live.pooling import pool_walk as pool_walk
-    from course_utils.figures.live.training import training_panel as training_panel
+    from course_utils.figures.live.conv_walk import conv_walk as conv_walk
+    from course_utils.figures.live.cost_bars import cost_bars as cost_bars
+    from course_utils.figures.live.draw_digit import draw_digit as draw_digit
+    from course_utils.figures.live.im2col_walk import im2col_walk as im2col_walk
+    from course_utils.figures.live.pool_walk import pool_walk as pool_walk
+    from course_utils.figures.live.receptive_field import receptive_field as receptive_field
+    from course_utils.figures.live.shape_chain import shape_chain as shape_chain
+    from course_utils.figures.live.training_panel import training_panel as training_panel
     from course_utils.figures.maps import feature_maps as feature_maps
     from course_utils.figures.maps import filters as filters
     from course_utils.figures.matrices import number_grids as number_grids
     from course_utils.figures.picture import Picture as Picture
     from course_utils.figures.tables import table as table
 
-# No module is named as a function in it: importing the module would hide the function.
+# A module of this folder never has a function's name: importing the module would hide the function. Live
+# figures live one folder below, each in the module of its name.
 _HOMES = {
-    "HtmlFigure": "base",
-    "line": "base",
+    "HtmlFigure": "html_figure",
+    "line": "html_figure",
     "Picture": "picture",
     "confusion_matrix": "confusion",
     "cost_chart": "charts",
@@ -45,14 +46,14 @@ _HOMES = {
     "filters": "maps",
     "number_grids": "matrices",
     "table": "tables",
-    "conv_walk": "live.convolution",
-    "cost_bars": "live.costs",
-    "draw_digit": "live.drawing",
-    "im2col_walk": "live.convolution",
-    "pool_walk": "live.pooling",
-    "receptive_field": "live.field",
-    "shape_chain": "live.chain",
-    "training_panel": "live.training",
+    "conv_walk": "live.conv_walk",
+    "cost_bars": "live.cost_bars",
+    "draw_digit": "live.draw_digit",
+    "im2col_walk": "live.im2col_walk",
+    "pool_walk": "live.pool_walk",
+    "receptive_field": "live.receptive_field",
+    "shape_chain": "live.shape_chain",
+    "training_panel": "live.training_panel",
     "verdict_card": "card",
     "VERDICT_MIME": "card",
 }

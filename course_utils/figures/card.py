@@ -6,8 +6,8 @@ from html import escape
 from textwrap import indent
 from typing import Any
 
-from course_utils.figures.base import HtmlFigure
 from course_utils.figures.counterexample import draw_case
+from course_utils.figures.html_figure import HtmlFigure
 
 VERDICT_MIME = "application/vnd.convnet-labs.verdict+json"
 """How tools read verdicts from a notebook's outputs."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.base import HtmlFigure, as_array
+from course_utils.figures.html_figure import HtmlFigure, as_array
 from course_utils.figures.tables import table
 from course_utils.text import shape_text
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.base import HtmlFigure, as_array, line
+from course_utils.figures.html_figure import HtmlFigure, as_array, line
 from course_utils.figures.picture import Picture, digest, picture
 from course_utils.text import shape_text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.base import as_array
+from course_utils.figures.html_figure import as_array
 from course_utils.figures.picture import Picture, picture
 from course_utils.text import shape_text
 

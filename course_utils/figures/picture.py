@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from course_utils.figures.base import HtmlFigure
+from course_utils.figures.html_figure import HtmlFigure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,13 @@ class Picture(HtmlFigure):
 
 
 def picture(
-    paint: Callable[[Figure], None], *, width: float, height: float, alt: str, text: str = ""
+    paint: Callable[[Figure], None],
+    *,
+    width: float,
+    height: float,
+    alt: str,
+    text: str = "",
+    colours: int = 256,
 ) -> Picture:
     """Paint a figure and return it as a small PNG.
 
@@ -65,6 +71,8 @@ def picture(
         Says what the picture shows.
     text : str, optional
         The twin in plain text; `alt` by default.
+    colours : int
+        The most that the PNG may have: 64 do for lines and letters, and keep a notebook small.
     """
     import matplotlib.style
     from matplotlib.backend_bases import FigureCanvasBase
@@ -77,10 +85,10 @@ def picture(
         figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
         canvas = FigureCanvasAgg(figure)
         paint(figure)
-        for dots, colours in _QUALITIES:
+        for dots, most in _QUALITIES:
             figure.set_dpi(dots)
             canvas.draw()
-            png = _small_png(np.asarray(canvas.buffer_rgba())[..., :3], colours)
+            png = _small_png(np.asarray(canvas.buffer_rgba())[..., :3], min(most, colours))
             if len(png) <= LARGEST:
                 break
         FigureCanvasBase(figure)  # lets go of the pixels

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from course_utils.errors import FigureError
-from course_utils.figures.base import HtmlFigure
+from course_utils.figures.html_figure import HtmlFigure
 from course_utils.text import number_text
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+( ?[%a-zµ]{1,3})?|–|")

@@ -131,11 +131,11 @@ def show(contexts: Callable[..., BrowserContext], tmp_path: Path) -> Callable[..
 @pytest.fixture
 def script(contexts: Callable[..., BrowserContext]) -> Callable[..., Callable[..., Any]]:
     """Loads a script's functions into an empty page; the answer calls them: ``run("short(x)", x=0.5)``."""
-    from course_utils.figures.live import base
+    from course_utils.figures.live import live_figure
 
-    def load(*names: str) -> Callable[..., Any]:
+    def load(name: str) -> Callable[..., Any]:
         page = contexts().new_page()
-        text = json.dumps(base.script(*names))
+        text = json.dumps(live_figure.script(name))
 
         def run(expression: str, **values: Any) -> Any:
             code = json.dumps(f"\nreturn {expression};")

@@ -172,9 +172,9 @@ def test_the_window_overhangs_the_image_by_the_padding(field: Field) -> None:
 
 
 def test_the_scripts_windows_are_pythons(script: Callable[..., Any]) -> None:
-    from course_utils.figures.live.field import Axis
+    from course_utils.figures.live.receptive_field import Axis
 
-    run, random_ = script("field"), random.Random(0)
+    run, random_ = script("receptive_field"), random.Random(0)
     for _ in range(60):
         axis, units = Axis(1, 0, 0, 0, 29), 30
         for _ in range(4):

@@ -107,7 +107,7 @@ def test_the_chains_rules_are_torchs(script: Callable[..., Any]) -> None:
         boxes[2]["ceil"] = random.random() < 0.5
         chains.append(boxes)
         expected.append(torchs(small_net(conv, pool, last, ceil=boxes[2]["ceil"]), torch.zeros(shape)))
-    compare(script("chain")("chains.map(follow)", chains=chains), expected)
+    compare(script("shape_chain")("chains.map(follow)", chains=chains), expected)
     problems = [each["problem"] for found in expected for each in found if "problem" in each]
     for words in ("cannot be multiplied", "Kernel size can't", "Output size is too small", "at most half"):
         assert any(words in problem for problem in problems), f"no case led to: {words}"
@@ -135,7 +135,7 @@ def test_branches_follow_torch_on_images_of_any_size(script: Callable[..., Any])
     chains = [copy.deepcopy(given) for _ in sizes]
     for boxes, size in zip(chains, sizes, strict=True):
         boxes[0]["shape"][2:] = size
-    for size, answer in zip(sizes, script("chain")("chains.map(follow)", chains=chains), strict=True):
+    for size, answer in zip(sizes, script("shape_chain")("chains.map(follow)", chains=chains), strict=True):
         model(torch.zeros(1, 3, *size))
         shapes = {box["name"]: each["shape"] for box, each in zip(given, answer, strict=True)}
         assert {name: shapes[name] for name in seen if name != "norm"} == {
@@ -157,7 +157,7 @@ def test_joints_that_do_not_fit_are_refused_in_torchs_words(script: Callable[...
         boxes[1]["padding"] = [0, 0]
         with pytest.raises(RuntimeError) as raised:
             Skip(0, cat)(torch.zeros(1, 2, 8, 9))
-        assert str(raised.value) == script("chain")("follow(boxes)", boxes=boxes)[-1]["problem"]
+        assert str(raised.value) == script("shape_chain")("follow(boxes)", boxes=boxes)[-1]["problem"]
 
 
 def shapes(page: Page) -> list[str]:
@@ -302,7 +302,7 @@ def test_the_chosen_epoch_is_read_from_the_curves(panel: Any, show: Callable[...
 
 
 def test_a_rate_that_moves_all_the_time_has_no_steps(script: Callable[..., Any]) -> None:
-    run = script("training")
+    run = script("training_panel")
     assert run("rateSteps(rows)", rows=[[1, 0.1], [2, 0.1], [3, 0.05], [4, 0.05]]) == [3]
     assert run("rateSteps(rows)", rows=[[epoch, 1 / epoch] for epoch in range(1, 9)]) == []
 

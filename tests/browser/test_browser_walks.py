@@ -77,7 +77,7 @@ def test_unread_pixels_are_those_without_a_gradient(script: Callable[..., Any]) 
 
 @pytest.mark.parametrize("average", [False, True])
 def test_the_scripts_pooling_and_its_gradient_are_torchs(script: Callable[..., Any], average: bool) -> None:
-    run = script("arithmetic", "pooling")
+    run = script("pool_walk")
     pool = functional.avg_pool2d if average else functional.max_pool2d
     for _ in range(60):
         size, stride, ceil = random.randint(1, 4), random.randint(1, 5), random.random() < 0.5
@@ -96,7 +96,7 @@ def test_the_scripts_numbers_are_written_as_pythons(script: Callable[..., Any]) 
 
     numbers = [random.uniform(-1, 1) * 10 ** random.randint(-7, 9) for _ in range(300)]
     numbers += [0, 1, -1, 0.5, 1e6, 123456, 1e7, 0.1 + 0.2, 99995.0, 0.0001, 0.00009999, -3e-9, 1 / 3]
-    answers = script()("x.map(value => short(value))", x=numbers)
+    answers = script("live_figure")("x.map(value => short(value))", x=numbers)
     for number, answer in zip(numbers, answers, strict=True):
         expected = float(number_text(number))
         assert math.isclose(float(answer.replace("−", "-")), expected, rel_tol=1e-12), number
@@ -104,7 +104,7 @@ def test_the_scripts_numbers_are_written_as_pythons(script: Callable[..., Any]) 
 
 def test_the_moved_image_is_torchs_roll(script: Callable[..., Any]) -> None:
     x = integers(0, 9, 4, 5)
-    run = script("arithmetic", "pooling")
+    run = script("pool_walk")
     for shift in range(5):
         assert run("rolled(x, k)", x=x.tolist(), k=shift) == torch.roll(x, shift, -1).tolist()
 

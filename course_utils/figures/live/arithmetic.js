@@ -1,5 +1,7 @@
 // Convolution as PyTorch defines it, on nested lists: x[channel][row][column].
 
+import { clamp, short, times } from "./live_figure.js";
+
 // floor((n + 2p - f) / s + 1)
 function outputSize(n, f, padding, stride) {
   return Math.floor((n + 2 * padding - f) / stride) + 1;
@@ -11,21 +13,21 @@ function pixel(plane, i, j) {
 }
 
 // The part of every channel that the window with this top left corner reads.
-function patch(x, top, left, high, wide) {
+export function patch(x, top, left, high, wide) {
   return x.map((plane) => times(high, (i) => times(wide, (j) => pixel(plane, top + i, left + j))));
 }
 
 // Per channel, the products of a patch and a filter.
-function products(part, filter) {
+export function products(part, filter) {
   return part.map((plane, c) => plane.map((row, i) => row.map((value, j) => value * filter[c][i][j])));
 }
 
-function total(plane) {
+export function total(plane) {
   return plane.flat().reduce((sum, value) => sum + value, 0);
 }
 
 // One filter's activation map.
-function convolve(x, filter, bias, padding, stride) {
+export function convolve(x, filter, bias, padding, stride) {
   const [high, wide] = [filter[0].length, filter[0][0].length];
   return times(outputSize(x[0].length, high, padding, stride), (r) =>
     times(outputSize(x[0][0].length, wide, padding, stride), (q) => {
@@ -36,7 +38,7 @@ function convolve(x, filter, bias, padding, stride) {
 }
 
 // Which of an axis' n positions any window reads.
-function readAlong(n, f, padding, stride) {
+export function readAlong(n, f, padding, stride) {
   const read = times(n, () => false);
   for (let at = 0; at < outputSize(n, f, padding, stride); at++) {
     for (let k = 0; k < f; k++) {
@@ -48,7 +50,7 @@ function readAlong(n, f, padding, stride) {
 }
 
 // The matrix whose columns are the patches, in the order of torch.nn.functional.unfold.
-function unfold(x, high, wide, padding, stride) {
+export function unfold(x, high, wide, padding, stride) {
   const rows = outputSize(x[0].length, high, padding, stride);
   const columns = outputSize(x[0][0].length, wide, padding, stride);
   return times(x.length * high * wide, (entry) => {
@@ -61,22 +63,22 @@ function unfold(x, high, wide, padding, stride) {
 }
 
 // Channel, row and column of a patch's entry in reading order.
-function entryOf(entry, high, wide) {
+export function entryOf(entry, high, wide) {
   return [Math.floor(entry / (high * wide)), Math.floor(entry / wide) % high, entry % wide];
 }
 
 // The smallest padding with which a filter fits into the image.
-function leastPadding(x, high, wide) {
+export function leastPadding(x, high, wide) {
   return Math.max(0, Math.ceil((high - x[0].length) / 2), Math.ceil((wide - x[0][0].length) / 2));
 }
 
 // The output whose window has its middle nearest to a pixel of the padded image.
-function nearest(i, f, stride, outputs) {
+export function nearest(i, f, stride, outputs) {
   return clamp(Math.round((i - (f - 1) / 2) / stride), 0, outputs - 1);
 }
 
 // How the cells of a padded image look: read by the window, in the padding, never read, or plain.
-function imageLook(plane, { padding, stride, high, wide, top, left, read, shades }) {
+export function imageLook(plane, { padding, high, wide, top, left, read, shades }) {
   return (i, j) => {
     const [row, column] = [i - padding, j - padding];
     const value = pixel(plane, row, column);
@@ -90,21 +92,21 @@ function imageLook(plane, { padding, stride, high, wide, top, left, read, shades
 }
 
 // Numbers where they have room, tints where they have not (`shades` is then the least and largest value).
-function cellLook(value, kind, shades) {
+export function cellLook(value, kind, shades) {
   if (!shades) return { text: short(value, 3), kind };
   const [least, most] = shades;
   return { kind, title: short(value), shade: ((value - least) / (most - least || 1)).toFixed(3) };
 }
 
 // A term of a sum.
-function bracketed(value) {
+export function bracketed(value) {
   return value < 0 ? `(${short(value)})` : short(value);
 }
 
-const MOST_NUMBERS = 14;
+export const MOST_NUMBERS = 14;
 
 // Whether a matrix of so many columns has room for numbers; otherwise its least and largest value.
-function shadesOf(planes, columns) {
+export function shadesOf(planes, columns) {
   if (columns <= MOST_NUMBERS) return null;
   const all = planes.flat(2);
   return [Math.min(...all), Math.max(...all)];
@@ -115,9 +117,10 @@ function sizeText(what, n, f, padding, stride) {
   return `${what} ⌊(${n} + 2·${padding} − ${f}) / ${stride} + 1⌋ = ${outputSize(n, f, padding, stride)}`;
 }
 
-function sizesText(x, high, wide, padding, stride) {
+export function sizesText(x, high, wide, padding, stride) {
   const [rows, columns] = [x[0].length, x[0][0].length];
-  if (rows === columns && high === wide) return sizeText("Output height and width", rows, high, padding, stride);
+  if (rows === columns && high === wide)
+    return sizeText("Output height and width", rows, high, padding, stride);
   const words = [sizeText("Output height", rows, high, padding, stride)];
   return [...words, sizeText("width", columns, wide, padding, stride)].join(", ");
 }

@@ -91,7 +91,7 @@ def _ticks(text: str) -> Markup:
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from course_utils.figures.base import STYLE
+    from course_utils.figures.html_figure import STYLE
 
     environment = Environment(
         loader=PackageLoader("course_utils.grading.report"),

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from course_utils.errors import FigureError
-from course_utils.figures.live.base import LiveFigure
+from course_utils.figures.live.live_figure import LiveFigure
 from course_utils.figures.live.still import Still
 from course_utils.figures.live.tracing import Trace, image_shape, trace
 from course_utils.figures.tables import table
@@ -55,7 +55,7 @@ def cost_bars(models: Mapping[str, tuple[Model, Sequence[int]]]) -> LiveFigure:
         rows, ["network", "weight layers", "parameters", "multiply-adds of one image"], "Cost of networks"
     ).text
     return LiveFigure(
-        "costs", "Cost of networks, layer by layer", {"networks": networks}, _still(networks), text
+        "cost_bars", "Cost of networks, layer by layer", {"networks": networks}, _still(networks), text
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.errors import FigureError
-from course_utils.figures.live.base import LiveFigure, take
+from course_utils.figures.live.live_figure import LiveFigure, take
 from course_utils.figures.live.rules import rule
 from course_utils.figures.live.still import Still
 from course_utils.figures.live.tracing import is_unfinished
@@ -187,7 +187,7 @@ def receptive_field(model: nn.Module, image: Any) -> LiveFigure:
         f"receptive_field: {type(model).__name__} on an image of {shape_text(pixels.shape)}, "
         f"{len(layers)} layers; a unit of the last feature maps sees {high}×{wide} pixels"
     )
-    return LiveFigure("field", "Receptive field", data, _still(grey, shown), text)
+    return LiveFigure("receptive_field", "Receptive field", data, _still(grey, shown), text)
 
 
 def _run(model: nn.Module, pixels: np.ndarray) -> list[dict[str, Any]]:

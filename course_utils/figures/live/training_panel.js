@@ -1,23 +1,21 @@
 // Curves with a chosen epoch, a confusion matrix with a chosen cell, and the images of that cell.
 
-const LOOKS = [
-  ".cl-curves{display:flex;flex-wrap:wrap;gap:6px 18px}",
-  ".cl-curves svg{display:block;max-width:100%;height:auto;font:11px system-ui,sans-serif}",
-  ".cl-curves text{fill:var(--cl-ink)}",
-  ".cl-live table.cl-confusion tr:first-child td{vertical-align:bottom}",
-  ".cl-live table.cl-confusion td.head{border-color:transparent;background:none;cursor:default;font-weight:600;text-align:right}",
-  ".cl-live table.cl-confusion td.top{border-color:transparent;background:none;cursor:default;font-weight:600;text-align:center;",
-  "padding:2px 0;height:auto}",
-  ".cl-live table.cl-confusion.cl-wordy td.top{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:3px}",
-  ".cl-live table.cl-confusion td.right{background:rgba(var(--cl-tint),calc(var(--cl-shade,0)*.42));font-weight:700}",
-  ".cl-live table.cl-confusion td.wrong{background:rgba(var(--cl-glow),calc(var(--cl-shade,0)*.42))}",
-  ".cl-live ul.cl-tiles{display:flex;flex-wrap:wrap;gap:6px 10px;list-style:none!important;margin:4px 0;padding:0;min-height:84px;max-width:460px}",
-  ".cl-tiles li{margin:0;padding:0;font-size:11px;text-align:center;font-variant-numeric:tabular-nums;line-height:1.3}",
-  ".cl-tiles span{display:block;image-rendering:pixelated;background-repeat:no-repeat;margin:auto}",
-].join("");
+import {
+  button,
+  clamp,
+  count,
+  draw,
+  grid,
+  make,
+  place,
+  range,
+  sentence,
+  short,
+  times,
+  toolbar,
+} from "./live_figure.js";
 
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
-const count = (number) => number.toLocaleString("en-US");
 
 // Marks on an axis: 1, 2, 5 × powers of ten for a logarithmic one, even steps otherwise.
 function marks(low, high, log) {
@@ -34,16 +32,23 @@ function marks(low, high, log) {
       if (value >= low * 0.999 && value <= high * 1.001) found.push(value);
     }
   }
-  return found.length > 6 ? found.filter((value) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6) : found;
+  return found.length > 6
+    ? found.filter((value) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6)
+    : found;
 }
 
-// One plot: lines of { values, colour, dash, mark, label } over the epochs, a rule where the learning rate steps.
+// One plot: lines of { values, colour, dash, mark, label } over the epochs, a rule where the learning rate
+// steps.
 function plot({ title, unit, epochs, lines, log, level, steps }) {
   const [wide, high, left, right, top, bottom] = [430, 236, 48, 12, 32, 34];
   const svg = draw("svg", { viewBox: `0 0 ${wide} ${high}`, width: wide, height: high, role: "img" });
-  const numbers = lines.flatMap(({ values }) => values).filter((value) => value !== null && (!log || value > 0));
+  const numbers = lines
+    .flatMap(({ values }) => values)
+    .filter((value) => value !== null && (!log || value > 0));
   if (level) numbers.push(level.value);
-  let [low, most] = log ? [Math.min(...numbers), Math.max(...numbers) * 1.3] : [0, Math.max(...numbers) * 1.08 || 1];
+  let [low, most] = log
+    ? [Math.min(...numbers), Math.max(...numbers) * 1.3]
+    : [0, Math.max(...numbers) * 1.08 || 1];
   if (log) low /= 1.2;
   const scale = log ? Math.log : Number;
   const [first, last] = [epochs[0], epochs[epochs.length - 1]];
@@ -52,7 +57,8 @@ function plot({ title, unit, epochs, lines, log, level, steps }) {
     const share = (scale(Math.max(value, low)) - scale(low)) / (scale(most) - scale(low));
     return high - bottom - (high - top - bottom) * share;
   };
-  const line = (x1, y1, x2, y2, more) => svg.append(draw("line", { x1, y1, x2, y2, stroke: "var(--cl-rule)", ...more }));
+  const line = (x1, y1, x2, y2, more) =>
+    svg.append(draw("line", { x1, y1, x2, y2, stroke: "var(--cl-rule)", ...more }));
   const write = (text, at, down, more = {}) => svg.append(draw("text", { x: at, y: down, ...more }, text));
   write(title, left, 12, { "font-weight": 600 });
   for (const value of marks(low, most, log)) {
@@ -61,23 +67,55 @@ function plot({ title, unit, epochs, lines, log, level, steps }) {
   }
   line(left, high - bottom, wide - right, high - bottom);
   const every = Math.ceil(epochs.length / 10);
-  epochs.forEach((epoch, i) => i % every || write(String(epoch), x(epoch), high - bottom + 14, { "text-anchor": "middle" }));
+  for (const epoch of epochs.filter((_, i) => i % every === 0)) {
+    write(String(epoch), x(epoch), high - bottom + 14, { "text-anchor": "middle" });
+  }
   write("epoch", (left + wide - right) / 2, high - 4, { "text-anchor": "middle" });
   write(unit, wide - right, 12, { "text-anchor": "end" });
-  for (const epoch of steps) line(x(epoch - 0.5), top, x(epoch - 0.5), high - bottom, { "stroke-dasharray": "2 3", stroke: "var(--cl-ink)" });
+  for (const epoch of steps)
+    line(x(epoch - 0.5), top, x(epoch - 0.5), high - bottom, {
+      "stroke-dasharray": "2 3",
+      stroke: "var(--cl-ink)",
+    });
   if (level) {
-    line(left, y(level.value), wide - right, y(level.value), { "stroke-dasharray": "8 4", stroke: "var(--cl-ink)" });
+    line(left, y(level.value), wide - right, y(level.value), {
+      "stroke-dasharray": "8 4",
+      stroke: "var(--cl-ink)",
+    });
   }
   const followed = [];
   lines.forEach(({ values, colour, dash, mark, label }, index) => {
-    const path = values.map((value, i) => (value === null ? "" : `${i && values[i - 1] !== null ? "L" : "M"}${x(epochs[i])} ${y(value)}`));
-    svg.append(draw("path", { d: path.join(""), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }));
-    const dot = mark === "round" ? draw("circle", { r: 4.5, fill: colour }) : draw("rect", { x: -4.5, y: -4.5, width: 9, height: 9, fill: colour });
+    const path = values.map((value, i) =>
+      value === null ? "" : `${i && values[i - 1] !== null ? "L" : "M"}${x(epochs[i])} ${y(value)}`,
+    );
+    svg.append(
+      draw("path", {
+        d: path.join(""),
+        fill: "none",
+        stroke: colour,
+        "stroke-width": 2,
+        "stroke-dasharray": dash,
+      }),
+    );
+    const dot =
+      mark === "round"
+        ? draw("circle", { r: 4.5, fill: colour })
+        : draw("rect", { x: -4.5, y: -4.5, width: 9, height: 9, fill: colour });
     svg.append(dot);
     followed.push([dot, values]);
     if (!label) return;
     const at = left + 110 + index * 90;
-    svg.append(draw("line", { x1: at - 26, x2: at - 6, y1: 8, y2: 8, stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }));
+    svg.append(
+      draw("line", {
+        x1: at - 26,
+        x2: at - 6,
+        y1: 8,
+        y2: 8,
+        stroke: colour,
+        "stroke-width": 2,
+        "stroke-dasharray": dash,
+      }),
+    );
     write(label, at, 12);
   });
   const hair = draw("line", { y1: top, y2: high - bottom, stroke: "var(--cl-ink)", "stroke-width": 1 });
@@ -93,7 +131,8 @@ function plot({ title, unit, epochs, lines, log, level, steps }) {
       hair.setAttribute("x2", x(epochs[index]));
       for (const [dot, values] of followed) {
         dot.setAttribute("visibility", values[index] === null ? "hidden" : "visible");
-        if (values[index] !== null) dot.setAttribute("transform", `translate(${x(epochs[index])} ${y(values[index])})`);
+        if (values[index] !== null)
+          dot.setAttribute("transform", `translate(${x(epochs[index])} ${y(values[index])})`);
       }
     },
   };
@@ -108,7 +147,9 @@ function rateSteps(rows) {
 // Cells of the matrix with wrong answers, the most frequent first.
 function confusions(matrix) {
   const cells = matrix.flatMap((row, i) => row.map((size, j) => ({ i, j, size })));
-  return cells.filter(({ i, j, size }) => i !== j && size).sort((a, b) => b.size - a.size || a.i - b.i || a.j - b.j);
+  return cells
+    .filter(({ i, j, size }) => i !== j && size)
+    .sort((a, b) => b.size - a.size || a.i - b.i || a.j - b.j);
 }
 
 function curves(model) {
@@ -122,13 +163,23 @@ function curves(model) {
   const orange = { colour: "var(--cl-orange)", dash: "6 3", mark: "square" };
   const plots = [
     plot({
-      title: "Loss", unit: "cross-entropy, nats (log scale)", epochs, steps, log: true,
+      title: "Loss",
+      unit: "cross-entropy, nats (log scale)",
+      epochs,
+      steps,
+      log: true,
       level: { value: plateau, label: `ln ${many} = ${plateau.toFixed(3)}: guessing` },
       lines: [{ values: column(2), ...blue }],
     }),
     plot({
-      title: "Error", unit: "wrong answers, %", epochs, steps,
-      lines: [{ values: column(3, 100), label: "training", ...blue }, { values: column(4, 100), label: "test", ...orange }],
+      title: "Error",
+      unit: "wrong answers, %",
+      epochs,
+      steps,
+      lines: [
+        { values: column(3, 100), label: "training", ...blue },
+        { values: column(4, 100), label: "test", ...orange },
+      ],
     }),
   ];
   const said = sentence();
@@ -138,7 +189,8 @@ function curves(model) {
     for (const each of plots) each.choose(index);
     const guess = loss !== null && Math.abs(loss - plateau) < 0.02 ? " (still guessing)" : "";
     said.textContent =
-      `Epoch ${epoch}: learning rate ${short(rate)}; loss ${loss === null ? "no number" : short(loss)}${guess}; ` +
+      `Epoch ${epoch}: learning rate ${short(rate)}; ` +
+      `loss ${loss === null ? "no number" : short(loss)}${guess}; ` +
       `error: training ${percent(train, 2)}, test ${percent(test, 2)}.`;
   };
   const slider = range("Epoch", { max: rows.length - 1, value: rows.length - 1, say }, show);
@@ -152,13 +204,19 @@ function curves(model) {
     svg.addEventListener("pointermove", (event) => event.buttons === 1 && follow(event));
   }
   const final = rows[rows.length - 1];
-  plots[0].svg.setAttribute("aria-label", `Loss over ${rows.length} epochs, from ${short(rows[0][2] ?? NaN)} to ${short(final[2] ?? NaN)}`);
+  plots[0].svg.setAttribute(
+    "aria-label",
+    `Loss over ${rows.length} epochs, from ${short(rows[0][2] ?? NaN)} to ${short(final[2] ?? NaN)}`,
+  );
   plots[1].svg.setAttribute(
     "aria-label",
-    `Error over ${rows.length} epochs: training ${percent(final[3], 2)}, test ${percent(final[4], 2)} at the end`,
+    `Error over ${rows.length} epochs: ` +
+      `training ${percent(final[3], 2)}, test ${percent(final[4], 2)} at the end`,
   );
   show(rows.length - 1);
-  const legend = steps.length ? `Dotted: the learning rate changes (${steps.map((epoch) => `epoch ${epoch}`).join(", ")}).` : "";
+  const legend = steps.length
+    ? `Dotted: the learning rate changes (${steps.map((epoch) => `epoch ${epoch}`).join(", ")}).`
+    : "";
   return [
     make("div", { class: "cl-curves" }, ...plots.map(({ svg }) => svg)),
     toolbar(slider.row, make("span", { class: "cl-quiet" }, legend)),
@@ -170,18 +228,23 @@ function gallery(model) {
   const names = model.get("classes");
   const matrix = model.get("matrix");
   const sheet = model.get("sheet");
-  const tiles = model.get("tiles").map(([truth, taken, image, sure], at) => ({ truth, taken, image, sure, at }));
+  const tiles = model
+    .get("tiles")
+    .map(([truth, taken, image, sure], at) => ({ truth, taken, image, sure, at }));
   const totals = matrix.map((row) => row.reduce((sum, size) => sum + size, 0));
   const ranked = confusions(matrix);
   const said = sentence();
-  const list = make("ul", { class: "cl-tiles", "aria-label": "Images of the chosen cell, most confident first" });
+  const list = make("ul", {
+    class: "cl-tiles",
+    "aria-label": "Images of the chosen cell, most confident first",
+  });
   let [row, column] = ranked.length ? [ranked[0].i, ranked[0].j] : [0, 0];
 
   const chosen = (at) => {
     [row, column] = [Math.floor(at / names.length), at % names.length];
     show();
   };
-  const cell = place("Cell", chosen, (at, i, j) => `true ${names[i]}, answer ${names[j]}`);
+  const cell = place("Cell", chosen, (_, i, j) => `true ${names[i]}, answer ${names[j]}`);
   cell.shape(names.length, names.length);
   const table = grid("Confusion matrix: rows are true classes, columns are answers", (i, j) => {
     if (i && j) cell.go((i - 1) * names.length + j - 1);
@@ -211,7 +274,9 @@ function gallery(model) {
       if (!i) return { kind: "top", text: names[j - 1] };
       if (!j) return { kind: "head", text: names[i - 1] };
       const [size, total] = [matrix[i - 1][j - 1], totals[i - 1]];
-      const kind = [i === j ? "right" : "wrong", i - 1 === row && j - 1 === column ? "at" : ""].join(" ").trim();
+      const kind = [i === j ? "right" : "wrong", i - 1 === row && j - 1 === column ? "at" : ""]
+        .join(" ")
+        .trim();
       // The square root lets rare mistakes be seen beside a diagonal near 1.
       return { kind, text: size ? String(size) : "·", shade: total ? Math.sqrt(size / total).toFixed(2) : 0 };
     };
@@ -221,12 +286,16 @@ function gallery(model) {
     found.sort((a, b) => b.sure - a.sure);
     list.replaceChildren(...found.map(picture));
     const share = totals[row] ? ` (${percent(size / totals[row])})` : "";
-    const images = `image${totals[row] === 1 ? "" : "s"}`;
-    if (row === column) said.textContent = `${names[row]}: ${count(size)} of ${count(totals[row])} ${images} right${share}. Only wrong answers are shown as images.`;
-    else {
-      const shown = !sheet || !size ? "" : ` ${found.length ? `Shown: ${found.length}, the most confident first.` : "None of them is among the images that this figure carries."}`;
-      said.textContent = `True ${names[row]}, answer ${names[column]}: ${count(size)} of ${count(totals[row])} ${images}${share}.${shown}`;
-    }
+    const part = `${count(size)} of ${count(totals[row])} image${totals[row] === 1 ? "" : "s"}`;
+    said.textContent =
+      row === column
+        ? `${names[row]}: ${part} right${share}. Only wrong answers are shown as images.`
+        : `True ${names[row]}, answer ${names[column]}: ${part}${share}.${sheet && size ? shown(found) : ""}`;
+  }
+
+  function shown(found) {
+    if (found.length) return ` Shown: ${found.length}, the most confident first.`;
+    return " None of them is among the images that this figure carries.";
   }
 
   const next = button("Next most frequent mistake", () => {
@@ -240,12 +309,12 @@ function gallery(model) {
   return [
     toolbar(cell.row, next),
     said,
-    make("div", { class: "cl-row-of", style: "align-items:flex-start" }, make("div", { class: "cl-scroll" }, table.element), list),
+    make("div", { class: "cl-row-of cl-top" }, make("div", { class: "cl-scroll" }, table.element), list),
   ];
 }
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const title = make("p", { class: "cl-title" }, model.get("title"));
   const origin = make("p", { class: "cl-quiet" }, `Data: ${model.get("place")}`);
-  el.append(make("style", {}, LOOKS), title, origin, ...curves(model), ...(model.get("classes").length ? gallery(model) : []));
+  el.append(title, origin, ...curves(model), ...(model.get("classes").length ? gallery(model) : []));
 }

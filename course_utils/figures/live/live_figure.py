@@ -1,7 +1,8 @@
 """What every live figure is made of: data and script in one piece of HTML, and a still picture.
 
-A figure is a Python function that checks its input and returns a `LiveFigure`, and a script of the same name
-beside this file that defines ``render({ model, el })`` with the helpers of ``base.js``.
+A figure is three files with its name beside this one: a Python function that checks its input and returns a
+`LiveFigure`, a script that exports ``render({ model, el })``, and its style. They build on ``live_figure.js``
+and ``live_figure.css``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.base import as_array
+from course_utils.figures.html_figure import as_array, stylesheet
 from course_utils.text import shape_text
 
 _HERE = Path(__file__).parent
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";$', re.M)
 _CAPTION = "A still picture. The figure answers to mouse and keyboard where the notebook is trusted."
 
 
@@ -34,7 +37,7 @@ class LiveFigure:
     Attributes
     ----------
     name : str
-        Of the script beside this file.
+        Of the script and the style beside this file.
     title : str
         Names the figure for the reader.
     data : mapping
@@ -43,8 +46,6 @@ class LiveFigure:
         The still picture, at twice its size on the screen.
     text : str
         The same for every run: names the figure and one or two key numbers. Also the picture's alt text.
-    needs : tuple of str
-        Scripts beside this file that the figure's own script builds on.
     """
 
     name: str
@@ -52,7 +53,6 @@ class LiveFigure:
     data: Mapping[str, Any]
     png: bytes
     text: str
-    needs: tuple[str, ...] = ()
 
     @cached_property
     def html(self) -> str:
@@ -65,11 +65,11 @@ class LiveFigure:
         picture = base64.b64encode(self.png).decode()
         return (
             f'<div class="cl-live" id="cl-{key}" role="group" aria-label="{escape(self.title)}">\n'
-            f"<style>{style()}</style>\n"
+            f"<style>{style(self.name)}</style>\n"
             f'<div class="cl-still"><img alt="{escape(self.text)}" width="{width}" '
             f'src="data:image/png;base64,{picture}"><p>{_CAPTION}</p></div>\n'
             f'<script type="application/json">{data}</script>\n'
-            f"<script>(() => {{\n{script(*self.needs, self.name)}\n"
+            f"<script>(() => {{\n{script(self.name)}\n"
             f'start(document.currentScript, "cl-{key}", render);\n}})();</script>\n</div>'
         )
 
@@ -81,17 +81,25 @@ class LiveFigure:
 
 
 @lru_cache
-def script(*names: str) -> str:
-    """Return ``base.js`` and the named scripts after it, without indentation and lines of comment."""
-    source = "\n".join((_HERE / f"{name}.js").read_text("utf-8") for name in ("base", *names))
+def script(name: str) -> str:
+    """Return a script with what it imports before it, without indentation, comments and the imports."""
+    source = "\n".join((_HERE / f"{each}.js").read_text("utf-8") for each in _with_imported(name))
+    source = re.sub(r"^export ", "", _IMPORT.sub("", source), flags=re.M)
     lines = (line.strip() for line in source.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
+def _with_imported(name: str) -> list[str]:
+    found: list[str] = []
+    for imported in _IMPORT.findall((_HERE / f"{name}.js").read_text("utf-8")):
+        found += [each for each in _with_imported(imported) if each not in found]
+    return [*found, name]
+
+
 @lru_cache
-def style() -> str:
-    """Return the style that all live figures share."""
-    return (_HERE / "style.css").read_text("utf-8").strip()
+def style(name: str) -> str:
+    """Return the style that all live figures share, and the figure's own."""
+    return stylesheet(*(_HERE / f"{each}.css" for each in ("live_figure", name)))
 
 
 def numbers(array: np.ndarray) -> list[Any]:

@@ -1,5 +1,21 @@
 // pool_walk: max and average pooling, where their gradients go, and what a shift of the image changes.
 
+import { cellLook, MOST_NUMBERS, shadesOf } from "./arithmetic.js";
+import {
+  choice,
+  clamp,
+  grid,
+  make,
+  number,
+  place,
+  player,
+  sentence,
+  short,
+  tick,
+  times,
+  toolbar,
+} from "./live_figure.js";
+
 // The number of windows along an axis, as PyTorch counts them; the last one must start inside the image.
 function poolSize(n, size, stride, ceil) {
   if (!ceil) return Math.floor((n - size) / stride) + 1;
@@ -48,7 +64,7 @@ function equalCells(first, second) {
   return first.flatMap((row, i) => row.filter((value, j) => value === second[i][j])).length;
 }
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const x = model.get("x");
   const [height, width] = [x[0].length, x[0][0].length];
   const state = { channel: 0, average: false, size: model.get("size"), stride: model.get("stride") };
@@ -60,15 +76,24 @@ function render({ model, el }) {
   const sizes = make("p", { class: "cl-quiet" });
   const moved = make("p", { class: "cl-quiet" });
   const kind = choice("Pooling", ["max", "average"], 0, (value) => change({ average: value === 1 }));
-  const channel = choice("Channel", x.map((_, c) => `${c}`), 0, (value) => change({ channel: value }));
+  const channel = choice(
+    "Channel",
+    x.map((_, c) => `${c}`),
+    0,
+    (value) => change({ channel: value }),
+  );
   const size = number("Size", { min: 1, max: Math.min(height, width), value: state.size }, (value) => {
     if (state.stride === state.size) stride.set(value);
     change({ size: value, stride: stride.value });
   });
   const most = Math.max(height, width, state.stride);
-  const stride = number("Stride", { min: 1, max: most, value: state.stride }, (value) => change({ stride: value }));
+  const stride = number("Stride", { min: 1, max: most, value: state.stride }, (value) =>
+    change({ stride: value }),
+  );
   const ceil = tick("ceil mode", false, (value) => change({ ceil: value }));
-  const shift = number("Shift", { min: 0, max: width - 1, value: state.shift }, (value) => change({ shift: value }));
+  const shift = number("Shift", { min: 0, max: width - 1, value: state.shift }, (value) =>
+    change({ shift: value }),
+  );
   const pick = (i, j) =>
     at.go(
       clamp(Math.floor(i / state.stride), 0, now.map.length - 1) * now.map[0].length +
@@ -87,14 +112,17 @@ function render({ model, el }) {
     now.gradient = poolGradient(plane, f, s, up, average);
     const reach = (n, outputs) => Math.max(n, (outputs - 1) * s + f);
     now.drawn = [reach(height, now.map.length), reach(width, now.map[0].length)];
-    const read = (n, outputs) => times(n, (i) => times(outputs, (r) => i - r * s).some((k) => k >= 0 && k < f));
+    const read = (n, outputs) =>
+      times(n, (i) => times(outputs, (r) => i - r * s).some((k) => k >= 0 && k < f));
     now.read = [read(height, now.map.length), read(width, now.map[0].length)];
     now.shades = shadesOf(x, now.drawn[1]);
     at.shape(now.map.length, now.map[0].length);
     const bracket = up ? ["⌈", "⌉"] : ["⌊", "⌋"];
     const formula = (n, outputs) => `${bracket[0]}(${n} − ${f}) / ${s} + 1${bracket[1]} = ${outputs}`;
-    const unread = height * width - now.read.map((flags) => flags.filter(Boolean).length).reduce((a, b) => a * b);
-    const dropped = Math.ceil((height - f) / s) + 1 > now.map.length || Math.ceil((width - f) / s) + 1 > now.map[0].length;
+    const unread =
+      height * width - now.read.map((flags) => flags.filter(Boolean).length).reduce((a, b) => a * b);
+    const dropped =
+      Math.ceil((height - f) / s) + 1 > now.map.length || Math.ceil((width - f) / s) + 1 > now.map[0].length;
     sizes.textContent =
       (height === width
         ? `Output height and width ${formula(height, now.map.length)}.`
@@ -104,8 +132,9 @@ function render({ model, el }) {
     const outputs = now.map.length * now.map[0].length;
     const [kept, before] = [equalCells(now.map, now.moved), equalCells(plane, there)];
     moved.textContent =
-      `Moved right by ${state.shift} (what leaves comes back on the left): ${kept} of ${outputs} outputs stay as ` +
-      `they were (underlined), of the image itself ${before} of ${height * width} pixels.`;
+      `Moved right by ${state.shift} (what leaves comes back on the left): ` +
+      `${kept} of ${outputs} outputs stay as they were (underlined), ` +
+      `of the image itself ${before} of ${height * width} pixels.`;
     update();
   }
 
@@ -142,7 +171,8 @@ function render({ model, el }) {
       ? `each of its ${here.values.length} pixels receives 1/${here.values.length} of the gradient`
       : `ringed at row ${row}, column ${column}, which alone receives the gradient`;
     const what = average ? "average" : "largest";
-    say.textContent = `output[${state.channel}, ${r}, ${q}] is the ${what}${list}: ${short(map[r][q])}; ${place}.`;
+    say.textContent =
+      `output[${state.channel}, ${r}, ${q}] is the ${what}${list}: ` + `${short(map[r][q])}; ${place}.`;
 
     function paintImage(table, name, plane, window) {
       table.caption.textContent = name;

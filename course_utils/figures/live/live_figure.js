@@ -3,13 +3,13 @@
 // widget host could call it too. Indentation and lines of comment are cut before a page gets this text:
 // no string may run over several lines.
 
-const QUIET = { "data-lm-suppress-shortcuts": "true" };
+export const QUIET = { "data-lm-suppress-shortcuts": "true" };
 
-function make(tag, attributes = {}, ...children) {
+export function make(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
-function draw(tag, attributes = {}, ...children) {
+export function draw(tag, attributes = {}, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
@@ -24,7 +24,7 @@ function filled(element, attributes, children) {
 }
 
 // At most `digits` significant digits, whole numbers without a point: as `number_text`.
-function short(value, digits = 4) {
+export function short(value, digits = 4) {
   if (!Number.isFinite(value)) return String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value).replace("-", "−");
   const size = Math.floor(Math.log10(Math.abs(value) || 1));
@@ -34,11 +34,16 @@ function short(value, digits = 4) {
   return (power === undefined ? cut : `${cut}e${power}`).replace(/-/g, "−");
 }
 
-function clamp(value, least, most) {
+// A whole number with commas between its thousands.
+export function count(whole) {
+  return whole.toLocaleString("en-US");
+}
+
+export function clamp(value, least, most) {
   return Math.min(Math.max(value, least), most);
 }
 
-function times(count, each) {
+export function times(count, each) {
   return Array.from({ length: count }, (_, index) => each(index));
 }
 
@@ -52,7 +57,7 @@ function labelled(label, input, ...more) {
 }
 
 // `say` puts the value into words, for the eye beside the slider and for a screen reader.
-function range(label, { min = 0, max, value, say = String }, changed) {
+export function range(label, { min = 0, max, value, say = String }, changed) {
   const input = make("input", { type: "range", min, max, step: 1, ...QUIET });
   const words = make("output", { "aria-hidden": "true" });
   const control = {
@@ -81,7 +86,7 @@ function range(label, { min = 0, max, value, say = String }, changed) {
 }
 
 // What is typed outside the limits counts as the nearest limit, and is corrected when the field is left.
-function number(label, { min, max, value }, changed) {
+export function number(label, { min, max, value }, changed) {
   const input = make("input", { type: "number", min, max, step: 1, ...QUIET });
   const control = {
     input,
@@ -110,7 +115,7 @@ function number(label, { min, max, value }, changed) {
 }
 
 // `options` are texts; the value is the index of the chosen one.
-function choice(label, options, value, changed) {
+export function choice(label, options, value, changed) {
   const input = make("select", QUIET);
   const control = {
     input,
@@ -131,7 +136,7 @@ function choice(label, options, value, changed) {
   return control;
 }
 
-function tick(label, value, changed) {
+export function tick(label, value, changed) {
   const input = make("input", { type: "checkbox", ...QUIET });
   const control = {
     input,
@@ -148,13 +153,14 @@ function tick(label, value, changed) {
   return control;
 }
 
-function button(label, clicked) {
+export function button(label, clicked) {
   return make("button", { type: "button", onclick: clicked, ...QUIET }, label);
 }
 
 // A place in a matrix: one slider in reading order, on which the arrows up and down move by a row.
-// Its value is an index; `shape(rows, columns)` fits it to another matrix and keeps row and column where it can.
-function place(label, changed, words = (at, row, column) => `row ${row}, column ${column}`) {
+// Its value is an index; `shape(rows, columns)` fits it to another matrix and keeps row and column where it
+// can.
+export function place(label, changed, words = (_, row, column) => `row ${row}, column ${column}`) {
   let rows = 1;
   let columns = 1;
   const say = (at) => words(at, Math.floor(at / columns), at % columns);
@@ -181,7 +187,7 @@ function place(label, changed, words = (at, row, column) => `row ${row}, column 
 }
 
 // A button that walks a `place` from cell to cell until it is pressed again; `line` stays silent meanwhile.
-function player(control, line) {
+export function player(control, line) {
   let timer = null;
   const stop = () => {
     clearInterval(timer);
@@ -201,10 +207,10 @@ function player(control, line) {
   return press;
 }
 
-// A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title } and touches
-// only what changed; `kind` is a list of the marks in style.css, `shade` from 0 to 1 tints.
+// A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title } and
+// touches only what changed; `kind` is a list of the marks in the style sheets, `shade` from 0 to 1 tints.
 // `picked(i, j)` hears presses and drags with the mouse, a shortcut for what a control does too.
-function grid(name, picked) {
+export function grid(name, picked) {
   const caption = make("caption", {}, name);
   const body = make("tbody");
   const element = make("table", { class: "cl-nums" }, caption, body);
@@ -228,7 +234,7 @@ function grid(name, picked) {
     caption,
     paint(rows, columns, look) {
       fit(cells, rows, () => body.insertRow() && []);
-      cells.forEach((row, i) => fit(row, columns, () => ({ node: body.rows[i].insertCell() })));
+      for (const [i, row] of cells.entries()) fit(row, columns, () => ({ node: body.rows[i].insertCell() }));
       for (let i = 0; i < rows; i++) {
         for (let j = 0; j < columns; j++) {
           const { text = "", kind = "", shade, title } = look(i, j);
@@ -249,21 +255,22 @@ function grid(name, picked) {
 }
 
 // The line that says in words what the picture shows; screen readers speak it after each change.
-function sentence() {
+export function sentence() {
   return make("p", { class: "cl-say", role: "status", "aria-live": "polite" });
 }
 
-function toolbar(...rows) {
+export function toolbar(...rows) {
   return make("div", { class: "cl-controls" }, ...rows);
 }
 
-function panel(...children) {
+export function panel(...children) {
   return make("div", { class: "cl-panel" }, ...children);
 }
 
 // Puts the figure in the place of its still picture, which stays when anything goes wrong.
-// Classic Notebook runs a figure's script outside of it: there the figure is one of that id that has not begun.
-function start(script, id, render) {
+// Classic Notebook runs a figure's script outside of it: there the figure is one of that id that has not
+// begun.
+export function start(script, id, render) {
   const root = script?.closest(".cl-live") ?? document.querySelector(`#${id}:not(:has(.cl-stage))`);
   const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const model = { get: (key) => data[key] };

@@ -1,5 +1,7 @@
 // The rules are PyTorch's (torch.nn.functional); a shape starts with the batch of one image.
 
+import { button, clamp, count, draw, make, number, sentence, times, toolbar } from "./live_figure.js";
+
 class Refusal extends Error {}
 
 function refuse(text) {
@@ -24,7 +26,8 @@ const RULES = {
     const reach = box.kernel.map((k, side) => box.dilation[side] * (k - 1) + 1);
     if (reach[0] > padded[0] || reach[1] > padded[1]) {
       refuse(
-        `Calculated padded input size per channel: (${padded.join(" x ")}). Kernel size: (${reach.join(" x ")}). ` +
+        `Calculated padded input size per channel: (${padded.join(" x ")}). ` +
+          `Kernel size: (${reach.join(" x ")}). ` +
           "Kernel size can't be greater than actual input size",
       );
     }
@@ -34,7 +37,10 @@ const RULES = {
     for (const side of [0, 1]) {
       const [k, p, d] = [box.kernel[side], box.padding[side], box.dilation[side]];
       if (p > Math.floor((d * (k - 1) + 1) / 2)) {
-        refuse(`pad should be at most half of effective kernel size, but got pad=${p}, kernel_size=${k} and dilation=${d}`);
+        refuse(
+          "pad should be at most half of effective kernel size, " +
+            `but got pad=${p}, kernel_size=${k} and dilation=${d}`,
+        );
       }
     }
     const [[kh, kw], [ph, pw]] = [box.kernel, box.padding];
@@ -68,20 +74,26 @@ const RULES = {
     }
     return box.sizes.map((each) => (each === -1 ? size / known : each));
   },
-  flatten: (box, [shape]) => [shape[0], product(shape.slice(1))],
+  flatten: (_, [shape]) => [shape[0], product(shape.slice(1))],
   pad(box, [shape]) {
     const out = [...shape];
-    for (let i = 0; 2 * i < box.pads.length; i++) out[shape.length - 1 - i] += box.pads[2 * i] + box.pads[2 * i + 1];
+    for (let i = 0; 2 * i < box.pads.length; i++)
+      out[shape.length - 1 - i] += box.pads[2 * i] + box.pads[2 * i + 1];
     return out;
   },
   reduce: (box, [shape]) =>
-    box.keep ? shape.map((size, i) => (box.dims.includes(i) ? 1 : size)) : shape.filter((_, i) => !box.dims.includes(i)),
-  add(box, [first, second]) {
+    box.keep
+      ? shape.map((size, i) => (box.dims.includes(i) ? 1 : size))
+      : shape.filter((_, i) => !box.dims.includes(i)),
+  add(_, [first, second]) {
     const rank = Math.max(first.length, second.length);
     const [a, b] = [first, second].map((shape) => [...Array(rank - shape.length).fill(1), ...shape]);
     for (let i = rank - 1; i >= 0; i--) {
       if (a[i] === b[i] || a[i] === 1 || b[i] === 1) continue;
-      refuse(`The size of tensor a (${a[i]}) must match the size of tensor b (${b[i]}) at non-singleton dimension ${i}`);
+      refuse(
+        `The size of tensor a (${a[i]}) must match the size of tensor b (${b[i]}) ` +
+          `at non-singleton dimension ${i}`,
+      );
     }
     return a.map((size, i) => (size === 1 ? b[i] : size));
   },
@@ -135,30 +147,6 @@ function weights(box, [given]) {
 
 const SETTINGS = { conv: ["kernel", "padding", "stride"], pool: ["kernel", "padding", "stride"] };
 const LEAST = { kernel: 1, padding: 0, stride: 1 };
-const LOOKS = [
-  ".cl-chain{display:flex;flex-wrap:wrap;gap:10px 18px;list-style:none;margin:6px 0;padding:0 0 0 16px}",
-  ".cl-chain>li{position:relative;box-sizing:border-box;width:142px;padding:4px 8px 4px;margin:0;border:1px solid var(--cl-rule);",
-  "border-radius:4px;display:flex;flex-direction:column}",
-  ".cl-chain>li+li::before{content:'→';position:absolute;left:-17px;top:34px;font-size:15px;line-height:1}",
-  ".cl-chain>li[data-apart]::before{content:''}",
-  ".cl-chain .cl-name{font-weight:600;overflow-wrap:anywhere}",
-  ".cl-chain .cl-op{font-size:12px;line-height:1.3;min-height:2.6em}",
-  ".cl-chain .cl-control{justify-content:space-between;font-size:12px;margin:1px 0}",
-  ".cl-chain .cl-control span{flex:1}",
-  ".cl-live .cl-chain input{width:3.9em;padding:0 2px 0 5px}",
-  ".cl-chain .cl-shape{font-weight:600;font-size:14px;font-variant-numeric:tabular-nums}",
-  ".cl-chain .cl-count{font-size:11px;min-height:1.5em;white-space:nowrap;font-variant-numeric:tabular-nums}",
-  ".cl-chain .cl-look{margin-top:auto;padding-top:2px}",
-  ".cl-chain svg{display:block;height:38px}",
-  ".cl-chain .cl-changed .cl-shape{color:var(--cl-blue);text-decoration:underline;text-underline-offset:3px}",
-  ".cl-chain .cl-stop{border:3px double var(--cl-orange)}",
-  ".cl-chain .cl-after{border-style:dashed}",
-  // Its place is kept while it is hidden: what is under the mouse must not move.
-  ".cl-live .cl-fault{border-left:4px double var(--cl-orange);padding:2px 8px;margin:4px 0 6px;min-height:1.45em}",
-  ".cl-live .cl-fault code{font-size:12px;background:none;color:inherit;padding:0;white-space:pre-wrap}",
-].join("");
-
-const count = (number) => number.toLocaleString("en-US");
 const written = (shape) => (shape[0] === 1 ? shape.slice(1) : shape).join("×");
 const pair = ([high, wide]) => (high === wide ? `${high}×${high}` : `${high}×${wide}`);
 
@@ -166,7 +154,7 @@ const pair = ([high, wide]) => (high === wide ? `${high}×${high}` : `${high}×$
 function block(shape, largest) {
   const picture = draw("svg", { viewBox: "0 0 112 38", width: 112, height: 38, "aria-hidden": "true" });
   const style = { fill: "rgba(var(--cl-tint),.25)", stroke: "var(--cl-ink)", "stroke-width": 1 };
-  if (!shape || shape.length !== 4) {
+  if (shape?.length !== 4) {
     const long = shape ? clamp(9 * Math.log2(product(shape.slice(1))), 4, 108) : 0;
     if (long) picture.append(draw("rect", { x: 1, y: 15, width: long, height: 8, ...style }));
     return picture;
@@ -189,7 +177,8 @@ function operation(box) {
   // A box that is named by what it does need not say it twice.
   const kind = box.name === box.label ? "" : box.label;
   const what = {
-    conv: () => `conv ${pair(box.kernel)}, ${box.out} filters${box.groups > 1 ? `, ${box.groups} groups` : ""}`,
+    conv: () =>
+      `conv ${pair(box.kernel)}, ${box.out} filters${box.groups > 1 ? `, ${box.groups} groups` : ""}`,
     pool: () => `${kind} ${pair(box.kernel)}${box.ceil ? ", rounded up" : ""}`,
     adaptive: () => `${kind} to ${pair(box.size)}`,
     linear: () => `linear ${count(box.in)} → ${count(box.out)}`,
@@ -199,7 +188,7 @@ function operation(box) {
   return ((what ? what() : kind) + also).replace(/^ (· )?/, "");
 }
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const asGiven = model.get("boxes");
   const unused = model.get("unused");
   const first = follow(asGiven);
@@ -220,7 +209,10 @@ function render({ model, el }) {
         if (together) pairs[1] = value;
         show(box);
       });
-      control.input.setAttribute("aria-label", `${name}${together ? "" : [" height", " width"][side]} of ${box.name}`);
+      control.input.setAttribute(
+        "aria-label",
+        `${name}${together ? "" : [" height", " width"][side]} of ${box.name}`,
+      );
       return control.row;
     });
   }
@@ -249,13 +241,22 @@ function render({ model, el }) {
     const reads = `${apart ? "reads" : "and"} ${back.map((i) => boxes[i].name).join(", ")}`;
     if (back.length) fields.unshift(make("div", { class: "cl-count" }, reads));
     const title = make("div", { class: "cl-name" }, box.name);
-    const element = make("li", { "data-apart": apart }, title, parts.operation, ...fields, parts.picture, parts.shape, parts.count);
+    const element = make(
+      "li",
+      { "data-apart": apart },
+      title,
+      parts.operation,
+      ...fields,
+      parts.picture,
+      parts.shape,
+      parts.count,
+    );
     return { ...parts, element };
   }
 
   function show(changed) {
     const found = follow(boxes);
-    const sides = found.flatMap(({ shape }) => (shape && shape.length === 4 ? shape.slice(2) : []));
+    const sides = found.flatMap(({ shape }) => (shape?.length === 4 ? shape.slice(2) : []));
     const largest = Math.max(1, ...sides);
     boxes.forEach((box, index) => {
       const [view, { shape, problem, parameters }] = [views[index], found[index]];
@@ -282,7 +283,8 @@ function render({ model, el }) {
     status.textContent = `${lead}Out come ${written(last)}; ${count(total)} parameters.${many}`;
   }
 
-  const told = ({ shape, problem }) => (problem ? "does not fit" : shape ? `gives ${written(shape)}` : "is not reached");
+  const told = ({ shape, problem }) =>
+    problem ? "does not fit" : shape ? `gives ${written(shape)}` : "is not reached";
 
   function begin() {
     boxes = structuredClone(asGiven);
@@ -296,7 +298,8 @@ function render({ model, el }) {
   const help = make(
     "span",
     { class: "cl-quiet" },
-    "Change a size: what follows is computed anew. Shapes are channels×height×width; changed ones are underlined.",
+    "Change a size: what follows is computed anew. " +
+      "Shapes are channels×height×width; changed ones are underlined.",
   );
-  el.append(make("style", {}, LOOKS), title, toolbar(button("Start again", begin), help), status, fault, list);
+  el.append(title, toolbar(button("Start again", begin), help), status, fault, list);
 }

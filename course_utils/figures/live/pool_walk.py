@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.live.base import LiveFigure, count, numbers, take
+from course_utils.figures.live.live_figure import LiveFigure, count, numbers, take
 from course_utils.figures.live.still import Still
 from course_utils.text import number_text, shape_text
 
@@ -60,7 +60,7 @@ def pool_walk(x: Any = None, size: int = 2, stride: int | None = None) -> LiveFi
     )
     data = {"x": numbers(maps), "size": size, "stride": stride}
     png = _still(maps[0], output[0], size)
-    return LiveFigure("pooling", "Pooling, window by window", data, png, text, needs=("arithmetic",))
+    return LiveFigure("pool_walk", "Pooling, window by window", data, png, text)
 
 
 def _max_pool(maps: np.ndarray, size: int, stride: int) -> np.ndarray:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.base import as_array
-from course_utils.figures.live.base import LiveFigure
+from course_utils.figures.html_figure import as_array
+from course_utils.figures.live.live_figure import LiveFigure
 from course_utils.figures.live.sprites import sheet
 from course_utils.figures.live.still import Still
 from course_utils.text import shape_text
@@ -68,7 +68,7 @@ def training_panel(
         data |= answers
         wrong = int(np.sum(answers["matrix"]) - np.trace(answers["matrix"]))
         text += f"; {wrong:,} wrong of {int(np.sum(answers['matrix'])):,} test answers"
-    return LiveFigure("training", "A training run", data, _still(data), text)
+    return LiveFigure("training_panel", "A training run", data, _still(data), text)
 
 
 def _epochs(history: Any) -> list[list[Any]]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.errors import FigureError
-from course_utils.figures.live.base import LiveFigure
+from course_utils.figures.live.live_figure import LiveFigure
 from course_utils.figures.live.still import Still
 from course_utils.figures.live.tracing import evaluating, trace
 
@@ -41,7 +41,7 @@ class DigitPad:
             f"draw_digit: a pad of {size}×{size} pixels; {type(model).__name__} answers while its kernel runs"
         )
         data = {"size": size, "model": type(model).__name__}
-        self.figure = LiveFigure("drawing", "A pad to draw a digit on", data, _still(text), text)
+        self.figure = LiveFigure("draw_digit", "A pad to draw a digit on", data, _still(text), text)
 
     def __repr__(self) -> str:
         return self.figure.text
@@ -117,7 +117,7 @@ class DigitPad:
         )
         return (
             f'<div class="cl-live"><p class="cl-says">{escape(says)}</p>'
-            f'<div class="cl-row-of" style="align-items:flex-start">{table}<div>{drawn}</div></div></div>'
+            f'<div class="cl-row-of cl-top">{table}<div>{drawn}</div></div></div>'
         )
 
 

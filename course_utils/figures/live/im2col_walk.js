@@ -1,10 +1,37 @@
 // im2col_walk: a window is a column of a matrix, and one product with that matrix is the convolution.
 
+import {
+  cellLook,
+  convolve,
+  entryOf,
+  imageLook,
+  leastPadding,
+  nearest,
+  readAlong,
+  shadesOf,
+  sizesText,
+  unfold,
+} from "./arithmetic.js";
+import {
+  choice,
+  grid,
+  make,
+  number,
+  panel,
+  place,
+  player,
+  range,
+  sentence,
+  short,
+  times,
+  toolbar,
+} from "./live_figure.js";
+
 const SHOWN = 3;
 const COLUMNS = 16;
 const ROWS = 27;
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const [x, filters, bias] = ["x", "weight", "bias"].map((key) => model.get(key));
   const [high, wide] = [filters[0][0].length, filters[0][0][0].length];
   const area = high * wide;
@@ -26,7 +53,12 @@ function render({ model, el }) {
     },
     update,
   );
-  const filter = choice("Filter", filters.map((_, f) => `${f}`), 0, (value) => change({ filter: value }));
+  const filter = choice(
+    "Filter",
+    filters.map((_, f) => `${f}`),
+    0,
+    (value) => change({ filter: value }),
+  );
   const padding = number(
     "Padding",
     { min: leastPadding(x, high, wide), max: Math.max(3, state.padding), value: state.padding },
@@ -49,7 +81,7 @@ function render({ model, el }) {
     entry.set(geometry.firstRow + i);
     at.go(geometry.firstColumn + j);
   });
-  const answer = grid("", (i, j) => at.go(geometry.firstColumn + j));
+  const answer = grid("", (_, j) => at.go(geometry.firstColumn + j));
   for (const each of [weights, matrix, answer]) each.element.classList.add("cl-even");
 
   function change(what) {
@@ -70,7 +102,8 @@ function render({ model, el }) {
     const [all, pixels] = [tall * across, x.length * x[0].length * x[0][0].length];
     const shape = `(${x.length}·${high}·${wide}) × (${geometry.rows}·${geometry.columns})`;
     sizes.textContent =
-      `Matrix ${shape} = ${tall}×${across}: ${all} numbers, ${short(all / pixels, 3)} times the image's ${pixels}. ` +
+      `Matrix ${shape} = ${tall}×${across}: ${all} numbers, ` +
+      `${short(all / pixels, 3)} times the image's ${pixels}. ` +
       `${sizesText(x, high, wide, p, s)}.`;
     update();
   }
@@ -104,9 +137,11 @@ function render({ model, el }) {
     const source = x[c][row]?.[column] === undefined ? "a zero of the padding" : `x[${c}, ${row}, ${column}]`;
     const extra = model.get("biased") ? ` and bias ${short(bias[state.filter])}` : "";
     say.textContent =
-      `Column ${at.value} is the window at row ${r}, column ${q}. Its product with filter ${state.filter}${extra} ` +
-      `is output[${state.filter}, ${r}, ${q}] = ${short(map[r][q])}. Row ${entry.value} holds ${source} = ` +
-      `${short(value)}, to be multiplied by weight[${state.filter}, ${c}, ${i}, ${j}] = ` +
+      `Column ${at.value} is the window at row ${r}, column ${q}. ` +
+      `Its product with filter ${state.filter}${extra} ` +
+      `is output[${state.filter}, ${r}, ${q}] = ${short(map[r][q])}. ` +
+      `Row ${entry.value} holds ${source} = ${short(value)}, ` +
+      `to be multiplied by weight[${state.filter}, ${c}, ${i}, ${j}] = ` +
       `${short(filters[state.filter][c][i][j])}.`;
   }
 

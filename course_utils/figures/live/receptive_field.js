@@ -1,5 +1,19 @@
 // receptive_field: the window of one unit on the image, and the feature maps of its layer.
 
+import {
+  choice,
+  clamp,
+  draw,
+  make,
+  panel,
+  place,
+  player,
+  sentence,
+  short,
+  times,
+  toolbar,
+} from "./live_figure.js";
+
 const VIEW = 360;
 const LEVELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const LAST = LEVELS.length - 1;
@@ -36,7 +50,7 @@ function unitAt([step, first, last], pixel, units) {
   return step ? clamp(Math.round((pixel - (first + last) / 2) / step), 0, units - 1) : 0;
 }
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const image = model.get("image");
   const layers = model.get("layers").map((layer) => ({
     ...layer,
@@ -75,7 +89,13 @@ function render({ model, el }) {
   const overhang = draw("rect", { class: "cl-overhang" });
   const frame = [draw("rect", { class: "cl-halo" }), draw("rect", { class: "cl-frame" })];
   scene.append(
-    draw("rect", { class: "cl-outside", x: -margin, y: -margin, width: width + 2 * margin, height: height + 2 * margin }),
+    draw("rect", {
+      class: "cl-outside",
+      x: -margin,
+      y: -margin,
+      width: width + 2 * margin,
+      height: height + 2 * margin,
+    }),
     overhang,
     draw("image", { href: source, width, height, class: "cl-pixels" }),
     ...frame,
@@ -102,7 +122,9 @@ function render({ model, el }) {
 
   function listen(element, picked) {
     const report = (event) => {
-      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(element.getScreenCTM().inverse());
+      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(
+        element.getScreenCTM().inverse(),
+      );
       picked(point.x, point.y);
     };
     element.addEventListener("pointerdown", report);
@@ -170,8 +192,9 @@ function render({ model, el }) {
       : "nothing of the image";
     const rest = places - read;
     say.textContent =
-      `${name} of layer ${state.layer + 1} (${layer.name}; about ${value}) sees ${box.height}×${box.width} pixels: ` +
-      `${where}${rest ? `; ${rest} of its ${places} places are padding` : ""}.`;
+      `${name} of layer ${state.layer + 1} (${layer.name}; about ${value}) ` +
+      `sees ${box.height}×${box.width} pixels: ${where}` +
+      `${rest ? `; ${rest} of its ${places} places are padding` : ""}.`;
   }
 
   function boxOf([top, bottom], [left, right]) {

@@ -1,21 +1,13 @@
 // A pad for strokes, the small image that the network sees, and the way to the kernel: a widget's hidden text
 // field further down the page. Strokes are lists of points in units of the pad's side.
 
-const LOOKS = [
-  ".cl-pad{touch-action:none;cursor:crosshair;border:1px solid var(--cl-rule);background:#000;width:224px;height:224px;display:block}",
-  ".cl-sees{image-rendering:pixelated;border:1px solid var(--cl-rule);width:112px;height:112px;display:block;background:#000}",
-  ".cl-draw-answer table.cl-shares{color:inherit;border-collapse:collapse;margin:0;border:0;font-size:12px;width:auto;table-layout:auto}",
-  ".cl-draw-answer table.cl-shares caption{text-align:left;caption-side:top;color:inherit;padding:0 0 2px;font-size:12px}",
-  ".cl-draw-answer .cl-shares th,.cl-draw-answer .cl-shares td{padding:0 8px 0 0;border:0;font-variant-numeric:tabular-nums;",
-  "text-align:left;color:inherit;line-height:18px;background:none}",
-  ".cl-draw-answer .cl-shares td:nth-child(2){width:200px}",
-  ".cl-draw-answer .cl-shares i{display:block;height:12px;min-width:1px;background:var(--cl-blue)}",
-  // The pad's own line repeats it, close to the drawing.
-  ".cl-draw-answer .cl-says{display:none}",
-].join("");
+import { button, clamp, make, panel, QUIET, sentence, tick, toolbar } from "./live_figure.js";
 
 const PEN = 2.6 / 28;
-const NO_KERNEL = "The network answers only while its kernel runs: run this cell (again) in a notebook. You can draw all the same.";
+const NO_KERNEL =
+  "The network answers only while its kernel runs: run this cell (again) in a notebook. " +
+  "You can draw all the same.";
+const LATE = "has not answered yet: its kernel is busy or gone. If it stays so, run this cell again.";
 
 function paintStrokes(canvas, strokes, place, pen) {
   const brush = canvas.getContext("2d", { willReadFrequently: true });
@@ -24,7 +16,8 @@ function paintStrokes(canvas, strokes, place, pen) {
   Object.assign(brush, { strokeStyle: "#fff", lineCap: "round", lineJoin: "round", lineWidth: pen });
   for (const stroke of strokes) {
     brush.beginPath();
-    stroke.forEach((point, index) => (index ? brush.lineTo(...place(point)) : brush.moveTo(...place(point))));
+    brush.moveTo(...place(stroke[0]));
+    for (const point of stroke.slice(1)) brush.lineTo(...place(point));
     // A single point has no length, and would leave no mark.
     if (stroke.length === 1) brush.lineTo(...place(stroke[0]).map((at) => at + 0.01));
     brush.stroke();
@@ -32,15 +25,19 @@ function paintStrokes(canvas, strokes, place, pen) {
   return brush;
 }
 
-// As MNIST was made (LeCun et al., 1998): the longer side fits 20 of 28 pixels, the centre of mass is the image's.
+// As MNIST was made (LeCun et al., 1998): the longer side fits 20 of 28 pixels, and the centre of mass is
+// the image's centre.
 function fitted(canvas, strokes) {
   const size = canvas.width;
   const points = strokes.flat();
-  const [low, high] = [Math.min, Math.max].map((pick) => [0, 1].map((axis) => pick(...points.map((point) => point[axis]))));
+  const [low, high] = [Math.min, Math.max].map((pick) =>
+    [0, 1].map((axis) => pick(...points.map((point) => point[axis]))),
+  );
   const pen = PEN * size;
   const longest = Math.max(high[0] - low[0], high[1] - low[1]);
   const scale = Math.min(((20 / 28) * size - pen) / Math.max(longest, 1e-6), 4 * size);
-  const at = (shift) => (point) => point.map((value, axis) => (value - (low[axis] + high[axis]) / 2) * scale + size / 2 + shift[axis]);
+  const at = (shift) => (point) =>
+    point.map((value, axis) => (value - (low[axis] + high[axis]) / 2) * scale + size / 2 + shift[axis]);
   const ink = grey(paintStrokes(canvas, strokes, at([0, 0]), pen));
   let [sum, x, y] = [0, 0, 0];
   ink.forEach((value, index) => {
@@ -65,7 +62,7 @@ function fieldOf(pad) {
   return fields.find((field) => after(pad, field) && !pads.some((other) => after(other, field)));
 }
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const size = model.get("size");
   const name = model.get("model");
   const strokes = [];
@@ -76,10 +73,22 @@ function render({ model, el }) {
   let [sent, watcher, timer] = [0, null, null];
 
   const pad = make("canvas", {
-    class: "cl-pad", width: side, height: side, tabindex: 0, role: "application",
-    "aria-label": "Drawing pad: arrow keys move, space lowers or lifts the pen, backspace undoes, delete clears", ...QUIET,
+    class: "cl-pad",
+    width: side,
+    height: side,
+    tabindex: 0,
+    role: "application",
+    "aria-label":
+      "Drawing pad: arrow keys move, space lowers or lifts the pen, backspace undoes, delete clears",
+    ...QUIET,
   });
-  const sees = make("canvas", { class: "cl-sees", width: size, height: size, role: "img", "aria-label": "The image that the network gets" });
+  const sees = make("canvas", {
+    class: "cl-sees",
+    width: size,
+    height: size,
+    role: "img",
+    "aria-label": "The image that the network gets",
+  });
   const fit = tick("Size and centre as in MNIST", true, () => settle());
 
   function show() {
@@ -112,11 +121,12 @@ function render({ model, el }) {
     field.value = `${sent}:${btoa(String.fromCharCode(...pixels))}`;
     for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
     timer = setTimeout(() => {
-      status.textContent = `${name} has not answered yet: its kernel is busy or gone. If it stays so, run this cell again.`;
+      status.textContent = `${name} ${LATE}`;
     }, 3000);
   }
 
-  // A notebook that is opened again keeps the place of a widget that is gone; the pad says it in better words.
+  // A notebook that is opened again keeps the place of a widget that is gone; the pad says it in better
+  // words.
   function alone() {
     status.textContent = NO_KERNEL;
     for (const output of el.closest(".jp-OutputArea")?.querySelectorAll(".jp-OutputArea-child") ?? []) {
@@ -139,7 +149,10 @@ function render({ model, el }) {
 
   const point = (event) => {
     const box = pad.getBoundingClientRect();
-    return [clamp((event.clientX - box.left) / box.width, 0, 1), clamp((event.clientY - box.top) / box.height, 0, 1)];
+    return [
+      clamp((event.clientX - box.left) / box.width, 0, 1),
+      clamp((event.clientY - box.top) / box.height, 0, 1),
+    ];
   };
   pad.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -184,7 +197,8 @@ function render({ model, el }) {
     show();
   });
 
-  const spot = () => `${Math.round(100 * cursor[0])} % from the left, ${Math.round(100 * cursor[1])} % from the top`;
+  const spot = () =>
+    `${Math.round(100 * cursor[0])} % from the left, ${Math.round(100 * cursor[1])} % from the top`;
 
   function lower() {
     if (open) {
@@ -210,13 +224,16 @@ function render({ model, el }) {
     settle();
   }
 
-  const help = make("p", { class: "cl-quiet" }, "Mouse, finger, or keyboard: arrow keys move, space lowers and lifts the pen.");
+  const help = make(
+    "p",
+    { class: "cl-quiet" },
+    "Mouse, finger, or keyboard: arrow keys move, space lowers and lifts the pen.",
+  );
   const small = panel(make("p", { class: "cl-quiet" }, `${name} sees (${size}×${size})`), sees);
   el.append(
-    make("style", {}, LOOKS),
     make("p", { class: "cl-title" }, `Draw a digit for ${name}`),
     help,
-    make("div", { class: "cl-row-of", style: "align-items:flex-start" }, pad, small),
+    make("div", { class: "cl-row-of cl-top" }, pad, small),
     toolbar(button("Undo", undo), button("Clear", clear), fit.row),
     status,
   );

@@ -1,38 +1,35 @@
 // Tables that can be sorted, with a bar beside each number.
 
-const LOOKS = [
-  ".cl-live table.cl-costs{color:inherit;border-collapse:collapse;margin:0;width:auto;font-size:12px;display:table;table-layout:auto}",
-  "table.cl-costs caption{text-align:left;caption-side:top;color:inherit;padding:2px 0;font-size:12px}",
-  "table.cl-costs tr{background:none!important}",
-  "table.cl-costs th,table.cl-costs td{padding:1px 8px 1px 0;border:0;border-bottom:1px solid var(--cl-rule);text-align:left;",
-  "color:inherit;font-variant-numeric:tabular-nums;font-weight:400;max-width:none;vertical-align:middle;white-space:nowrap}",
-  "table.cl-costs thead th{position:sticky;top:0;background:var(--cl-paper);padding:2px 8px 2px 0;z-index:1}",
-  "table.cl-costs td.cl-much{text-align:right}",
-  "table.cl-costs .cl-bar{display:inline-block;width:84px;height:10px;vertical-align:middle;margin-left:6px}",
-  "table.cl-costs .cl-bar i{display:block;height:100%;min-width:1px;background:var(--cl-blue)}",
-  "table.cl-costs .cl-work i{background:repeating-linear-gradient(90deg,var(--cl-orange) 0 3px,transparent 3px 4px)}",
-  "table.cl-costs .cl-share{display:inline-block;min-width:4.2em}",
-  ".cl-live table.cl-costs button{border:0;padding:0 2px;min-height:24px;font-weight:600;font-size:12px}",
-  ".cl-live table.cl-costs tbody button{font-weight:400;text-decoration:underline;text-underline-offset:2px}",
-  ".cl-long{max-height:420px;overflow:auto}",
-].join("");
+import { button, choice, count, make, sentence, toolbar } from "./live_figure.js";
 
-const count = (number) => number.toLocaleString("en-US");
 const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
 
 // Rows in another order; equal ones stay in the network's. Numbers start with the largest, texts with A.
 function sorted(rows, key, down) {
   const sign = down ? -1 : 1;
-  const order = (a, b) => (typeof a[key] === "number" ? a[key] - b[key] : a[key].localeCompare(b[key], "en", { numeric: true }));
+  const order = (a, b) =>
+    typeof a[key] === "number" ? a[key] - b[key] : a[key].localeCompare(b[key], "en", { numeric: true });
   return [...rows].sort((a, b) => sign * order(a, b) || a.at - b.at);
 }
 
 function listed(networks, chosen) {
   if (chosen === 0) {
-    return networks.map(({ name, input, runs, parameters, work }, at) => ({ at, name, input, runs, parameters, work }));
+    return networks.map(({ name, input, runs, parameters, work }, at) => ({
+      at,
+      name,
+      input,
+      runs,
+      parameters,
+      work,
+    }));
   }
   return networks[chosen - 1].layers.map(([name, kind, output, parameters, work], at) => ({
-    at, name, kind, output, parameters, work,
+    at,
+    name,
+    kind,
+    output,
+    parameters,
+    work,
   }));
 }
 
@@ -41,7 +38,7 @@ const COLUMNS = {
   one: { at: "order", name: "layer", kind: "kind", output: "output" },
 };
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const networks = model.get("networks");
   const status = sentence();
   const head = make("thead");
@@ -66,16 +63,22 @@ function render({ model, el }) {
   }
 
   function header(rows, columns) {
-    const cells = Object.entries({ ...columns, parameters: "parameters", work: "multiply-adds" }).map(([name, label]) => {
-      const sign = name === key ? (down ? " ▼" : " ▲") : "";
-      const press = button(label + sign, () => {
-        const heavy = typeof rows[0][name] === "number" && name !== "at";
-        sort(name, name === key ? !down : heavy);
-        [...head.querySelectorAll("button")].find((each) => each.dataset.key === name).focus();
-      });
-      press.dataset.key = name;
-      return make("th", { scope: "col", "aria-sort": name === key ? (down ? "descending" : "ascending") : "none" }, press);
-    });
+    const cells = Object.entries({ ...columns, parameters: "parameters", work: "multiply-adds" }).map(
+      ([name, label]) => {
+        const sign = name === key ? (down ? " ▼" : " ▲") : "";
+        const press = button(label + sign, () => {
+          const heavy = typeof rows[0][name] === "number" && name !== "at";
+          sort(name, name === key ? !down : heavy);
+          [...head.querySelectorAll("button")].find((each) => each.dataset.key === name).focus();
+        });
+        press.dataset.key = name;
+        return make(
+          "th",
+          { scope: "col", "aria-sort": name === key ? (down ? "descending" : "ascending") : "none" },
+          press,
+        );
+      },
+    );
     head.replaceChildren(make("tr", {}, ...cells));
   }
 
@@ -83,7 +86,13 @@ function render({ model, el }) {
     const fill = make("i");
     fill.style.width = `${most ? (100 * value) / most : 0}%`;
     const share = pick.value ? [make("span", { class: "cl-share" }, percent(total ? value / total : 0))] : [];
-    return make("td", { class: "cl-much" }, `${count(value)} `, ...share, make("span", { class: `cl-bar ${kind}`, "aria-hidden": "true" }, fill));
+    return make(
+      "td",
+      { class: "cl-much" },
+      `${count(value)} `,
+      ...share,
+      make("span", { class: `cl-bar ${kind}`, "aria-hidden": "true" }, fill),
+    );
   }
 
   function show() {
@@ -91,7 +100,12 @@ function render({ model, el }) {
     const columns = one ? COLUMNS.one : COLUMNS.all;
     const most = (name) => Math.max(0, ...rows.map((row) => row[name]));
     const total = (name) => rows.reduce((sum, row) => sum + row[name], 0);
-    const [heaviest, busiest, weights, work] = [most("parameters"), most("work"), total("parameters"), total("work")];
+    const [heaviest, busiest, weights, work] = [
+      most("parameters"),
+      most("work"),
+      total("parameters"),
+      total("work"),
+    ];
     const ordered = sorted(rows, key, down);
     header(rows, columns);
     body.replaceChildren(
@@ -107,7 +121,13 @@ function render({ model, el }) {
           if (name === "name") return make("th", { scope: "row" }, first);
           return make("td", {}, name === "at" ? String(row.at + 1) : String(row[name]));
         });
-        return make("tr", {}, ...cells, bar(row.parameters, heaviest, weights, ""), bar(row.work, busiest, work, "cl-work"));
+        return make(
+          "tr",
+          {},
+          ...cells,
+          bar(row.parameters, heaviest, weights, ""),
+          bar(row.work, busiest, work, "cl-work"),
+        );
       }),
     );
     order.set(keys.indexOf(key));
@@ -117,13 +137,15 @@ function render({ model, el }) {
       const { name, input, parameters } = networks[pick.value - 1];
       caption.textContent = `${name}, one image of ${input}; batch norm counts with its layer`;
       status.textContent =
-        `${name}: ${count(parameters)} parameters, ${percent(largest.parameters / weights)} of them in ${largest.name}; ` +
+        `${name}: ${count(parameters)} parameters, ` +
+        `${percent(largest.parameters / weights)} of them in ${largest.name}; ` +
         `${count(work)} multiply-adds, ${percent(slowest.work / work)} of them in ${slowest.name}.`;
     } else {
       caption.textContent = "For one image; choose a network to see its layers";
       status.textContent =
         `Most parameters: ${largest.name}, ${count(largest.parameters)}. ` +
-        `Most multiply-adds: ${slowest.name}, ${count(slowest.work)}. First in this order: ${ordered[0].name}.`;
+        `Most multiply-adds: ${slowest.name}, ${count(slowest.work)}. ` +
+        `First in this order: ${ordered[0].name}.`;
     }
     if (one && key !== "at") status.textContent += ` First in this order: ${ordered[0].name}.`;
   }
@@ -134,5 +156,10 @@ function render({ model, el }) {
     { class: "cl-long", tabindex: 0, role: "region", "aria-label": "Table of costs" },
     make("table", { class: "cl-costs" }, caption, head, body),
   );
-  el.append(make("style", {}, LOOKS), make("p", { class: "cl-title" }, "Parameters and multiply-adds"), toolbar(pick.row, order.row), status, scroll);
+  el.append(
+    make("p", { class: "cl-title" }, "Parameters and multiply-adds"),
+    toolbar(pick.row, order.row),
+    status,
+    scroll,
+  );
 }

@@ -1,8 +1,36 @@
 // conv_walk: one filter over the image, window by window.
 
+import {
+  bracketed,
+  cellLook,
+  convolve,
+  imageLook,
+  leastPadding,
+  nearest,
+  patch,
+  products,
+  readAlong,
+  shadesOf,
+  sizesText,
+  total,
+} from "./arithmetic.js";
+import {
+  choice,
+  grid,
+  make,
+  number,
+  panel,
+  place,
+  player,
+  sentence,
+  short,
+  times,
+  toolbar,
+} from "./live_figure.js";
+
 const SHOWN = 3;
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const [x, filters, bias] = ["x", "weight", "bias"].map((key) => model.get(key));
   const [high, wide] = [filters[0][0].length, filters[0][0][0].length];
   const state = { filter: 0, first: 0, padding: model.get("padding"), stride: model.get("stride") };
@@ -10,7 +38,12 @@ function render({ model, el }) {
   const at = place("Window", update);
   const say = sentence();
   const sizes = make("p", { class: "cl-quiet" });
-  const filter = choice("Filter", filters.map((_, f) => `${f}`), 0, (value) => change({ filter: value }));
+  const filter = choice(
+    "Filter",
+    filters.map((_, f) => `${f}`),
+    0,
+    (value) => change({ filter: value }),
+  );
   const padding = number(
     "Padding",
     { min: leastPadding(x, high, wide), max: Math.max(3, state.padding), value: state.padding },
@@ -109,7 +142,9 @@ function render({ model, el }) {
     const names = [sums.length > 1 ? `${sums.length} channel sums` : `${high * wide} products`];
     if (model.get("biased")) names.push("bias");
     const sum = ends.length > 1 ? `${ends.map(bracketed).join(" + ")} = ` : "";
-    say.textContent = `output[${state.filter}, ${r}, ${q}] is the sum of ${names.join(" and ")}: ${sum}${short(map[r][q])}`;
+    say.textContent =
+      `output[${state.filter}, ${r}, ${q}] is the sum of ${names.join(" and ")}: ` +
+      `${sum}${short(map[r][q])}`;
   }
 
   change({});

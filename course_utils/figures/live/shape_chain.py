@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from course_utils.errors import FigureError
-from course_utils.figures.live.base import LiveFigure
+from course_utils.figures.live.live_figure import LiveFigure
 from course_utils.figures.live.still import Still
 from course_utils.figures.live.tracing import Step, Trace, trace
 
@@ -44,7 +44,7 @@ def shape_chain(model: nn.Module | Callable[[], nn.Module], input_shape: Sequenc
         )
     text = f"{traced.name} as a chain of shapes: {_in_words(boxes)}; {traced.parameters:,} parameters"
     return LiveFigure(
-        "chain",
+        "shape_chain",
         f"{traced.name}, layer by layer",
         {"title": traced.name, "boxes": boxes, "unused": sum(traced.unused.values())},
         _still(traced, boxes),
