@@ -52,7 +52,7 @@ def test_a_history_without_epochs_says_so() -> None:
     with pytest.raises(IndexError, match="No epoch was finished"):
         _ = run(0).final
     assert run(0).summary() == "0 of 4 epochs"
-    run(0).plot().png()
+    run(0).plot()
 
 
 def test_the_estimate_is_compared_with_what_it_took() -> None:
@@ -72,7 +72,7 @@ def test_the_text_form_holds_no_measured_figure() -> None:
 
 
 def test_the_plot_shows_loss_error_and_the_level_of_guessing() -> None:
-    losses, errors = run().plot().axes
+    losses, errors = run().plot().figure.axes
     assert losses.get_xlabel() == errors.get_xlabel() == "epoch"
     assert "nats" in losses.get_ylabel()
     assert "%" in errors.get_ylabel()
@@ -83,17 +83,17 @@ def test_the_plot_shows_loss_error_and_the_level_of_guessing() -> None:
     }
     assert losses.lines[1].get_ydata()[0] == math.log(10)
     assert "ln 10 = 2.303" in losses.texts[0].get_text()
-    assert "ln 3 = 1.099" in run(classes=3).plot().axes[0].texts[0].get_text()
+    assert "ln 3 = 1.099" in run(classes=3).plot().figure.axes[0].texts[0].get_text()
 
 
 def test_training_and_test_differ_in_more_than_colour() -> None:
-    training, test = run().plot().axes[1].lines[:2]
+    training, test = run().plot().figure.axes[1].lines[:2]
     assert training.get_marker() != test.get_marker()
     assert training.get_linestyle() != test.get_linestyle()
 
 
 def drops(planned: Recipe) -> list[float]:
-    axes = run(1, planned).plot().axes[1]
+    axes = run(1, planned).plot().figure.axes[1]
     return [line.get_xdata()[0] for line in axes.lines[2:]]
 
 
@@ -105,16 +105,19 @@ def test_the_plot_marks_where_the_learning_rate_falls() -> None:
 
 
 def test_the_plot_names_recipe_and_source() -> None:
-    title = run().plot().get_suptitle()
+    title = run().plot().figure.get_suptitle()
     assert title == "tiny · digits (1,797 real ones)"
-    assert run(dataset="mnist", source="shared folder").plot().get_suptitle() == "tiny · mnist, shared folder"
+    assert (
+        run(dataset="mnist", source="shared folder").plot().figure.get_suptitle()
+        == "tiny · mnist, shared folder"
+    )
 
 
 def test_the_plot_shows_itself_as_a_small_png_with_an_alternative_text() -> None:
     history = run(30, recipe("lenet5", "lecture"))
     plot = history.plot()
-    assert plot.png().startswith(b"\x89PNG")
-    assert len(plot.png()) < 30_000
+    assert plot.png.startswith(b"\x89PNG")
+    assert len(plot.png) < 30_000
     data = plot._repr_mimebundle_()
     assert data["text/plain"] == f"Loss and error of {history!r}"
     alternative = html.escape(f"{data['text/plain']}: {history.summary()}")
@@ -189,7 +192,7 @@ def test_a_last_part_of_an_epoch_counts_as_what_it_is() -> None:
         1.25,
         1.25,
     )
-    history.plot().png()
+    history.plot()
 
 
 def test_a_result_is_shared_in_one_line() -> None:
@@ -207,11 +210,11 @@ def test_a_result_is_shared_in_one_line() -> None:
 
 def test_the_ablation_is_drawn_with_the_whole_recipe_first() -> None:
     rows = [{"name": name, "test_error": error} for name, error in (("whole", 0.2), ("a", 0.4), ("b", 0.3))]
-    figure = plot_ablation({"rows": rows, "recipe": "vgg, fast", "data": "CIFAR-10", "date": "2026-01-01"})
-    axes = figure.axes[0]
+    plot = plot_ablation({"rows": rows, "recipe": "vgg, fast", "data": "CIFAR-10", "date": "2026-01-01"})
+    axes = plot.figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["whole", "b", "a"]
     assert [bar.get_width() for bar in axes.patches] == [20, 30, 40]
     assert axes.get_xlabel() == "test error (%)"
-    assert figure.alternative == "whole: 20.0 %; b: 30.0 %; a: 40.0 %"
-    assert "CIFAR-10" in figure.get_suptitle()
-    assert figure.png().startswith(b"\x89PNG")
+    assert plot.alt == "whole: 20.0 %; b: 30.0 %; a: 40.0 %"
+    assert "CIFAR-10" in plot.figure.get_suptitle()
+    assert plot.png.startswith(b"\x89PNG")

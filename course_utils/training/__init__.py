@@ -2,10 +2,10 @@
 
 from course_utils.training.ablation import plot_ablation as plot_ablation
 from course_utils.training.augmentation import Augmentation as Augmentation
+from course_utils.training.epochs import EpochRecord as EpochRecord
 from course_utils.training.evaluation import error_rate as error_rate
 from course_utils.training.evaluation import evaluate as evaluate
 from course_utils.training.evaluation import predict as predict
-from course_utils.training.history import EpochRecord as EpochRecord
 from course_utils.training.history import History as History
 from course_utils.training.loop import fit as fit
 from course_utils.training.muon import Muon as Muon

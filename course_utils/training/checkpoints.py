@@ -17,7 +17,8 @@ from torch import nn
 
 from course_utils import settings
 from course_utils.files import published
-from course_utils.training.history import EpochRecord, History
+from course_utils.training.epochs import EpochRecord
+from course_utils.training.history import History
 from course_utils.training.live import View
 from course_utils.training.recipes import Recipe
 

@@ -10,43 +10,11 @@ from statistics import median
 from torch import nn
 
 from course_utils.data.dataset import Dataset
+from course_utils.figures.picture import Picture
 from course_utils.text import duration_text
-from course_utils.training.curves import Curves, draw
+from course_utils.training.curves import draw_curves
+from course_utils.training.epochs import EpochRecord, epoch_count, epoch_number
 from course_utils.training.recipes import Recipe
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch.
-
-    Attributes
-    ----------
-    epoch : float
-        Passes over the training set so far. The last pass may have been a part.
-    learning_rate : float
-        At the epoch's first step.
-    train_loss : float
-        Mean over the epoch's images, each seen as the weights then were.
-    train_error, test_error : float
-        Shares of wrong answers, 0 to 1; the training error is a running one, as the loss.
-    seconds : float
-        Wall time of the pass over the training set.
-    test_seconds : float
-        Wall time of the pass over the test set.
-    """
-
-    epoch: float
-    learning_rate: float
-    train_loss: float
-    train_error: float
-    test_error: float
-    seconds: float
-    test_seconds: float = 0.0
-
-    @property
-    def share(self) -> float:
-        """Share of the training set that this record's pass went over: 1, or less for a last part."""
-        return self.epoch - math.ceil(self.epoch) + 1
 
 
 @dataclass
@@ -134,7 +102,7 @@ class History:
     @property
     def progress(self) -> str:
         """How far training came: ``2 of 3 epochs``."""
-        return f"{number(self.epochs)} of {count_epochs(self.recipe.epochs)}"
+        return f"{epoch_number(self.epochs)} of {epoch_count(self.recipe.epochs)}"
 
     @property
     def final(self) -> EpochRecord:
@@ -197,7 +165,7 @@ class History:
 
     def forecast(self, place: str) -> str:
         """Say in one line how long the rest will take: ``30 epochs ≈ 7 min on this CPU (14 s each)``."""
-        rest = count_epochs(self.recipe.epochs - self.epochs)
+        rest = epoch_count(self.recipe.epochs - self.epochs)
         return (
             f"{rest} ≈ {duration_text(self.left())} on {place} ({duration_text(self._foretold(1, 1))} each)"
         )
@@ -238,22 +206,20 @@ class History:
             result = f"{100 * target:g} % test error not reached, {came}"
         return f"{data}: {result} on {self.machine} (seed {self.recipe.seed}, recipe {self.recipe.name!r})"
 
-    def plot(self) -> Curves:
+    def plot(self) -> Picture:
         """Plot loss and error against epochs.
 
         Returns
         -------
-        Curves
-            A matplotlib figure that a notebook shows by itself; ``savefig`` writes it to a file.
+        Picture
+            A notebook shows it by itself; ``plot().figure.savefig("curves.pdf")`` writes it to a file.
         """
-        return draw(self)
-
-
-def number(epochs: float) -> str:
-    """Write a number of epochs: ``30``, ``12.5``, ``0.6``."""
-    return f"{round(epochs, 2):g}"
-
-
-def count_epochs(epochs: float) -> str:
-    """The same with its noun: ``1 epoch``, ``0.6 epochs``."""
-    return f"{number(epochs)} epoch{'s' * (number(epochs) != '1')}"
+        text = f"Loss and error of {self!r}"
+        return draw_curves(
+            self.records,
+            self.recipe,
+            classes=self.classes,
+            title=f"{self.recipe.name} · {self.data}",
+            text=text,
+            alt=f"{text}: {self.summary()}",
+        )

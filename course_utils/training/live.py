@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from course_utils.terminal import printable
 from course_utils.text import duration_text
-from course_utils.training.history import History, number
+from course_utils.training.epochs import epoch_number
+from course_utils.training.history import History
 
 
 class View:
@@ -71,8 +72,9 @@ class Terminal(View):
         last = history.final
         self._before = round(history.epochs * self._steps)
         self._bar.update(self._before - self._bar.n)
+        done, planned = epoch_number(last.epoch), epoch_number(history.recipe.epochs)
         self.say(
-            f"epoch {number(last.epoch):>2}/{number(history.recipe.epochs)}  lr {last.learning_rate:.4f}  "
+            f"epoch {done:>2}/{planned}  lr {last.learning_rate:.4f}  "
             f"loss {last.train_loss:.4f}  "
             f"error: training {100 * last.train_error:5.2f} %  test {100 * last.test_error:5.2f} %  "
             f"{duration_text(last.seconds)}"
@@ -114,9 +116,9 @@ class Notebook(View):
     def step(self, step: int, loss: float, error: float) -> None:
         """See `View.step`."""
         history = self._history
-        left = history.left(step / self._steps)
+        planned, left = epoch_number(history.recipe.epochs), history.left(step / self._steps)
         self._show_line(
-            f"epoch {len(history) + 1} of {number(history.recipe.epochs)} · batch {step} of {self._steps} · "
+            f"epoch {len(history) + 1} of {planned} · batch {step} of {self._steps} · "
             f"loss {loss:.4f} · training error {100 * error:.2f} % · about {duration_text(left)} left",
             len(history) * self._steps + step,
         )

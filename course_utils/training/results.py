@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
+from course_utils.figures.html_figure import HtmlFigure
+from course_utils.figures.tables import aligned, table
 from course_utils.training.history import History
 
 MIME = "application/vnd.convnet-labs.result+json"
@@ -66,22 +68,16 @@ class Report:
         return [(_LABELS[name], _text(name, self.figures), _text(name, self.lecture)) for name in shown]
 
     def __str__(self) -> str:
-        rows = [("", "this run", "the lecture"), *self.rows()]
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
-        return "\n".join([*lines, *self.notes()])
+        return "\n".join([*aligned([_HEADS, *self.rows()], words=(True, False, False)), *self.notes()])
 
     __repr__ = __str__
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        head = "<tr><td></td><th scope='col'>this run</th><th scope='col'>the lecture</th></tr>"
-        body = "".join(
-            f"<tr><th scope='row'>{html.escape(label)}</th><td>{here}</td><td>{there}</td></tr>"
-            for label, here, there in self.rows()
-        )
-        notes = "<br>".join(map(html.escape, self.notes()))
-        table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table><p>{notes}</p>"
-        return {"text/plain": str(self), "text/html": table, MIME: {**self.figures, "lecture": self.lecture}}
+        notes = "<br>".join(map(escape, self.notes()))
+        shown = f"{table(self.rows(), _HEADS).html}<p>{notes}</p>"
+        return HtmlFigure(
+            shown, str(self), {MIME: {**self.figures, "lecture": self.lecture}}
+        )._repr_mimebundle_()
 
 
 def report(lab: int, history: History, lecture: Mapping[str, float] | None = None, **more: Any) -> Report:
@@ -125,6 +121,7 @@ def report(lab: int, history: History, lecture: Mapping[str, float] | None = Non
     return Report(figures, dict(LECTURE.get(lab, {}) if lecture is None else lecture), history.data)
 
 
+_HEADS = ("", "this run", "the lecture")
 _LABELS = {
     "test_error": "test error",
     "train_error": "training error (running)",

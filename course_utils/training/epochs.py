@@ -1,0 +1,53 @@
+"""One epoch's record, and how a number of epochs is written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from course_utils.text import number_text
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch.
+
+    Attributes
+    ----------
+    epoch : float
+        Passes over the training set so far. The last pass may have been a part.
+    learning_rate : float
+        At the epoch's first step.
+    train_loss : float
+        Mean over the epoch's images, each seen as the weights then were.
+    train_error, test_error : float
+        Shares of wrong answers, 0 to 1; the training error is a running one, as the loss.
+    seconds : float
+        Wall time of the pass over the training set.
+    test_seconds : float
+        Wall time of the pass over the test set.
+    """
+
+    epoch: float
+    learning_rate: float
+    train_loss: float
+    train_error: float
+    test_error: float
+    seconds: float
+    test_seconds: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the training set that this record's pass went over: 1, or less for a last part."""
+        return self.epoch - math.ceil(self.epoch) + 1
+
+
+def epoch_number(epochs: float) -> str:
+    """Write a number of epochs: ``30``, ``12.5``, ``0.6``."""
+    return number_text(round(epochs, 2))
+
+
+def epoch_count(epochs: float) -> str:
+    """Write a number of epochs with its noun: ``1 epoch``, ``0.6 epochs``."""
+    number = epoch_number(epochs)
+    return f"{number} epoch{'s' * (number != '1')}"
