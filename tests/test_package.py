@@ -13,25 +13,16 @@ import pytest
 
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
-MAY_IMPORT = {
-    "errors": set(),
-    "text": set(),
-    "files": set(),
-    "terminal": set(),
-    "settings": {"errors"},
-    "threads": set(),
-    "data": {"errors", "files", "settings", "text"},
-    "device": {"errors", "settings"},
-    "timing": {"device", "text"},
-    "figures": {"errors", "text"},
-    "training": {"device", "timing", "data", "errors", "files", "figures", "settings", "terminal", "text"},
-    "exercises": {"errors", "figures", "text"},
-    "checks": {"exercises", "figures", "errors", "settings", "terminal"},
-    "notebooks": {"errors", "files", "settings", "text"},
-    "grading": {"exercises", "notebooks", "figures", "errors", "files", "settings", "text", "threads"},
-}
-"""DESIGN's table, with `errors` and `settings` open to all but the two that must not know the environment,
-`threads` to what counts cores, and `figures` to grading, whose pages show the cards that students know."""
+REPOSITORY = Path(__file__).parents[1]
+PACKAGE = REPOSITORY / "course_utils"
+ROW = re.compile(r"^\| `(?P<module>\w+)` \| [^|]+ \|(?P<may_import>[^|]*)\|$", re.M)
+
+
+def may_import() -> dict[str, set[str]]:
+    """The table in CONTRIBUTING.md: which module may import which."""
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return {row["module"]: set(re.findall(r"`(\w+)`", row["may_import"])) for row in ROW.finditer(text)}
+
 
 LIGHT = ("torch", "torchvision", "numpy", "matplotlib", "tqdm", "PIL", "course_utils")
 
@@ -81,15 +72,44 @@ def modules(package: Path) -> dict[str, list[Path]]:
     return homes
 
 
-def test_imports_run_one_way(repository: Path) -> None:
-    package = repository / "course_utils"
+def test_imports_run_one_way() -> None:
+    allowed = may_import()
+    found = modules(PACKAGE)
+    assert set(allowed) == set(found), "the table in CONTRIBUTING.md lists every module"
     wrong = [
-        f"{path.relative_to(repository)} imports {sorted(extra)}"
-        for home, paths in modules(package).items()
+        f"{path.relative_to(REPOSITORY)} imports {sorted(extra)}"
+        for home, paths in found.items()
         for path in paths
-        if (extra := imports_of(path, package) - MAY_IMPORT[home] - {home})
+        if (extra := imports_of(path, PACKAGE) - allowed[home] - {home})
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_table_of_imports_has_no_circle() -> None:
+    left = may_import()
+    while left:
+        free = [module for module, allowed in left.items() if not allowed & set(left)]
+        assert free, f"a circle among {sorted(left)}"
+        left = {module: allowed for module, allowed in left.items() if module not in free}
+
+
+def test_a_module_is_found_by_its_name() -> None:
+    """No two modules have one name, except those of the commands."""
+    names: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        inside = path.relative_to(PACKAGE)
+        if path.stem not in ("__init__", "__main__") and inside.parts[0] != "command_line":
+            names.setdefault(path.stem, []).append(inside.as_posix())
+    assert not {name: places for name, places in names.items() if len(places) > 1}
+
+
+def test_a_class_is_found_by_its_name() -> None:
+    names: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                names.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
+    assert not {name: places for name, places in names.items() if len(places) > 1}
 
 
 def test_imports_are_found_however_they_are_written(tmp_path: Path) -> None:

@@ -91,13 +91,13 @@ def _announce(labs: list[Lab], profile: str) -> None:
     sources = "".join(one.text.read_text(encoding="utf-8") for one in labs if one.text.exists())
     wanted = {name: place for name, place in whereabouts().items() if f'load_dataset("{name}"' in sources}
     if profile == "quick" and wanted:
-        line = f"The profile is quick: embedded data replace {' and '.join(wanted)}."
+        line = f"The profile is quick: embedded data stand in for {' and '.join(wanted)}."
     elif missing := " and ".join(name for name, place in wanted.items() if not place):
         line = f"Not on this machine: {missing}. "
         if settings.read().offline:
-            line += "COURSE_OFFLINE is set, so embedded data replace it."
+            line += "COURSE_OFFLINE is set, so embedded data stand in."
         else:
-            line += "If the download fails, embedded data replace it."
+            line += "If the download fails, embedded data stand in."
     else:
         return
     say(line, err=True)
