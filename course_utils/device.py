@@ -42,6 +42,13 @@ def pick_device(wish: str | torch.device | None = None) -> torch.device:
     ------
     DeviceError
         If the asked-for device is unknown or absent, with the devices that exist.
+
+    Examples
+    --------
+    >>> pick_device("cpu")
+    device(type='cpu')
+    >>> str(pick_device()) in available_devices()
+    True
     """
     asked = wish if wish is not None else settings.read().device
     present = available_devices()
@@ -62,6 +69,11 @@ def describe_device(device: str | torch.device | None = None) -> str:
     -------
     str
         For example ``cuda:0 (the first of CUDA, MPS, XPU, CPU here): NVIDIA H200, 140 GiB``.
+
+    Examples
+    --------
+    >>> print(describe_device("cpu"))
+    cpu (...): ..., ... thread...
     """
     chosen = pick_device(device)
     if device is not None and chosen != pick_device():

@@ -43,13 +43,25 @@ def digits_to_tell_apart(pairs: Sequence[tuple[Any, Any]]) -> int:
 
 
 def told_apart(one: Any, other: Any) -> tuple[str, str]:
-    """Return two different numbers with as many digits as it takes to see that they differ."""
+    """Return two different numbers with as many digits as it takes to see that they differ.
+
+    Examples
+    --------
+    >>> told_apart(1 / 3, 0.333334)
+    ('0.333333', '0.333334')
+    """
     digits = digits_to_tell_apart([(one, other)])
     return number_text(one, digits), number_text(other, digits)
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """Return a shape as ``4×3``; one axis as ``5 values``, none as ``a single number``."""
+    """Return a shape as ``4×3``; one axis as ``5 values``, none as ``a single number``.
+
+    Examples
+    --------
+    >>> shape_text((3, 32, 32)), shape_text((5,)), shape_text(())
+    ('3×32×32', '5 values', 'a single number')
+    """
     if len(shape) == 0:
         return "a single number"
     if len(shape) == 1:
@@ -58,7 +70,13 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def axis_names(axes: int) -> tuple[str, ...]:
-    """Return what the axes of an array are called: rows and columns last, channels and items before."""
+    """Return what the axes of an array are called: rows and columns last, channels and items before.
+
+    Examples
+    --------
+    >>> axis_names(1), axis_names(3)
+    (('position',), ('channel', 'row', 'column'))
+    """
     known = ("item", "channel", "row", "column")
     if axes == 1:
         return ("position",)
@@ -66,7 +84,13 @@ def axis_names(axes: int) -> tuple[str, ...]:
 
 
 def count_text(count: float) -> str:
-    """Return a large count with its unit: ``250 k``, ``60 M``, ``15 G``."""
+    """Return a large count with its unit: ``250 k``, ``60 M``, ``15 G``.
+
+    Examples
+    --------
+    >>> count_text(61_706), count_text(15.5e9)
+    ('61.706 k', '15.5 G')
+    """
     for unit, size in ((" G", 1e9), (" M", 1e6), (" k", 1e3)):
         if count >= size:
             return f"{count / size:g}{unit}"

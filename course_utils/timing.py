@@ -110,6 +110,12 @@ def estimate_epoch(
     -------
     float
         Seconds per epoch; 0 if there are no batches.
+
+    Examples
+    --------
+    >>> batches = [(number, number + 1) for number in range(20)]
+    >>> estimate_epoch(lambda first, second: first * second, batches, 20, device="cpu") < 1
+    True
     """
     source = iter(batches)
     warm = counted = 0

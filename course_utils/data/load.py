@@ -49,6 +49,15 @@ def load_dataset(
     ------
     DataError
         If the name is unknown, or if no place has the dataset and `offline` names no substitute.
+
+    Examples
+    --------
+    >>> digits = load_dataset("digits")
+    >>> digits.train, digits.test
+    (1,500 images of 1×28×28 on cpu, 297 images of 1×28×28 on cpu)
+    >>> images, labels = next(iter(digits.train.batches(50)))
+    >>> images.shape, images.dtype, labels.dtype
+    (torch.Size([50, 1, 28, 28]), torch.float32, torch.int64)
     """
     options = settings.read()
     name = os.fspath(name)
