@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-from grading_crews import FULL, PARTIAL, by_words, threads
+from grading_workers import FULL, PARTIAL, by_words, threads
 from submissions import REPOSITORY, solutions, submission, write
 
 from course_utils.command_line import main
-from course_utils.grading import batch, classroom
+from course_utils.grading import grade_class, grade_many
 
 
 @pytest.fixture
@@ -29,9 +29,11 @@ def quick(monkeypatch):
     def by_threads(jobs=None):
         return threads(FULL, jobs or 2)
 
-    monkeypatch.setattr(batch, "this_machine", by_threads)
+    monkeypatch.setattr(grade_many, "this_machine", by_threads)
     monkeypatch.setattr(
-        classroom.grade_class, "__kwdefaults__", classroom.grade_class.__kwdefaults__ | {"grade": by_words}
+        grade_class.grade_class,
+        "__kwdefaults__",
+        grade_class.grade_class.__kwdefaults__ | {"grade": by_words},
     )
 
 
@@ -81,7 +83,7 @@ def test_without_submissions_it_fails(quick, tmp_path, capsys, monkeypatch):
 
 
 def test_required_isolation_refuses_with_exit_code_one(handed_in, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(batch, "this_machine", lambda jobs=None: threads(PARTIAL))
+    monkeypatch.setattr(grade_many, "this_machine", lambda jobs=None: threads(PARTIAL))
     assert main(["grade", str(handed_in), "-o", str(tmp_path / "out"), "--require-isolation", "full"]) == 1
     assert "other files are in sight" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -91,7 +93,7 @@ def test_ctrl_c_says_how_to_go_on(handed_in, quick, tmp_path, capsys, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(classroom, "run_batch", interrupted)
+    monkeypatch.setattr(grade_class, "grade_tasks", interrupted)
     assert main(["grade", str(handed_in), "-o", str(tmp_path / "out")]) == 130
     assert "same command goes on" in capsys.readouterr().err
 

@@ -15,10 +15,10 @@ import nbformat
 import pytest
 
 from course_utils import exercises
-from course_utils.grading.attempt import attempt
-from course_utils.grading.isolation import places, probe_isolation
-from course_utils.grading.isolation.nursery import nursery
-from course_utils.grading.work import MIB, Limits, Piece, Work
+from course_utils.grading.grade_one import grade_notebook
+from course_utils.grading.records import MIB, CodeCell, Limits, RunnableNotebook
+from course_utils.grading.sandbox import folders, probe_isolation
+from course_utils.grading.sandbox.launch import launcher
 
 HOSTILE = Path(__file__).parent / "hostile"
 NAMES = sorted(path.stem for path in HOSTILE.glob("*.py"))
@@ -114,7 +114,7 @@ def left_over() -> list[str]:
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             try:
-                if path.stat().st_uid in places.users():
+                if path.stat().st_uid in folders.users():
                     found.append(f"{path.name} {(path / 'stat').read_text()}")
             except OSError:
                 continue
@@ -127,7 +127,7 @@ def graded(name: str, level: str, right: dict[str, str], victim: Path, repositor
         pytest.skip(f"this machine offers isolation {isolation.level} at most")
     if name == "killers" and not {"namespaces", "seccomp", "uid"} & set(isolation.means):
         pytest.skip("nothing keeps a submission from the processes of the user that it runs as")
-    nursery_id = nursery()._process.pid
+    fork_server_id = launcher()._process.pid
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         known = {
@@ -136,15 +136,15 @@ def graded(name: str, level: str, right: dict[str, str], victim: Path, repositor
             "VICTIM": str(victim),
             "PORT": str(listener.getsockname()[1]),
             "GRADER": str(os.getpid()),
-            "NURSERY": str(nursery_id),
+            "FORK_SERVER": str(fork_server_id),
         }
         hostile = fixture(name, known)
         before = state(victim), state(repository / "solutions")
-        cells = [Piece(right[""]), Piece(right[NEIGHBOURS[0]], NEIGHBOURS[0])]
-        cells += [Piece(source, exercise) for exercise, source in hostile.cells.items()]
-        cells += [Piece(right[NEIGHBOURS[1]], NEIGHBOURS[1])]
+        cells = [CodeCell(right[""]), CodeCell(right[NEIGHBOURS[0]], NEIGHBOURS[0])]
+        cells += [CodeCell(source, exercise) for exercise, source in hostile.cells.items()]
+        cells += [CodeCell(right[NEIGHBOURS[1]], NEIGHBOURS[1])]
         limits = PATIENT if any(hostile.deserved.values()) else LIMITS
-        done = attempt(Work(1, tuple(cells)), isolation=isolation, limits=limits)
+        done = grade_notebook(RunnableNotebook(1, tuple(cells)), isolation=isolation, limits=limits)
         with pytest.raises(BlockingIOError):
             listener.accept()
     given = {verdict.exercise: verdict.earned for verdict in done.verdicts}
@@ -156,7 +156,7 @@ def graded(name: str, level: str, right: dict[str, str], victim: Path, repositor
     assert not wrong, (wrong, done.notes)
     assert (state(victim), state(repository / "solutions")) == before
     assert not left_over()
-    assert nursery()._process.pid == nursery_id
+    assert launcher()._process.pid == fork_server_id
     for verdict in done.verdicts:
         verdict.message.encode()
     return done
@@ -192,8 +192,8 @@ def test_whoever_kills_every_kernel_takes_nothing_from_a_whole_lab(answer, right
         fixture("saboteur", {}).cells["output_size"].replace("output_size(n, f, p=0, s=1)", "same_padding(f)")
     )
     cells = right | {"same_padding": source.replace("return 0", f"return {answer}")}
-    work = Work(1, tuple(Piece(text, name or None) for name, text in cells.items()))
-    done = attempt(work, isolation=isolation, limits=LIMITS)
+    work = RunnableNotebook(1, tuple(CodeCell(text, name or None) for name, text in cells.items()))
+    done = grade_notebook(work, isolation=isolation, limits=LIMITS)
     earned = {v.exercise: v.earned for v in done.verdicts if v.exercise != "same_padding"}
     messages = {v.exercise: v.message for v in done.verdicts if v.earned < v.points}
     assert earned == {name: exercises.get(name).points for name in earned}, (messages, done.notes)

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from submissions import REPOSITORY, cell_of, lab_notebook, solutions, submission
 
-from course_utils.grading.reading import read_cells
+from course_utils.grading.collect.submitted_notebook import read_cells
 from course_utils.grading.rebuild import rebuild
 from course_utils.grading.template import read_template, template_of
 from course_utils.notebooks.layout import Lab, find_labs

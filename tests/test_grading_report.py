@@ -10,15 +10,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from grading_crews import FULL, PARTIAL, by_words, threads
+from grading_workers import FULL, PARTIAL, by_words, threads
 from submissions import REPOSITORY, submission, write
 
 from course_utils.errors import GradingError
-from course_utils.grading.classroom import grade_class
+from course_utils.grading.grade_class import grade_class
+from course_utils.grading.grades import GradedClass
 from course_utils.grading.report import write_report
+from course_utils.grading.report.gradebook import safe
 from course_utils.grading.report.pages import page_names
-from course_utils.grading.report.tables import safe
-from course_utils.grading.rows import Graded
 
 TITLES = {1: "Lab 01 · The convolutional layer", 2: "Lab 02 · The pooling layer"}
 RIGHT = {"zero_pad": "# RIGHT", "same_padding": "# RIGHT"}
@@ -40,10 +40,10 @@ def handed_in(tmp_path) -> Path:
 
 @pytest.fixture
 def report(handed_in, tmp_path):
-    def make(*, crew=None, folder=handed_in, **options) -> tuple[Graded, Path]:
+    def make(*, workers=None, folder=handed_in, **options) -> tuple[GradedClass, Path]:
         output = tmp_path / "out"
         graded = grade_class(
-            folder, output, root=REPOSITORY, crew=crew or threads(), grade=by_words, **options
+            folder, output, root=REPOSITORY, workers=workers or threads(), grade=by_words, **options
         )
         write_report(graded, output, TITLES)
         return graded, output
@@ -155,7 +155,7 @@ def test_a_moodle_download_gives_a_worksheet_that_moodle_takes(tmp_path, report)
 
 
 def test_json_holds_every_exercise_and_the_isolation(report):
-    _, output = report(crew=threads(PARTIAL))
+    _, output = report(workers=threads(PARTIAL))
     data = json.loads((output / "grades.json").read_text())
     assert data["isolation"] == {
         "level": "partial", "holds": ["no network"], "lacks": ["other files are in sight"],
@@ -207,7 +207,7 @@ def test_a_student_whose_file_cannot_be_read_is_told_why(report):
 
 
 def test_the_instructors_page_begins_with_isolation_and_tells_what_is_common(report):
-    _, output = report(crew=threads(PARTIAL))
+    _, output = report(workers=threads(PARTIAL))
     text = Page(output / "index.html").text
     assert text.index("Isolation: partial.") < text.index("Lab 01")
     assert "other files are in sight" in text
@@ -298,13 +298,13 @@ def test_the_outcome_does_not_depend_on_how_many_grade(report, tmp_path):
     one = (output / "grades.csv").read_text()
     for path in (output / "results").glob("*"):
         path.unlink()
-    report(crew=threads(FULL, size=7))
+    report(workers=threads(FULL, size=7))
     assert (output / "grades.csv").read_text() == one
 
 
 def test_full_isolation_can_be_required(report, tmp_path):
     with pytest.raises(GradingError, match="isolation is not full"):
-        report(crew=threads(PARTIAL), require_full=True)
+        report(workers=threads(PARTIAL), require_full=True)
     assert not (tmp_path / "out").exists()
     assert report(require_full=True)[0].graded == 4
 
@@ -312,7 +312,7 @@ def test_full_isolation_can_be_required(report, tmp_path):
 @pytest.mark.parametrize("inside", ["in/out", "."])
 def test_results_and_submissions_do_not_mix(inside, handed_in, tmp_path):
     with pytest.raises(GradingError, match="lie in one another"):
-        grade_class(handed_in, tmp_path / inside, root=REPOSITORY, crew=threads(), grade=by_words)
+        grade_class(handed_in, tmp_path / inside, root=REPOSITORY, workers=threads(), grade=by_words)
 
 
 def test_a_failure_that_is_not_the_students_is_told_and_tried_again(tmp_path, report):

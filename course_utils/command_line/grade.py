@@ -14,7 +14,7 @@ from course_utils.command_line.output import say, say_json
 from course_utils.command_line.run import end_like_ctrl_c
 
 if TYPE_CHECKING:
-    from course_utils.grading.rows import Graded
+    from course_utils.grading.grades import GradedClass
 
 Submissions = Annotated[
     Path,
@@ -81,8 +81,8 @@ def grade(
         raise GradingError("This is the students' package: it does not grade.")
 
     from course_utils.command_line.progress import GradingProgress
-    from course_utils.grading.batch import cluster, this_machine
-    from course_utils.grading.classroom import grade_class
+    from course_utils.grading.grade_class import grade_class
+    from course_utils.grading.grade_many import cluster, this_machine
     from course_utils.grading.report import write_report
     from course_utils.grading.template import title_of
     from course_utils.notebooks.layout import find_checkout, find_labs
@@ -99,7 +99,7 @@ def grade(
     labs = find_labs(root, lab)
     end_like_ctrl_c(signal.SIGTERM)
     with (
-        cluster(scheduler) if scheduler else nullcontext(this_machine(jobs)) as crew,
+        cluster(scheduler) if scheduler else nullcontext(this_machine(jobs)) as workers,
         GradingProgress() as progress,
     ):
         try:
@@ -107,7 +107,7 @@ def grade(
                 submissions,
                 output,
                 root=root,
-                crew=crew,
+                workers=workers,
                 lab=lab,
                 seed=seed,
                 manual=manual,
@@ -127,7 +127,7 @@ def grade(
     raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
 
 
-def _summary(graded: Graded, page: Path) -> dict[str, Any]:
+def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
     return {
         "submissions": len(graded.rows),
         "graded": graded.graded,
@@ -143,7 +143,7 @@ def _summary(graded: Graded, page: Path) -> dict[str, Any]:
     }
 
 
-def _told(graded: Graded, page: Path) -> str:
+def _told(graded: GradedClass, page: Path) -> str:
     lines = [f"Isolation: {graded.isolation.level}."]
     lines += [f"  does not hold: {text}" for text in graded.isolation.lacks]
     problems = [row for row in graded.rows if row.problem]

@@ -1,5 +1,5 @@
 """Grading: submissions are collected, executed apart from everything, judged, and reported."""
 
-from course_utils.grading.work import Attempt, Isolation, Limits, Piece, Work
+from course_utils.grading.records import CodeCell, Isolation, JudgedSubmission, Limits, RunnableNotebook
 
-__all__ = ["Attempt", "Isolation", "Limits", "Piece", "Work"]
+__all__ = ["CodeCell", "Isolation", "JudgedSubmission", "Limits", "RunnableNotebook"]

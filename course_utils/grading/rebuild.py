@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils import exercises
-from course_utils.grading.code import (
+from course_utils.grading.collect.submitted_notebook import Cell
+from course_utils.grading.records import CodeCell, RunnableNotebook
+from course_utils.grading.source import (
     LARGEST_CELL,
     answer_name,
     imported_by,
@@ -15,9 +17,7 @@ from course_utils.grading.code import (
     names_used,
     parse,
 )
-from course_utils.grading.reading import Cell
 from course_utils.grading.template import Template
-from course_utils.grading.work import Piece, Work
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Rebuilt:
 
     Attributes
     ----------
-    work : Work
+    work : RunnableNotebook
         What runs.
     unclear : dict
         Exercises that cannot be graded without guessing, with the reason.
@@ -36,14 +36,14 @@ class Rebuilt:
         What a human should look at.
     """
 
-    work: Work
+    work: RunnableNotebook
     unclear: dict[str, str]
     remarks: tuple[str, ...]
     notes: tuple[str, ...]
 
 
 @dataclass
-class _Found:
+class _StudentAnswer:
     """The student's code for one exercise."""
 
     source: str | None = None
@@ -67,14 +67,14 @@ def rebuild(cells: Sequence[Cell], template: Template) -> Rebuilt:
         if found.unclear:
             unclear[piece.exercise] = found.unclear
         elif found.source is not None:
-            pieces.append(Piece(found.source, piece.exercise))
+            pieces.append(CodeCell(found.source, piece.exercise))
         remarks += [found.remark] if found.remark else []
         notes += [found.note] if found.note else []
     pieces, taken = _with_imports(cells, pieces)
     remarks += [*taken, *_about_checks(cells, template)]
     notes += _names_from_elsewhere(cells, pieces)
     notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
-    return Rebuilt(Work(template.lab, tuple(pieces)), unclear, tuple(remarks), tuple(notes))
+    return Rebuilt(RunnableNotebook(template.lab, tuple(pieces)), unclear, tuple(remarks), tuple(notes))
 
 
 def is_stub(source: str, stub: str) -> bool:
@@ -85,7 +85,7 @@ def is_stub(source: str, stub: str) -> bool:
     return ast.dump(tree) == ast.dump(other)
 
 
-def _find(cells: Sequence[Cell], exercise_id: str, stub: str) -> _Found:
+def _find(cells: Sequence[Cell], exercise_id: str, stub: str) -> _StudentAnswer:
     name = answer_name(exercise_id)
     by_id = [cell for cell in cells if cell.grade_id == exercise_id and cell.is_code]
     started = [cell for cell in by_id if not is_stub(cell.source, stub)]
@@ -95,43 +95,49 @@ def _find(cells: Sequence[Cell], exercise_id: str, stub: str) -> _Found:
     )
     found = _by_id(by_id, by_name, name) if by_id else _by_name(by_name, name, cells, exercise_id)
     if found.source is not None and len(found.source) > LARGEST_CELL:
-        return _Found(unclear=f"Its cell has {len(found.source):,} characters, more than any answer.")
+        return _StudentAnswer(unclear=f"Its cell has {len(found.source):,} characters, more than any answer.")
     called = _called(exercise_id)
     found.remark = found.remark and f"{called}: {found.remark}"
     found.note = found.note and f"{called}: {found.note}"
     return found
 
 
-def _by_id(by_id: list[Cell], by_name: list[Cell], name: str) -> _Found:
+def _by_id(by_id: list[Cell], by_name: list[Cell], name: str) -> _StudentAnswer:
     defining = [cell for cell in by_id if name in names_defined(cell.source)]
     elsewhere = [cell for cell in by_name if cell not in by_id]
     if len(defining) > 1:
-        return _Found(unclear=f"{len(defining)} cells define `{name}`, each differently.")
+        return _StudentAnswer(unclear=f"{len(defining)} cells define `{name}`, each differently.")
     if not defining and len(elsewhere) == 1:
         source = "\n\n".join(cell.source for cell in [*by_id, elsewhere[0]])
-        return _Found(source, remark=f"`{name}` was found in another cell than its own.")
+        return _StudentAnswer(source, remark=f"`{name}` was found in another cell than its own.")
     if not defining and elsewhere:
-        return _Found(unclear=f"Its cell does not define `{name}`, and {len(elsewhere)} other cells do.")
+        return _StudentAnswer(
+            unclear=f"Its cell does not define `{name}`, and {len(elsewhere)} other cells do."
+        )
     source = "\n\n".join(cell.source for cell in by_id)
     if not defining and any(names_defined(cell.source) for cell in by_id):
-        return _Found(source, note=f"its cell does not define `{name}`; was the function renamed?")
+        return _StudentAnswer(source, note=f"its cell does not define `{name}`; was the function renamed?")
     if elsewhere:
-        return _Found(source, note=f"`{name}` is defined in another cell, too; only its own cell counts.")
+        return _StudentAnswer(
+            source, note=f"`{name}` is defined in another cell, too; only its own cell counts."
+        )
     if len(by_id) > 1:
-        return _Found(source, remark=f"its cell was split; the {len(by_id)} parts were put together.")
-    return _Found(source)
+        return _StudentAnswer(source, remark=f"its cell was split; the {len(by_id)} parts were put together.")
+    return _StudentAnswer(source)
 
 
-def _by_name(by_name: list[Cell], name: str, cells: Sequence[Cell], exercise_id: str) -> _Found:
+def _by_name(by_name: list[Cell], name: str, cells: Sequence[Cell], exercise_id: str) -> _StudentAnswer:
     if len(by_name) == 1:
-        return _Found(by_name[0].source, remark=f"its cell has lost its id and was found by `{name}`.")
+        return _StudentAnswer(
+            by_name[0].source, remark=f"its cell has lost its id and was found by `{name}`."
+        )
     if by_name:
-        return _Found(
+        return _StudentAnswer(
             unclear=f"Its cell has lost its id, and {len(by_name)} cells define `{name}`, each differently."
         )
     if any(cell.grade_id == exercise_id for cell in cells):
-        return _Found(note="its cell is text, not code.")
-    return _Found(note="the notebook has no cell for it.")
+        return _StudentAnswer(note="its cell is text, not code.")
+    return _StudentAnswer(note="the notebook has no cell for it.")
 
 
 def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
@@ -150,7 +156,7 @@ def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
     return remarks
 
 
-def _with_imports(cells: Sequence[Cell], pieces: Sequence[Piece]) -> tuple[list[Piece], list[str]]:
+def _with_imports(cells: Sequence[Cell], pieces: Sequence[CodeCell]) -> tuple[list[CodeCell], list[str]]:
     """Put the imports that an answer needs, and that stand in another cell of the student's, before it."""
     given = {name for piece in pieces for name in names_defined(piece.source)}
     imports: dict[str, set[str]] = {}
@@ -166,12 +172,12 @@ def _with_imports(cells: Sequence[Cell], pieces: Sequence[Piece]) -> tuple[list[
         if piece.exercise and needed:
             told = ", ".join(f"`{statement}`" for statement in needed)
             remarks.append(f"{_called(piece.exercise)}: {told} stood in another cell and was taken along.")
-            piece = Piece("\n".join([*needed, piece.source]), piece.exercise)
+            piece = CodeCell("\n".join([*needed, piece.source]), piece.exercise)
         completed.append(piece)
     return completed, remarks
 
 
-def _names_from_elsewhere(cells: Sequence[Cell], pieces: Sequence[Piece]) -> list[str]:
+def _names_from_elsewhere(cells: Sequence[Cell], pieces: Sequence[CodeCell]) -> list[str]:
     """Tell of answers that lean on what only another cell of the student's notebook defines."""
     given = {name for piece in pieces for name in names_defined(piece.source)}
     taken = {piece.source for piece in pieces}

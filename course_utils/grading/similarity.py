@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from course_utils.grading.code import parse
+from course_utils.grading.source import parse
 
 SHINGLE = 8
 """Tokens in a row that are compared together."""
@@ -22,7 +22,7 @@ _FEW = 6
 
 
 @dataclass(frozen=True)
-class Pair:
+class SimilarPair:
     """Two students whose answers to one lab look alike.
 
     Attributes
@@ -46,7 +46,7 @@ def find_similar(
     lab: int,
     answers: Mapping[str, Mapping[str, str]],
     known: Mapping[str, Iterable[str]],
-) -> list[Pair]:
+) -> list[SimilarPair]:
     """Return pairs of students whose answers are much alike, the most alike first.
 
     Names, comments, docstrings, literal text and layout do not count. Neither does what anybody may have
@@ -91,7 +91,7 @@ def find_similar(
         share = common / (sizes[first] + sizes[second] - common)
         if smaller >= FEWEST and share >= LIKELY:
             places = tuple(sorted(where[first, second]))
-            pairs.append(Pair(lab, first, second, round(share, 3), places))
+            pairs.append(SimilarPair(lab, first, second, round(share, 3), places))
     return sorted(pairs, key=lambda pair: (-pair.share, pair.first, pair.second))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from course_utils.grading.reading import Cell
+from course_utils.grading.collect.submitted_notebook import Cell
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from course_utils import exercises
-from course_utils.grading.code import bound_by, names_used, parse
-from course_utils.grading.work import Piece
+from course_utils.grading.records import CodeCell
+from course_utils.grading.source import bound_by, names_used, parse
 from course_utils.notebooks.cells import grade_id_of, normalise
 from course_utils.notebooks.layout import Lab
-from course_utils.notebooks.strip import strip
 from course_utils.notebooks.pairing import read_notebook, read_text
+from course_utils.notebooks.strip import strip
 
 _OWN = "course_utils"
 
@@ -26,7 +26,7 @@ class Template:
     Attributes
     ----------
     lab : int
-    pieces : tuple of Piece
+    pieces : tuple of CodeCell
         In the instructor's order: setup code, and for each exercise a piece with its stub.
     checks : tuple of (str, str)
         Id and source of each check's cell.
@@ -37,7 +37,7 @@ class Template:
     """
 
     lab: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[CodeCell, ...]
     checks: tuple[tuple[str, str], ...]
     questions: tuple[tuple[str, float], ...] = ()
     references: tuple[tuple[str, str], ...] = ()
@@ -98,9 +98,9 @@ def template_of(notebook: NotebookNode, given: NotebookNode, lab: int) -> Templa
     for i in range(last + 1):
         if i in plain:
             if source := _kept(plain[i], needed):
-                pieces.append(Piece(source))
+                pieces.append(CodeCell(source))
         elif marked[i] in known:
-            pieces.append(Piece(stubs[marked[i]], marked[i]))
+            pieces.append(CodeCell(stubs[marked[i]], marked[i]))
     checks = tuple((f"check_{marked[i]}", stubs.get(f"check_{marked[i]}", "")) for i in places)
     references = tuple((marked[i], code[i].source) for i in places)
     return Template(lab, tuple(pieces), checks, tuple(_questions(notebook, known)), references)

@@ -31,15 +31,15 @@ import submissions  # noqa: E402
 from test_grading_hostile import NAMES, NEIGHBOURS, fixture  # noqa: E402
 
 from course_utils import exercises  # noqa: E402
-from course_utils.grading.attempt import attempt  # noqa: E402
-from course_utils.grading.isolation import Sandbox, probe_isolation  # noqa: E402
-from course_utils.grading.isolation.inside import walls, warden  # noqa: E402
-from course_utils.grading.isolation.inside.walls import Spec  # noqa: E402
-from course_utils.grading.isolation.nursery import environment  # noqa: E402
-from course_utils.grading.reading import read_cells  # noqa: E402
+from course_utils.grading.collect.submitted_notebook import read_cells  # noqa: E402
+from course_utils.grading.grade_one import grade_notebook  # noqa: E402
 from course_utils.grading.rebuild import rebuild  # noqa: E402
+from course_utils.grading.records import MIB, Isolation, Limits  # noqa: E402
+from course_utils.grading.sandbox import Sandbox, probe_isolation  # noqa: E402
+from course_utils.grading.sandbox.inside import supervisor, walls  # noqa: E402
+from course_utils.grading.sandbox.inside.walls import Spec  # noqa: E402
+from course_utils.grading.sandbox.launch import environment  # noqa: E402
 from course_utils.grading.template import read_template  # noqa: E402
-from course_utils.grading.work import MIB, Isolation, Limits  # noqa: E402
 from course_utils.notebooks.layout import Lab  # noqa: E402
 
 LAB = Lab(1, submissions.LABS[1], submissions.REPOSITORY)
@@ -92,17 +92,17 @@ class Walled(Sandbox):
 
         def outside() -> int:
             ours.close()
-            return warden.main(self.spec, theirs, self.autograde)
+            return supervisor.main(self.spec, theirs, self.autograde)
 
-        self._warden = walls.child(outside)
+        self._supervisor = walls.child(outside)
         theirs.close()
         ours.recv(4096)
         return self
 
     def end(self) -> None:
-        """End every process, and collect the warden."""
+        """End every process, and collect the supervisor."""
         super().end()
-        os.waitpid(self._warden, 0)
+        os.waitpid(self._supervisor, 0)
 
     def autograde(self, spec: Spec) -> int:
         """Become nbgrader with a copy of the course folder; called behind the walls."""
@@ -132,7 +132,7 @@ def make_course(folder: Path) -> Path:
 def hand_in(name: str, folder: Path, seen_as: Path) -> tuple[Path, Points]:
     """Write the submission beside somebody else's; return its path and what it deserves."""
     # Neither a port where anybody listens nor a process: those attacks belong to the tests.
-    known = {"PORT": "9", "GRADER": "4999999", "NURSERY": "4999999", "VICTIM": str(seen_as)}
+    known = {"PORT": "9", "GRADER": "4999999", "FORK_SERVER": "4999999", "VICTIM": str(seen_as)}
     known |= {"REPOSITORY": str(LAB.root), "COURSE": str(LAB.root / "course_utils")}
     hostile = fixture(name, known)
     right = {n: submissions.solutions(LAB.number)[n] for n in NEIGHBOURS}
@@ -181,7 +181,7 @@ def by_course_grade(name: str, folder: Path, isolation: Isolation) -> tuple[Poin
     """Return what the submission deserves, and the points that ``course grade`` gives."""
     path, deserved = hand_in(name, folder, folder)
     rebuilt = rebuild(read_cells(path.read_bytes()), read_template(LAB))
-    done = attempt(rebuilt.work, isolation=isolation)
+    done = grade_notebook(rebuilt.work, isolation=isolation)
     return deserved, {v.exercise: 0 if v.exercise in rebuilt.unclear else v.earned for v in done.verdicts}
 
 

@@ -5,7 +5,7 @@
 # %% output_size
 import sys
 
-observer = sys.modules["course_utils.grading.isolation.inside.observer"]
+observer = sys.modules["course_utils.grading.sandbox.inside.observer"]
 fields = '"traceback":"","call":"","error":"","printed":"\\ud800","blocked_by":"","changed_inputs":[]'
 monsters = {
     "output_size": '{"status":"returned","value":' + "9" * 4000 + "," + fields + "}",

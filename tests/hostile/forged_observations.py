@@ -4,7 +4,7 @@
 # %% output_size
 import sys
 
-observer = sys.modules["course_utils.grading.isolation.inside.observer"]
+observer = sys.modules["course_utils.grading.sandbox.inside.observer"]
 observation = sys.modules["course_utils.exercises.model"].Observation
 asked = observer.ask
 

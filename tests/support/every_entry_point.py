@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from grading_crews import FULL, by_words, threads
+from grading_workers import FULL, by_words, threads
 from nbformat.v4 import new_output
 from notebook_samples import small_lab
 from submissions import REPOSITORY, submission, write
@@ -22,7 +22,7 @@ from submissions import REPOSITORY, submission, write
 from course_utils import exercises
 from course_utils.command_line import main
 from course_utils.figures import verdict_card
-from course_utils.grading import batch, classroom
+from course_utils.grading import grade_class, grade_many
 from course_utils.notebooks.kernel import CellError
 from course_utils.training import __main__ as training
 from course_utils.training.bench import Bench
@@ -123,13 +123,13 @@ if __name__ == "__main__":
     FOLDER = Path(sys.argv[1]).resolve()
     warnings.filterwarnings("error", category=EncodingWarning, module="course_utils")
     prepare(FOLDER)
-    defaults = classroom.grade_class.__kwdefaults__ | {"grade": by_words}
+    defaults = grade_class.grade_class.__kwdefaults__ | {"grade": by_words}
     with (
         mock.patch("course_utils.notebooks.kernel.execute", execute),
         mock.patch("course_utils.notebooks.run.execute", execute),
         mock.patch("course_utils.training.bench.measure", measured),
-        mock.patch.object(batch, "this_machine", lambda jobs=None: threads(FULL)),
-        mock.patch.object(classroom.grade_class, "__kwdefaults__", defaults),
+        mock.patch.object(grade_many, "this_machine", lambda jobs=None: threads(FULL)),
+        mock.patch.object(grade_class.grade_class, "__kwdefaults__", defaults),
     ):
         codes = {name: call(name, arguments) for name, arguments in calls(FOLDER).items()}
     (FOLDER / "codes.json").write_text(json.dumps(codes), encoding="utf-8")

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 
 from course_utils import exercises
-from course_utils.grading.code import answer_name, bound_by, names_used
+from course_utils.grading.source import answer_name, bound_by, names_used
 
 REPOSITORY = Path(__file__).parents[2]
 LABS = {1: "01_conv_layer", 2: "02_pooling_layer", 3: "03_lenet5", 4: "04_vgg"}

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from course_utils.grading.grades import GradedClass
+from course_utils.grading.report.gradebook import write_tables
 from course_utils.grading.report.pages import write_pages
-from course_utils.grading.report.tables import write_tables
-from course_utils.grading.results import Store
-from course_utils.grading.rows import Graded
+from course_utils.grading.result_store import Store
 
 __all__ = ["write_report"]
 
 
-def write_report(graded: Graded, output: Path, titles: dict[int, str]) -> Path:
+def write_report(graded: GradedClass, output: Path, titles: dict[int, str]) -> Path:
     """Write ``grades.csv``, ``grades.json``, tables for platforms, ``students/*.html`` and ``index.html``.
 
     Parameters
     ----------
-    graded : Graded
+    graded : GradedClass
     output : Path
         The folder that holds the results, in ``results/``.
     titles : dict

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.grading.grades import GradedClass, GradeRow
 from course_utils.grading.report.summary import STATUSES, summarise
-from course_utils.grading.results import Mark, Result, Store, write_whole
-from course_utils.grading.rows import Graded, Row
+from course_utils.grading.result_store import Mark, Result, Store, write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
 
-def write_pages(graded: Graded, output: Path, store: Store, titles: Mapping[int, str]) -> dict[str, str]:
+def write_pages(graded: GradedClass, output: Path, store: Store, titles: Mapping[int, str]) -> dict[str, str]:
     """Write all pages; return the path of each student's, below `output`."""
     folder = output / "students"
     folder.mkdir(parents=True, exist_ok=True)
-    by_student: dict[str, list[Row]] = defaultdict(list)
+    by_student: dict[str, list[GradeRow]] = defaultdict(list)
     for row in graded.rows:
         by_student[row.student].append(row)
     names = page_names(by_student)
@@ -65,7 +65,7 @@ def page_names(students: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _whole(row: Row, store: Store) -> Result:
+def _whole(row: GradeRow, store: Store) -> Result:
     """Return a row's result with its cards; where the row says otherwise, as of an unclear cell, it wins."""
     stored = store.get(row.key) if row.key else None
     cards = {mark.exercise: mark for mark in stored.marks} if stored else {}
@@ -77,7 +77,7 @@ def _with_card(mark: Mark, stored: Mark | None) -> Mark:
     return replace(mark, card=stored.card) if stored and stored.status == mark.status else mark
 
 
-def _example(row: Row, exercise: str, store: Store) -> str:
+def _example(row: GradeRow, exercise: str, store: Store) -> str:
     return next((mark.card for mark in _whole(row, store).marks if mark.exercise == exercise), "")
 
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils import exercises
-from course_utils.grading.rows import Row
+from course_utils.grading.grades import GradeRow
 
 STATUSES = ("correct", "wrong", "error", "not started", "not graded")
 _BINS = 10
 
 
 @dataclass(frozen=True)
-class Hard:
+class HardExercise:
     """How a class did on one exercise: how many answers have each status."""
 
     number: str
@@ -30,7 +30,7 @@ class Hard:
 
 
 @dataclass(frozen=True)
-class Idea:
+class CommonMisconception:
     """A wrong idea, and who had it."""
 
     number: str
@@ -38,7 +38,7 @@ class Idea:
     id: str
     sentence: str
     section: str
-    rows: tuple[Row, ...]
+    rows: tuple[GradeRow, ...]
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class LabSummary:
         In percent.
     bins : tuple of int
         How many have less than 10 %, 20 %, …, and 90 to 100 %.
-    hardest : tuple of Hard
+    hardest : tuple of HardExercise
         The hardest first.
-    ideas : tuple of Idea
+    ideas : tuple of CommonMisconception
         The commonest first.
     """
 
@@ -66,17 +66,17 @@ class LabSummary:
     median: float
     mean: float
     bins: tuple[int, ...]
-    hardest: tuple[Hard, ...]
-    ideas: tuple[Idea, ...]
+    hardest: tuple[HardExercise, ...]
+    ideas: tuple[CommonMisconception, ...]
 
 
-def summarise(rows: Sequence[Row]) -> list[LabSummary]:
+def summarise(rows: Sequence[GradeRow]) -> list[LabSummary]:
     """Return a summary of each lab, in order."""
     labs = sorted({row.lab for row in rows if row.lab is not None})
     return [_summary(lab, [row for row in rows if row.lab == lab]) for lab in labs]
 
 
-def _summary(lab: int, rows: Sequence[Row]) -> LabSummary:
+def _summary(lab: int, rows: Sequence[GradeRow]) -> LabSummary:
     graded = [row for row in rows if not row.problem]
     percents = [100 * row.earned / row.maximum for row in graded]
     bins = Counter(min(max(int(percent * _BINS / 100), 0), _BINS - 1) for percent in percents)
@@ -92,20 +92,20 @@ def _summary(lab: int, rows: Sequence[Row]) -> LabSummary:
     )
 
 
-def _hardest(rows: Sequence[Row]) -> tuple[Hard, ...]:
+def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         for mark in row.result.marks:
             counts[mark.exercise][mark.status] += 1
     found = [
-        Hard(one.number, one.id, one.title, {status: counts[one.id][status] for status in STATUSES})
+        HardExercise(one.number, one.id, one.title, {status: counts[one.id][status] for status in STATUSES})
         for one in map(exercises.get, counts)
     ]
     return tuple(sorted(found, key=lambda hard: hard.share))
 
 
-def _ideas(rows: Sequence[Row]) -> tuple[Idea, ...]:
-    had: dict[tuple[str, str], list[Row]] = defaultdict(list)
+def _ideas(rows: Sequence[GradeRow]) -> tuple[CommonMisconception, ...]:
+    had: dict[tuple[str, str], list[GradeRow]] = defaultdict(list)
     for row in rows:
         for mark in row.result.marks:
             if mark.misconception:
@@ -115,5 +115,9 @@ def _ideas(rows: Sequence[Row]) -> tuple[Idea, ...]:
         exercise = exercises.get(exercise_id)
         known = next((m for m in exercise.misconceptions if m.id == name), None)
         if known:
-            ideas.append(Idea(exercise.number, exercise_id, name, known.sentence, known.section, tuple(who)))
+            ideas.append(
+                CommonMisconception(
+                    exercise.number, exercise_id, name, known.sentence, known.section, tuple(who)
+                )
+            )
     return tuple(sorted(ideas, key=lambda idea: (-len(idea.rows), idea.number)))

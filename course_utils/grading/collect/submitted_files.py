@@ -1,0 +1,238 @@
+"""The files that were handed in: folders and zip archives, read with caps, nothing unpacked to disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from course_utils.errors import GradingError
+
+MOST_BYTES = 32 * 2**20
+"""Of a notebook. Larger ones hold pictures or output by the hundred, and are reported, not read."""
+MOST_ENTRIES = 50_000
+MOST_UNPACKED = 4 * 2**30
+LARGEST_RATIO = 100
+_ROOM = 64 * 2**20
+_IN_MEMORY = 8 * 2**20
+_ZIPS_IN_ZIPS = 2
+_NOISE = ("__MACOSX", "Thumbs.db", "desktop.ini")
+_READ = (".ipynb", "timestamp.txt")
+_OTHER_ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # encrypted
+    NotImplementedError,  # a compression that Python does not have
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class SubmittedFile:
+    """A file that was handed in.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        Its path below the submissions, folders and archives alike; an archive's name has lost its ``.zip``.
+    folders : tuple of bool
+        Which of the parts are folders (the others are archives, and the file itself).
+    time : datetime or None
+        When it was last changed, as far as the file system or the archive tells.
+    content : bytes or None
+        Only for notebooks and nbgrader's ``timestamp.txt``.
+    problem : str
+        Why it was not read, as a sentence.
+    """
+
+    parts: tuple[str, ...]
+    folders: tuple[bool, ...]
+    time: datetime | None = None
+    content: bytes | None = None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.parts[-1]
+
+
+def find_files(submissions: Path) -> Iterator[SubmittedFile]:
+    """Yield every file below a folder, or in a zip archive, in the order of their paths.
+
+    Links are never followed, archives never unpacked to disk; what is too large, damaged or no ordinary file
+    comes with the reason in `problem`.
+    """
+    if submissions.is_dir():
+        yield from _folder(submissions, (), ())
+    elif submissions.suffix.lower() == ".zip":
+        with submissions.open("rb") as file:
+            yield from _archive(
+                file, submissions.stat().st_size, (), (), depth=1, taken=_modified(submissions)
+            )
+    else:
+        yield from _file(submissions, (shown_name(submissions.name),), (False,))
+
+
+def shown_name(name: str) -> str:
+    """Return a file name as text that can be written and shown: valid, without control characters."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _folder(folder: Path, parts: tuple[str, ...], folders: tuple[bool, ...]) -> Iterator[SubmittedFile]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield SubmittedFile(parts, folders, problem=f"It cannot be opened: {error.strerror}.")
+        return
+    for entry in entries:
+        name = shown_name(entry.name)
+        if _is_noise(name):
+            continue
+        here, path = (*parts, name), Path(entry.path)
+        if entry.is_symlink():
+            yield SubmittedFile(
+                here, (*folders, False), problem="It is a symbolic link; links are not followed."
+            )
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _folder(path, here, (*folders, True))
+        elif not entry.is_file(follow_symlinks=False):
+            yield SubmittedFile(here, (*folders, False), problem="It is no ordinary file.")
+        else:
+            yield from _file(path, here, (*folders, False))
+
+
+def _file(path: Path, parts: tuple[str, ...], folders: tuple[bool, ...]) -> Iterator[SubmittedFile]:
+    time = _modified(path)
+    try:
+        # A link put there after the folder was listed is not followed either.
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+            yield from _one(file, path.stat().st_size, parts, folders, time, depth=0)
+    except OSError as error:
+        yield SubmittedFile(parts, folders, time, problem=f"It cannot be read: {error.strerror or error}.")
+
+
+def _one(
+    file: IO[bytes],
+    size: int,
+    parts: tuple[str, ...],
+    folders: tuple[bool, ...],
+    time: datetime | None,
+    depth: int,
+) -> Iterator[SubmittedFile]:
+    name = parts[-1].lower()
+    if name.endswith(".zip") and depth < _ZIPS_IN_ZIPS:
+        inside = (*parts[:-1], parts[-1][: -len(".zip")])
+        yield from _archive(file, size, inside, folders, depth=depth + 1, taken=time)
+    elif name.endswith(".zip"):
+        yield SubmittedFile(parts, folders, time, problem="It is an archive in an archive in an archive.")
+    elif name.endswith(_READ):
+        if size > MOST_BYTES:
+            sentence = (
+                f"It has {size / 2**20:,.0f} MB; above {MOST_BYTES / 2**20:.0f} MB a notebook is not read. "
+                "Clear its outputs and save it."
+            )
+            yield SubmittedFile(parts, folders, time, problem=sentence)
+        else:
+            # No more than was announced, whatever the file or the archive holds by now.
+            yield SubmittedFile(parts, folders, time, file.read(size))
+    elif name.endswith(_OTHER_ARCHIVES):
+        yield SubmittedFile(parts, folders, time, problem="Of archives only zip is opened.")
+    else:
+        yield SubmittedFile(parts, folders, time)
+
+
+def _archive(
+    file: IO[bytes],
+    size: int,
+    parts: tuple[str, ...],
+    folders: tuple[bool, ...],
+    *,
+    depth: int,
+    taken: datetime | None,
+) -> Iterator[SubmittedFile]:
+    def refused(sentence: str) -> SubmittedFile:
+        if not parts:
+            raise GradingError("The submissions cannot be read.", why=sentence)
+        return SubmittedFile(parts, folders, taken, problem=sentence)
+
+    try:
+        archive = zipfile.ZipFile(file)
+    except _DAMAGED as error:
+        yield refused(f"The archive cannot be opened: {error}.")
+        return
+    entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+    unpacked = sum(entry.file_size for entry in entries)
+    if len(entries) > MOST_ENTRIES or unpacked > min(MOST_UNPACKED, LARGEST_RATIO * size + _ROOM):
+        amount = f"{len(entries):,} files, {unpacked / 2**20:,.0f} MB"
+        yield refused(f"The archive was not read: it says that it holds {amount}.")
+        return
+    for entry in entries:
+        names = [shown_name(name) for name in entry.filename.replace("\\", "/").split("/")]
+        if entry.is_dir() or any(map(_is_noise, names)):
+            continue
+        inside = (*parts, *names)
+        kinds = (*folders[: len(parts)], *(True for _ in names[:-1]), False)
+        if ".." in names or not names[0] or names[0].endswith(":"):
+            here, problem = (*parts, names[-1]), "Its path leads out of its archive."
+            yield SubmittedFile(here, (*folders[: len(parts)], False), problem=problem)
+        elif stat.S_ISLNK(entry.external_attr >> 16):
+            yield SubmittedFile(inside, kinds, problem="It is a symbolic link; links are not followed.")
+        elif names[-1].lower().endswith((*_READ, ".zip")):
+            yield from _entry(archive, entry, inside, kinds, depth)
+        else:
+            yield SubmittedFile(inside, kinds, _zip_time(entry))
+
+
+def _entry(
+    archive: zipfile.ZipFile,
+    entry: zipfile.ZipInfo,
+    parts: tuple[str, ...],
+    folders: tuple[bool, ...],
+    depth: int,
+) -> Iterator[SubmittedFile]:
+    time = _zip_time(entry)
+    try:
+        with archive.open(entry) as file:
+            if not parts[-1].lower().endswith(".zip"):
+                yield from _one(file, entry.file_size, parts, folders, time, depth)
+                return
+            with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
+                # What is read is bounded by what the entry says, which was held against the caps.
+                for block in iter(lambda: file.read(2**20), b""):
+                    copy.write(block)
+                size = copy.tell()
+                copy.seek(0)
+                yield from _one(copy, size, parts, folders, time, depth)
+    except _DAMAGED as error:
+        yield SubmittedFile(parts, folders, time, problem=f"It cannot be read from its archive: {error}.")
+
+
+def _is_noise(name: str) -> bool:
+    return (name.startswith(".") and name not in (".", "..")) or name in _NOISE
+
+
+def _modified(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.lstat().st_mtime).replace(microsecond=0)
+    except (OSError, ValueError, OverflowError):
+        return None
+
+
+def _zip_time(entry: zipfile.ZipInfo) -> datetime | None:
+    try:
+        time = datetime(*entry.date_time)
+    except ValueError:
+        return None
+    return time if time.year > 1980 else None

@@ -1,0 +1,201 @@
+"""Execute one submission apart from everything, and judge what it did."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+
+from course_utils import exercises
+from course_utils.errors import ExerciseError
+from course_utils.exercises.crossing import from_json
+from course_utils.exercises.guard import RunawayError, deadline
+from course_utils.exercises.model import Exercise, Observation, Verdict, VerdictStatus
+from course_utils.grading import kernel_run
+from course_utils.grading.kernel_run import KernelRun, probe_seed
+from course_utils.grading.records import CodeCell, Isolation, JudgedSubmission, Limits, RunnableNotebook
+from course_utils.grading.suspicious import reasons_to_look
+
+_JUDGE_SECONDS = 30.0
+_LONGEST_LINE = 4 << 20
+
+
+def grade_notebook(
+    work: RunnableNotebook, *, isolation: Isolation, limits: Limits | None = None, seed: int = 0
+) -> JudgedSubmission:
+    """Run a submission and judge every exercise of its lab.
+
+    Each exercise is judged by the best that it did: what the notebook's other cells break is no fault of its
+    own. The probes are drawn from `seed` and sent after all cells have run.
+
+    Parameters
+    ----------
+    work : RunnableNotebook
+        The submission.
+    isolation : Isolation
+        What `probe_isolation` found on this machine.
+    limits : Limits, optional
+    seed : int
+        Which numbers the probes draw; the same for every submission that is to be compared.
+
+    Raises
+    ------
+    NotebookError
+        If no kernel can be started, which is no fault of the submission.
+    """
+    return _Grading(work, isolation, limits or Limits(), seed).run()
+
+
+class _Grading:
+    def __init__(self, work: RunnableNotebook, isolation: Isolation, limits: Limits, seed: int) -> None:
+        self.work, self.isolation, self.limits, self.seed = work, isolation, limits, seed
+        self.start = time.monotonic()
+        self.end = self.start + limits.notebook_seconds
+        self.notes: list[str] = []
+        self.verdicts: dict[str, Verdict] = {}
+        self.suspects: set[str] = set()
+        self.pieces = list(enumerate(work.pieces))
+
+    def run(self) -> JudgedSubmission:
+        lab = [e for e in map(exercises.get, exercises.names()) if e.lab == self.work.lab]
+        odd = self._odd_pieces()
+        handed_in = {piece.exercise for piece in self.work.pieces}
+        wanted = [exercise.id for exercise in lab if exercise.id in handed_in]
+        plain = [name for name in wanted if name not in odd.values()]
+        if odd and plain:
+            # Cells that reach beyond their exercise are kept apart: the others are first tried without them.
+            self._try([entry for entry in self.pieces if entry[0] not in odd], plain)
+        self._try(self.pieces, [name for name in wanted if not self._correct(name)])
+        for name in [name for name in wanted if name in self.suspects]:
+            # A kernel died in its turn, or before: another cell may have seen to that.
+            for company in (self._needed(name), self._innocent(name)):
+                alone = [entry for entry in self.pieces if entry[1].exercise in company]
+                if len(alone) < len(self.pieces) and not self._correct(name):
+                    self._try(alone, [name])
+        verdicts = tuple(
+            self.verdicts.get(exercise.id) or _without_answer(exercise, "It is not in the notebook.")
+            for exercise in lab
+        )
+        return JudgedSubmission(verdicts, tuple(self.notes), time.monotonic() - self.start, self.isolation)
+
+    def _innocent(self, name: str) -> set[str | None]:
+        return {None, name, *(other for other in self.verdicts if self._correct(other))}
+
+    def _needed(self, name: str) -> set[str | None]:
+        """Return the exercises that this one's cell mentions, and so on."""
+        sources = {piece.exercise: piece.source for piece in self.work.pieces if piece.exercise}
+        defines = {exercises.get(other).title: other for other in sources}
+        needed, unread = {name}, [name]
+        while unread:
+            mentioned = {
+                defines[word] for word in re.findall(r"\w+", sources[unread.pop()]) if word in defines
+            }
+            unread += mentioned - needed
+            needed |= mentioned
+        return {None, *needed}
+
+    def _correct(self, exercise_id: str) -> bool:
+        return exercise_id in self.verdicts and self.verdicts[exercise_id].status == "correct"
+
+    def _odd_pieces(self) -> dict[int, str]:
+        odd = {}
+        for index, piece in self.pieces:
+            if piece.exercise is not None and (found := reasons_to_look(piece.source)):
+                odd[index] = piece.exercise
+                self._note(f"{piece.exercise}: its cell {' and '.join(found[:4])}")
+        return odd
+
+    def _try(self, pieces: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> None:
+        """Run `pieces` and judge `asked`; a piece that ends the kernel is left out of the next one."""
+        pieces, asked = list(pieces), list(asked)
+        kernels, died = 0, False
+        while asked:
+            if kernels > self.limits.restarts or time.monotonic() > self.end:
+                what = "time" if time.monotonic() > self.end else "kernels"
+                self._note(f"The submission used up its {what}; not tried to the end: {', '.join(asked)}")
+                self.suspects.update(asked)
+                for name in asked:
+                    self._keep(
+                        _without_answer(exercises.get(name), f"The notebook used up its {what}.", "error")
+                    )
+                return
+            kernels += 1
+            outcome = kernel_run.run(
+                pieces, asked, isolation=self.isolation, limits=self.limits, seed=self.seed, end=self.end
+            )
+            blamed = self._blamed(outcome)
+            over = outcome.culprit is None and outcome.asked is None
+            died |= not over and not outcome.overdue
+            for name in list(asked):
+                if over or name in outcome.observed or name == blamed:
+                    self._keep(self._judged(name, outcome, blamed))
+                    asked.remove(name)
+                    if died:
+                        self.suspects.add(name)
+            if over:
+                return
+            pieces = [
+                (index, piece)
+                for index, piece in pieces
+                if index != outcome.culprit and (outcome.asked is None or piece.exercise != outcome.asked)
+            ]
+
+    def _blamed(self, outcome: KernelRun) -> str | None:
+        """Return the exercise that the kernel did not survive, if any, and note it."""
+        name = outcome.asked
+        if outcome.culprit is not None:
+            name = self.work.pieces[outcome.culprit].exercise
+            self._note(f"The kernel ended in {name or 'a cell of the lab itself'}: {outcome.why}")
+        elif outcome.asked is not None:
+            self._note(f"The kernel ended when {outcome.asked} was called: {outcome.why}")
+        return name
+
+    def _judged(self, name: str, outcome: KernelRun, blamed: str | None) -> Verdict:
+        exercise = exercises.get(name)
+        if name not in outcome.observed:
+            if name == blamed:
+                return _without_answer(exercise, f"The kernel ended in its cell: {outcome.why}.", "error")
+            if name in outcome.errors:
+                return _without_answer(exercise, f"Its cell ends with {outcome.errors[name]}", "error")
+            return _without_answer(exercise, f"Its cell defines no {exercise.title}.", "error")
+        probes = exercise.probes(probe_seed(self.seed, name))
+        seen = self._read(name, outcome.observed[name])[: len(probes)]
+        try:
+            with deadline(_JUDGE_SECONDS):
+                return exercises.judge(exercise, probes, seen)
+        except (Exception, RunawayError) as error:
+            # Whatever a forged observation does to the judge, it was no right answer.
+            self._note(f"{name}: what came back could not be judged ({type(error).__name__})")
+            return _without_answer(exercise, "What it gave could not be judged.", "error")
+
+    def _read(self, name: str, content: bytes) -> list[Observation]:
+        seen = []
+        for line in content.splitlines():
+            try:
+                if len(line) > _LONGEST_LINE:
+                    raise ValueError("a line that is too long")
+                seen.append(from_json(line.decode("utf-8", "replace")))
+            except (ExerciseError, ValueError, MemoryError):
+                self._note(f"{name}: what came back is no observation")
+                break
+        return seen
+
+    def _keep(self, verdict: Verdict) -> None:
+        """Keep the better of two verdicts: nothing that a kernel sends makes a wrong answer right."""
+        before = self.verdicts.get(verdict.exercise)
+        if before is None or verdict.earned > before.earned or _rank(verdict) > _rank(before):
+            self.verdicts[verdict.exercise] = verdict
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _rank(verdict: Verdict) -> int:
+    return ("not started", "error", "wrong", "correct").index(verdict.status)
+
+
+def _without_answer(exercise: Exercise, reason: str, status: VerdictStatus = "not started") -> Verdict:
+    return Verdict(
+        exercise.id, exercise.number, exercise.title, status, points=exercise.points, reason=reason
+    )

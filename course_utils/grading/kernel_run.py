@@ -1,0 +1,273 @@
+"""One run of a submission: its cells in a fresh kernel, then the probes; what comes back is not trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import time
+from collections.abc import Awaitable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import Empty
+from typing import Any, cast
+
+import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete, CellExecutionError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
+from traitlets import Type
+
+from course_utils.errors import NotebookError
+from course_utils.grading.records import MIB, CodeCell, Isolation, Limits
+from course_utils.grading.sandbox import Sandbox
+
+_OBSERVER = "course_utils.grading.sandbox.inside.observer"
+_LARGEST_MESSAGE = 4 * MIB
+_MOST_MESSAGES = 100
+_START_SECONDS = 60.0
+_LOOK_EVERY = 0.02
+_MOST_TEXT = 400
+
+
+@dataclass
+class KernelRun:
+    """What one run gave.
+
+    Attributes
+    ----------
+    observed : dict of str to bytes
+        Exercise id to what the kernel wrote about it.
+    errors : dict of str to str
+        Exercise id to the error that its cell ended with.
+    culprit : int or None
+        Index of the piece that the kernel did not survive.
+    asked : str or None
+        The exercise whose probes the kernel did not survive.
+    why : str
+        How it ended.
+    overdue : bool
+        Whether it was ended because it took too long.
+    """
+
+    observed: dict[str, bytes] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    culprit: int | None = None
+    asked: str | None = None
+    why: str = ""
+    overdue: bool = False
+
+
+class _KernelEndedError(Exception):
+    pass
+
+
+class _OverdueError(_KernelEndedError):
+    pass
+
+
+class _Channel(AsyncZMQSocketChannel):
+    """Passes over what is no message: whoever has the kernel has its sockets too."""
+
+    async def get_msg(  # type: ignore[override]
+        self, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Return the next message that can be read."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            # A flood must not keep everything else, deadlines above all, from its turn.
+            await asyncio.sleep(0)
+            try:
+                left = None if end is None else max(end - time.monotonic(), 0)
+                message = await super().get_msg(left)
+                if all(isinstance(message[part], dict) for part in ("parent_header", "content")):
+                    return message
+            except Empty:
+                raise
+            except Exception:
+                continue
+
+
+class _Client(AsyncKernelClient):
+    """Hears of a kernel only when it starts and ends to be busy: floods of output are never sent."""
+
+    sandbox: Sandbox
+    iopub_channel_class = Type(_Channel)
+    shell_channel_class = Type(_Channel)
+
+    def connect_iopub(self, identity: bytes | None = None) -> Any:
+        # With one prefix subscribed, streams and displays stay on the other side of the socket.
+        socket = self._create_connected_socket("iopub", identity=identity)
+        socket.setsockopt(zmq.SUBSCRIBE, b"kernel.")
+        return socket
+
+    async def _async_is_alive(self) -> bool:
+        return self.sandbox.alive
+
+    is_alive = _async_is_alive
+
+
+class _CellRunner(NotebookClient):
+    """Runs cells and keeps no output."""
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> None:
+        """Notice that a cell has ended, and nothing else."""
+        if msg.get("msg_type") == "status" and msg["content"].get("execution_state") == "idle":
+            raise CellExecutionComplete
+
+
+def probe_seed(seed: int, exercise_id: str) -> int:
+    """Return the seed of an exercise's probes, which `seed` alone does not betray."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {exercise_id}".encode()).digest()[:4], "big")
+
+
+def run(
+    pieces: Sequence[tuple[int, CodeCell]],
+    asked: Sequence[str],
+    *,
+    isolation: Isolation,
+    limits: Limits,
+    seed: int,
+    end: float,
+) -> KernelRun:
+    """Run `pieces`, numbered, in a fresh kernel, then ask the probes of the exercises `asked`.
+
+    Parameters
+    ----------
+    end : float
+        When everything must be over, on the clock `time.monotonic`.
+
+    Raises
+    ------
+    NotebookError
+        If no kernel can be started.
+    """
+    with Sandbox(isolation, limits) as sandbox:
+        work = _Session(sandbox, limits, seed, end).all(pieces, asked)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(work)
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, work).result()
+
+
+class _Session:
+    def __init__(self, sandbox: Sandbox, limits: Limits, seed: int, end: float) -> None:
+        self.sandbox, self.limits, self.seed, self.end = sandbox, limits, seed, end
+        self.outcome = KernelRun()
+
+    async def all(self, pieces: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> KernelRun:
+        context = zmq.asyncio.Context()
+        context.MAXMSGSIZE = _LARGEST_MESSAGE
+        context.RCVHWM = _MOST_MESSAGES
+        client = _Client(context=context)
+        client.sandbox = self.sandbox
+        try:
+            await self._start(client)
+            self.notebook = _CellRunner(
+                new_notebook(cells=[new_code_cell()]),
+                timeout_func=lambda cell: None,
+                record_timing=False,
+                store_widget_state=False,
+                iopub_timeout=1,
+            )
+            self.notebook.kc = client
+            await self._cells(pieces)
+            if self.outcome.culprit is None:
+                await self._probes(asked)
+        finally:
+            with contextlib.suppress(Exception):
+                client.stop_channels()
+            context.destroy(linger=0)
+        return self.outcome
+
+    async def _start(self, client: _Client) -> None:
+        client.load_connection_info(cast(Any, self.sandbox.connection))
+        if not self.sandbox.wait_for_sockets(_START_SECONDS):
+            raise NotebookError("No kernel could be started for grading.", why=self.sandbox.ended or "")
+        client.start_channels(hb=False, stdin=False, control=False)
+        client.allow_stdin = False
+        try:
+            await client.wait_for_ready(timeout=_START_SECONDS)
+        except RuntimeError as error:
+            raise NotebookError("No kernel could be started for grading.", why=str(error)) from None
+
+    async def _cells(self, pieces: Sequence[tuple[int, CodeCell]]) -> None:
+        for index, piece in pieces:
+            try:
+                await self._execute(piece.source, self.limits.cell_seconds)
+            except CellExecutionError as error:
+                if piece.exercise is not None:
+                    self.outcome.errors[piece.exercise] = _short(f"{error.ename}: {error.evalue}")
+            except _KernelEndedError as error:
+                self._ended(error)
+                self.outcome.culprit = index
+                return
+            if piece.exercise is not None:
+                try:
+                    await self._observer(f"take({piece.exercise!r}, globals())", self.limits.cell_seconds)
+                except _KernelEndedError as error:
+                    self._ended(error)
+                    self.outcome.culprit = index
+                    return
+
+    async def _probes(self, asked: Sequence[str]) -> None:
+        for exercise in asked:
+            # The name is new for each question, so that no answer can lie there already.
+            name = hashlib.sha256(f"{self.sandbox.connection['key']} {exercise}".encode()).hexdigest()[:16]
+            seconds = self.limits.call_seconds
+            question = (exercise, probe_seed(self.seed, exercise), self.sandbox.path(name), seconds)
+            try:
+                await self._observer(f"ask{question!r}", seconds + 3)
+            except _KernelEndedError as error:
+                self._ended(error)
+                self.outcome.asked = exercise
+            found = self.sandbox.read(name, self.limits.output_bytes)
+            if found is not None:
+                self.outcome.observed[exercise] = found
+            if self.outcome.asked is not None:
+                return
+
+    def _ended(self, error: _KernelEndedError) -> None:
+        self.outcome.why, self.outcome.overdue = str(error), isinstance(error, _OverdueError)
+
+    async def _observer(self, call: str, seconds: float) -> None:
+        with contextlib.suppress(CellExecutionError):
+            await self._execute(f"__import__('sys').modules[{_OBSERVER!r}].{call}", seconds)
+
+    async def _execute(self, source: str, seconds: float) -> None:
+        cell = new_code_cell(source)
+        seconds = min(seconds, self.end - time.monotonic())
+        await self._unless_ended(self.notebook.async_execute_cell(cell, 0, store_history=False), seconds)
+
+    async def _unless_ended(self, work: Awaitable[Any], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK_EVERY))[0]:
+                if not self.sandbox.alive:
+                    raise _KernelEndedError(self.sandbox.ended)
+                if time.monotonic() > end:
+                    raise _OverdueError(f"it did not end within {max(seconds, 0):.0f} s")
+            error = task.exception()
+        finally:
+            task.cancel()
+            # What it ends with is known or does not matter; asyncio would complain of it at the end.
+            await asyncio.wait({task}, timeout=1)
+            _ = task.done() and (task.cancelled() or task.exception())
+        if isinstance(error, CellExecutionError):
+            raise error
+        if error is not None:
+            raise _KernelEndedError("what the kernel sent cannot be read") from error
+
+
+def _short(text: str) -> str:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    printable = "".join(c if c.isprintable() else " " for c in plain)
+    return printable if len(printable) <= _MOST_TEXT else printable[:_MOST_TEXT] + " …"

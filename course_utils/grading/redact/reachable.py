@@ -1,0 +1,171 @@
+"""Follow names from statement to statement and from module to module, and keep what is reached."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+
+from course_utils import exercises
+from course_utils.errors import ExerciseError
+from course_utils.exercises.model import Exercise, call
+from course_utils.grading.redact.statements import UsedNames, WithoutDocstrings, bound_names, single_imports
+
+PACKAGE = Path(__file__).resolve().parents[2]
+EXERCISES = f"{PACKAGE.name}.exercises"
+KEPT = ("number", "points", "probes", "observe")
+
+
+@dataclass
+class _Module:
+    """One module: what its top-level statements bind, and which of them stay."""
+
+    name: str
+    path: Path
+    kept: set[int] = field(default_factory=set)
+    stubs: dict[int, list[ast.stmt]] = field(default_factory=dict)
+
+    @cached_property
+    def statements(self) -> list[ast.stmt]:
+        found: list[ast.stmt] = []
+        for statement in ast.parse(self.path.read_text(encoding="utf-8")).body:
+            found += single_imports(statement)
+        return found
+
+    @cached_property
+    def bindings(self) -> dict[str, list[int]]:
+        bound: dict[str, list[int]] = {}
+        for index, statement in enumerate(self.statements):
+            for name in bound_names(statement):
+                bound.setdefault(name, []).append(index)
+        return bound
+
+    @property
+    def file(self) -> str:
+        return self.path.relative_to(PACKAGE.parent).as_posix()
+
+    def text(self) -> str:
+        body: list[ast.stmt] = [ast.ImportFrom("__future__", [ast.alias("annotations")], 0)]
+        for index, statement in enumerate(self.statements):
+            if index in self.kept:
+                body += self.stubs.get(index, [])
+                body.append(WithoutDocstrings().visit(statement))
+        return ast.unparse(ast.fix_missing_locations(ast.Module(body, []))) + "\n"
+
+
+class Redaction:
+    """Follows names from statement to statement and from module to module."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, _Module] = {}
+        for path in (PACKAGE / "text.py", *sorted((PACKAGE / "exercises").rglob("*.py"))):
+            parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            self.modules[name] = _Module(name, path)
+        self._homes = {
+            exercise_id: (module.name, index)
+            for module in self.modules.values()
+            for index, statement in enumerate(module.statements)
+            if (exercise_id := _exercise_id(module.name, statement))
+        }
+        self._answers = dict(_answers())
+
+    def kept_modules(self) -> Iterator[str]:
+        """Yield the names of the modules of which something stays."""
+        return (name for name, module in self.modules.items() if module.kept and name != EXERCISES)
+
+    def home(self, exercise_id: str) -> tuple[str, str]:
+        """Return module and name of an exercise, after putting a stub in the place of its answers."""
+        if exercise_id not in self._homes:
+            raise ExerciseError(
+                f"Exercise {exercise_id!r} is not written as NAME = Exercise(…) at the top of a module.",
+                why="Its answers could not be told from its probes.",
+            )
+        name, index = self._homes[exercise_id]
+        module = self.modules[name]
+        statement = module.statements[index]
+        assert isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
+        if statement.value.args or any(word.arg is None for word in statement.value.keywords):
+            raise ExerciseError(f"Exercise {exercise_id!r} must give all its parts by name.")
+        words = [word for word in statement.value.keywords if word.arg in KEPT]
+        words += [ast.keyword("reference", ast.Name(_stub_name(exercise_id), ast.Load()))]
+        words += [ast.keyword(word, ast.Tuple([], ast.Load())) for word in ("misconceptions", "hints")]
+        statement.value.keywords = words
+        module.stubs[index] = _stub(exercises.get(exercise_id))
+        return name, bound_names(statement)[0]
+
+    def keep(self, module_name: str, name: str) -> None:
+        """Keep what binds `name` in a module, and everything that it needs."""
+        module = self.modules[module_name]
+        if (module_name, name) in self._answers:
+            raise ExerciseError(
+                f"What {self._answers[module_name, name]} asks needs {name} of {module_name}, an answer.",
+                next_step="Write the probes and `observe` without it: students' kernels get no answers.",
+            )
+        for index in module.bindings.get(name, ()):
+            if index not in module.kept:
+                module.kept.add(index)
+                self._follow(module, module.statements[index])
+
+    def _follow(self, module: _Module, statement: ast.stmt) -> None:
+        if isinstance(statement, ast.ImportFrom):
+            source, imported = statement.module or "", statement.names[0].name
+            if source in self.modules and f"{source}.{imported}" not in self.modules:
+                self.keep(source, imported)
+            return
+        names = UsedNames()
+        names.visit(statement)
+        for name in names.plain:
+            self.keep(module.name, name)
+        for name, attribute in names.dotted:
+            for target in self._submodules(module, name):
+                self.keep(target, attribute)
+
+    def _submodules(self, module: _Module, name: str) -> Iterator[str]:
+        for index in module.bindings.get(name, ()):
+            statement = module.statements[index]
+            if isinstance(statement, ast.ImportFrom):
+                whole = f"{statement.module}.{statement.names[0].name}"
+                if whole in self.modules:
+                    yield whole
+
+
+def _exercise_id(module: str, statement: ast.stmt) -> str | None:
+    if not isinstance(statement, ast.Assign) or not isinstance(made := statement.value, ast.Call):
+        return None
+    if not isinstance(made.func, ast.Name) or made.func.id != Exercise.__name__:
+        return None
+    exercise: Exercise = getattr(import_module(module), bound_names(statement)[0])
+    return exercise.id
+
+
+def _answers() -> Iterator[tuple[tuple[str, str], str]]:
+    for exercise_id in exercises.names():
+        exercise = exercises.get(exercise_id)
+        wrong = (misconception.wrong for misconception in exercise.misconceptions)
+        for answer in (exercise.reference, *exercise.also_right, *wrong):
+            yield (answer.__module__, getattr(answer, "__qualname__", "")), exercise_id
+
+
+def _stub_name(exercise_id: str) -> str:
+    return f"_reference_{exercise_id}"
+
+
+def _stub(exercise: Exercise) -> list[ast.stmt]:
+    """Return what has the reference's name and parameters; defaults only where calls are fitted to them."""
+    parameters = [
+        parameter.replace(
+            annotation=inspect.Parameter.empty,
+            default=parameter.default
+            if parameter.default is inspect.Parameter.empty or exercise.observe is call
+            else None,
+        )
+        for parameter in inspect.signature(exercise.reference).parameters.values()
+    ]
+    name = _stub_name(exercise.id)
+    text = f"def {name}{inspect.Signature(parameters)}: raise NotImplementedError"
+    return ast.parse(f"{text}\n{name}.__name__ = {exercise.title!r}").body

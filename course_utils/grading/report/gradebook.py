@@ -1,0 +1,159 @@
+"""Grades as CSV and JSON; no cell is ever a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from course_utils import exercises
+from course_utils.grading.grades import GradedClass, GradeRow
+from course_utils.grading.result_store import write_whole
+
+HEADS = ("Student", "ID", "Lab", "Points", "Max", "Percent")
+ENDS = ("Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes")
+CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+MOODLE = ("Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def write_tables(graded: GradedClass, output: Path, pages: Mapping[str, str]) -> None:
+    """Write ``grades.csv``, ``grades.json``, and a table for each platform and lab that files came from."""
+    write_whole(output / "grades.csv", _csv(*_grades(graded.rows)))
+    write_whole(
+        output / "grades.json", json.dumps(_as_json(graded, pages), indent=2, ensure_ascii=False) + "\n"
+    )
+    for lab in sorted({row.lab for row in graded.rows if row.lab is not None}):
+        rows = [row for row in graded.rows if row.lab == lab and row.submission.number]
+        canvas = [row for row in rows if row.submission.platform == "Canvas"]
+        moodle = [row for row in rows if row.submission.platform == "Moodle"]
+        if canvas:
+            write_whole(output / f"canvas-lab-{lab:02}.csv", _csv(*_canvas(lab, canvas)))
+        if moodle:
+            write_whole(output / f"moodle-lab-{lab:02}.csv", _csv(MOODLE, map(_moodle, moodle)))
+
+
+def safe(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows([safe(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    return stream.getvalue()
+
+
+def _grades(rows: Sequence[GradeRow]) -> tuple[list[str], list[list[Any]]]:
+    labs = {row.lab for row in rows}
+    asked = [e for e in map(exercises.get, exercises.names()) if e.lab in labs]
+    questions = list(dict.fromkeys(p.question for row in rows for p in row.manual))
+    heads = [*HEADS, *(f"{e.number} {e.id}" for e in asked), *questions, *ENDS]
+    return heads, [_row(row, [e.id for e in asked], questions) for row in rows]
+
+
+def _row(row: GradeRow, asked: Sequence[str], questions: Sequence[str]) -> list[Any]:
+    marks = {mark.exercise: mark for mark in row.result.marks}
+    points = {p.question: p.points for p in row.manual}
+    one = row.submission
+    is_graded = row.status != "not graded"
+    return [
+        row.student,
+        one.number,
+        "" if row.lab is None else row.lab,
+        _number(row.earned) if is_graded else "",
+        _number(row.maximum) if row.lab is not None else "",
+        _percent(row) if is_graded else "",
+        *(marks[name].earned if name in marks else "" for name in asked),
+        *("" if points.get(name) is None else _number(points[name]) for name in questions),
+        row.status,
+        one.submitted.isoformat(sep=" ") if one.submitted else "",
+        "late" if one.late else "",
+        one.path,
+        "; ".join(one.others),
+        " ".join(row.look),
+        " ".join(remark for remark in row.remarks if remark not in row.look),
+    ]
+
+
+def _canvas(lab: int, rows: Sequence[GradeRow]) -> tuple[list[str], list[list[Any]]]:
+    most = [["    Points Possible", "", "", "", "", _number(rows[0].maximum)]]
+    return [*CANVAS, f"Lab {lab:02}"], most + [
+        [row.student, row.submission.number, "", "", "", "" if row.problem else _number(row.earned)]
+        for row in rows
+    ]
+
+
+def _moodle(row: GradeRow) -> list[Any]:
+    grade = "" if row.problem else _number(row.earned)
+    return [f"Participant {row.submission.number}", row.student, grade, _number(row.maximum), ""]
+
+
+def _as_json(graded: GradedClass, pages: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "isolation": {
+            "level": graded.isolation.level,
+            "holds": list(graded.isolation.holds),
+            "lacks": list(graded.isolation.lacks),
+        },
+        "graded by": graded.graded_by,
+        "seed": graded.seed,
+        "grades": [_row_json(row, pages) for row in graded.rows],
+        "similar": [
+            {"lab": p.lab, "students": [p.first, p.second], "share": p.share, "exercises": list(p.exercises)}
+            for p in graded.similar
+        ],
+        "unread": graded.unread,
+        "problems": graded.problems,
+    }
+
+
+def _row_json(row: GradeRow, pages: Mapping[str, str]) -> dict[str, Any]:
+    one = row.submission
+    return {
+        "student": row.student,
+        "id": one.number,
+        "lab": row.lab,
+        "status": row.status,
+        "problem": row.problem,
+        "points": _number(row.earned),
+        "max": _number(row.maximum),
+        "percent": _percent(row),
+        "exercises": [
+            {
+                "id": mark.exercise,
+                "number": mark.number,
+                "status": mark.status,
+                "misconception": mark.misconception,
+                "points": mark.points,
+                "earned": mark.earned,
+                "reason": mark.reason,
+            }
+            for mark in row.result.marks
+        ],
+        "questions": [
+            {"id": p.question, "max": p.maximum, "earned": p.points, "comment": p.comment} for p in row.manual
+        ],
+        "submitted": one.submitted.isoformat(sep=" ") if one.submitted else None,
+        "late": one.late,
+        "file": one.path,
+        "others": list(one.others),
+        "look": list(row.look),
+        "remarks": list(row.remarks),
+        "isolation": row.result.level,
+        "page": pages.get(row.student),
+    }
+
+
+def _number(value: float | None) -> float | int:
+    value = value or 0
+    return int(value) if value == int(value) else round(value, 2)
+
+
+def _percent(row: GradeRow) -> float:
+    return round(100 * row.earned / row.maximum, 1) if row.maximum else 0.0

@@ -1,0 +1,220 @@
+"""What grading gave, as JSON on disk: one file for each submission, so that a killed run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from course_utils.errors import GradingError
+from course_utils.exercises.model import Verdict
+from course_utils.grading.records import JudgedSubmission, Limits, RunnableNotebook
+
+_JUDGES = ("exercises", "grading", "figures")
+_LIBRARIES = ("torch", "numpy", "ipykernel", "nbclient")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one exercise earned.
+
+    Attributes
+    ----------
+    exercise, number, title : str
+    status : str
+        As in `Verdict`, or ``"not graded"`` where a human must decide.
+    misconception : str or None
+    points, earned : int
+    reason : str
+        Why, in a sentence or two.
+    card : str
+        The verdict as the notebook shows it: HTML, the student's text in it escaped.
+    """
+
+    exercise: str
+    number: str
+    title: str
+    status: str
+    misconception: str | None
+    points: int
+    earned: int
+    reason: str
+    card: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one submission.
+
+    Attributes
+    ----------
+    marks : tuple of Mark
+        By exercise, in the lab's order.
+    notes : tuple of str
+        What a human should look at.
+    seconds : float
+    level : str
+        The isolation it ran under.
+    failed : str
+        Why it was not graded, though it could have been; such a result is not kept.
+    """
+
+    marks: tuple[Mark, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    level: str = ""
+    failed: str = ""
+
+    def to_json(self) -> str:
+        """Return the result as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Result:
+        """Return the result that `to_json` wrote."""
+        fields = json.loads(text)
+        marks = tuple(Mark(**mark) for mark in fields.pop("marks"))
+        return cls(marks=marks, notes=tuple(fields.pop("notes")), **fields)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One submission to grade, as it travels to whoever grades it."""
+
+    work: RunnableNotebook
+    seed: int
+    limits: Limits
+    level: str
+
+    def to_json(self) -> str:
+        """Return the task as one line of JSON."""
+        fields = {"work": self.work.to_json(), "limits": self.limits.to_json()}
+        return json.dumps({**fields, "seed": self.seed, "level": self.level}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Task:
+        """Return the task that `to_json` wrote."""
+        fields = json.loads(text)
+        limits = Limits(**json.loads(fields["limits"]))
+        return cls(RunnableNotebook.from_json(fields["work"]), fields["seed"], limits, fields["level"])
+
+    @property
+    def key(self) -> str:
+        """A digest of everything that the result depends on."""
+        return hashlib.sha256(f"{course_digest()}\n{self.to_json()}".encode()).hexdigest()[:32]
+
+
+def seed_of(seed: int, student: str, lab: int) -> int:
+    """Return the seed of one student's lab: the same in every run, different from the neighbour's."""
+    return int(hashlib.sha256(f"{seed}\n{student}\n{lab}".encode()).hexdigest()[:8], 16)
+
+
+def result_of(attempt: JudgedSubmission) -> Result:
+    """Return what is kept of an attempt."""
+    return Result(
+        marks=tuple(_mark(verdict) for verdict in attempt.verdicts),
+        notes=tuple(attempt.notes),
+        seconds=round(attempt.seconds, 3),
+        level=attempt.isolation.level,
+    )
+
+
+def _mark(verdict: Verdict) -> Mark:
+    from course_utils.figures.card import verdict_card
+
+    return Mark(
+        exercise=verdict.exercise,
+        number=verdict.number,
+        title=verdict.title,
+        status=verdict.status,
+        misconception=verdict.misconception,
+        points=verdict.points,
+        earned=verdict.earned,
+        reason=verdict.reason,
+        card=verdict_card(verdict).html,
+    )
+
+
+@cache
+def course_digest() -> str:
+    """Return a digest of exercises, grading and libraries: where it changes, work is graded anew."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for part in _JUDGES:
+        for path in sorted((package / part).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    digest.update(" ".join(_version(name) for name in _LIBRARIES).encode())
+    return digest.hexdigest()
+
+
+class Store:
+    """The results on disk, one JSON file each, written whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".*.tmp"):
+            left.unlink(missing_ok=True)
+
+    def get(self, key: str) -> Result | None:
+        """Return a result, or None if there is none that can be read."""
+        try:
+            return Result.from_json(self._path(key).read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    def put(self, key: str, result: Result) -> None:
+        """Keep a result.
+
+        Raises
+        ------
+        GradingError
+            If it cannot be written.
+        """
+        write_whole(self._path(key), result.to_json())
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    GradingError
+        If it cannot be written.
+    """
+    name = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.replace(name, path)
+    except OSError as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        raise GradingError(
+            f"{path} cannot be written.",
+            why=str(error.strerror),
+            left="What was graded before.",
+            next_step="Make room, then run the same command again: it goes on where it was.",
+        ) from error
+
+
+def _version(name: str) -> str:
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return name

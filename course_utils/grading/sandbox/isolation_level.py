@@ -1,0 +1,97 @@
+"""Which walls this machine offers, found by building them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from course_utils.grading.records import Isolation, IsolationLevel, Limits
+from course_utils.grading.sandbox import folders
+from course_utils.grading.sandbox.launch import MODULES, environment
+
+_SECONDS = 30.0
+_ALWAYS = (
+    "limits on memory, processors' time, processes, files and their size; deadlines for cells and notebook",
+    "a session of its own, an empty environment, a private folder; no process is left afterwards",
+    "neither references nor misconceptions are in the kernel's memory or in its edition of the course",
+)
+_HOLDS = {
+    "namespaces": (
+        "a root of its own: Python, system libraries and a private folder are in sight, nothing else "
+        "(no answers, no other submission, no home folder), all read-only but the private folder",
+        "no network: a network namespace without any interface",
+        "a process namespace: no other process is in sight, and every one of its own ends with the kernel",
+    ),
+    "landlock": (
+        "nothing can be opened but Python, system libraries (read-only) and a private folder (Landlock)",
+    ),
+    "seccomp": ("no socket but local ones, no look into other processes, no new namespaces (seccomp)",),
+    "uid": ("a user of its own that owns nothing on this machine",),
+    "reads": (),
+}
+_LACKS = {
+    "namespaces": (
+        "no process namespace: processes are ended by following who started whom",
+        "the names of this machine's files and processes are in sight, and local sockets in reach",
+    ),
+    "landlock": (
+        "files: the course's answers and other submissions can be read, and files written, wherever this "
+        "machine's own rights allow it",
+    ),
+    "seccomp": ("the network can be reached",),
+    "uid": ("the submission runs as the user who grades",),
+}
+
+
+def probe_isolation(*, at_most: IsolationLevel = "full") -> Isolation:
+    """Return the best isolation that works here, found by trying.
+
+    Parameters
+    ----------
+    at_most : str
+        A level that is not to be exceeded, for trying what a lesser machine would do.
+    """
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    # Where Python lies in root's own folder, another user needs the right to read it.
+    users = [means for means in (("uid",), ("uid", "reads")) if root and _works(means)]
+    user: tuple[str, ...] = users[0] if users else ()
+    if sys.platform == "linux" and at_most != "none":
+        filtered = ("seccomp",) if _works(("seccomp",)) else ()
+        tried: list[tuple[IsolationLevel, tuple[str, ...]]]
+        tried = [("full", ("namespaces",)), ("partial", ("landlock",)), ("partial", ())]
+        for level, means in tried[0 if at_most == "full" else 1 :]:
+            # In a root of its own a user reaches Python in a closed folder, unless Python's own is closed.
+            owns = (("uid",), ("uid", "reads")) if root and level == "full" else (user,)
+            for own in owns:
+                together = (*means, *filtered, *own)
+                if (means or filtered) and _works(together):
+                    return _told(level, together)
+    return _told("none", user)
+
+
+def _works(means: tuple[str, ...]) -> bool:
+    spec = folders.new_spec(means, Limits())
+    try:
+        command = [sys.executable, "-P", "-S", "-m", f"{MODULES}.self_test", spec.to_json()]
+        done = subprocess.run(
+            command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS
+        )
+        return done.returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    finally:
+        folders.remove(Path(spec.folder))
+
+
+def _told(level: IsolationLevel, means: tuple[str, ...]) -> Isolation:
+    holds = [text for mean in means for text in _HOLDS[mean]]
+    missing = [mean for mean in _LACKS if mean not in means and not _covered(mean, means)]
+    lacks = [text for mean in missing for text in _LACKS[mean]]
+    return Isolation(level, (*holds, *_ALWAYS), tuple(lacks), means)
+
+
+def _covered(mean: str, means: tuple[str, ...]) -> bool:
+    """Whether another mean gives what `mean` would."""
+    return "namespaces" in means and mean in ("landlock", "seccomp", "uid")

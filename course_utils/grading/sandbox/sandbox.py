@@ -1,0 +1,144 @@
+"""One kernel behind its walls, as the grader sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import stat
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from course_utils.grading.records import Isolation, Limits
+from course_utils.grading.sandbox import folders
+from course_utils.grading.sandbox.inside import supervisor
+from course_utils.grading.sandbox.launch import launcher
+
+_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+_END_SECONDS = 15.0
+
+
+class Sandbox:
+    """Start a kernel; leaving the context ends every process of it and removes its private folder.
+
+    Attributes
+    ----------
+    connection : dict
+        How to reach the kernel, in the form of a Jupyter connection file.
+    ended : str or None
+        Why the kernel ended, as soon as that is known.
+    """
+
+    def __init__(self, isolation: Isolation, limits: Limits) -> None:
+        self.spec = folders.new_spec(isolation.means, limits)
+        self.ended: str | None = None
+        self.connection: dict[str, Any] = {
+            "transport": "ipc",
+            "ip": f"{self.spec.exchange}/k",
+            "key": secrets.token_hex(16),
+            "signature_scheme": "hmac-sha256",
+            **{f"{name}_port": number for number, name in enumerate(_CHANNELS, 1)},
+        }
+        connection = Path(self.spec.connection)
+        connection.write_text(json.dumps(self.connection), encoding="utf-8")
+        if "uid" in isolation.means:
+            os.chown(connection, self.spec.uid, self.spec.uid)
+        self._exchange = os.open(self.spec.exchange, os.O_RDONLY | os.O_DIRECTORY)
+        self._line: socket.socket | None = None
+        self._supervisor = 0
+
+    def __enter__(self) -> Sandbox:
+        try:
+            self._line = launcher().fork(self.spec)
+            self._line.settimeout(_END_SECONDS)
+            self._supervisor = int(json.loads(self._line.recv(4096) or b"0"))
+        except BaseException:
+            self._forget()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the kernel runs."""
+        if self.ended is None and self._line is not None and select.select([self._line], [], [], 0)[0]:
+            self.ended = self._last_words()
+        return self.ended is None and self._line is not None
+
+    def wait_for_sockets(self, seconds: float) -> bool:
+        """Wait until the kernel can be reached; return whether it can."""
+        wanted = [f"{self.connection['ip']}-{number}" for number in range(1, len(_CHANNELS) + 1)]
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.alive:
+            if all(os.path.exists(path) for path in wanted):
+                return True
+            time.sleep(0.005)
+        return False
+
+    def read(self, name: str, most: int) -> bytes | None:
+        """Return a plain file of the exchange folder, None if there is none or it holds more than `most`."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            handle = os.open(name, flags, dir_fd=self._exchange)
+        except OSError:
+            return None
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > most:
+            os.close(handle)
+            return None
+        with open(handle, "rb") as file:
+            content = file.read(most + 1)
+        return content if len(content) <= most else None
+
+    def path(self, name: str) -> str:
+        """Return where the kernel writes a file that `read` finds."""
+        return f"{self.spec.exchange}/{name}"
+
+    def end(self) -> None:
+        """End every process of the kernel and remove its folder."""
+        if self._line is not None:
+            with contextlib.suppress(OSError):
+                self._line.shutdown(socket.SHUT_WR)
+            if self.ended is None:
+                select.select([self._line], [], [], _END_SECONDS)
+                self.ended = self._last_words()
+            # The supervisor is gone when its end of the line is.
+            try:
+                while self._line.recv(4096):
+                    continue
+            except OSError:
+                self._kill_supervisor()
+            self._line.close()
+            self._line = None
+        self._forget()
+
+    def _last_words(self) -> str:
+        assert self._line is not None
+        with contextlib.suppress(OSError, ValueError):
+            self._line.settimeout(_END_SECONDS)
+            return str(json.loads(self._line.recv(4096) or b'"its supervisor was ended"'))
+        return "its supervisor was ended"
+
+    def _kill_supervisor(self) -> None:
+        """End a supervisor that does not answer, and what it should have ended."""
+        if sys.platform == "linux" and self._supervisor:
+            for pid in (self._supervisor, *list(supervisor.descendants(self._supervisor))):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _forget(self) -> None:
+        if self._exchange >= 0:
+            os.close(self._exchange)
+            self._exchange = -1
+        folders.remove(Path(self.spec.folder))

@@ -1,0 +1,175 @@
+"""One submission is executed and judged: all of a lab's exercises, each by the best that it did."""
+
+from __future__ import annotations
+
+import time
+
+import nbformat
+import pytest
+
+from course_utils import exercises
+from course_utils.grading import kernel_run, suspicious
+from course_utils.grading.grade_one import grade_notebook
+from course_utils.grading.records import CodeCell, Limits, RunnableNotebook
+from course_utils.grading.sandbox import probe_isolation
+
+LABS = {1: "01_conv_layer", 2: "02_pooling_layer", 3: "03_lenet5", 4: "04_vgg"}
+RIGHT = "def output_size(n, f, p=0, s=1):\n    return (n + 2 * p - f) // s + 1\n"
+PADDING = "def same_padding(f):\n    return (f - 1) // 2\n"
+
+
+@pytest.fixture(scope="module")
+def isolation():
+    return probe_isolation()
+
+
+def pieces(repository, folder, lab):
+    notebook = nbformat.read(repository / folder / f"{LABS[lab]}.ipynb", as_version=4)
+    found = []
+    for cell in notebook.cells:
+        about = cell.metadata.get("nbgrader", {})
+        if about.get("solution") and about["grade_id"] in exercises.names():
+            found.append(CodeCell(cell.source, about["grade_id"]))
+        elif cell.cell_type == "code" and cell.source.startswith("import"):
+            found.append(CodeCell(cell.source))
+    return tuple(found)
+
+
+def statuses(done):
+    return {verdict.exercise: verdict.status for verdict in done.verdicts}
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_solutions_get_every_point(lab, isolation, repository):
+    done = grade_notebook(RunnableNotebook(lab, pieces(repository, "solutions", lab)), isolation=isolation)
+    assert set(statuses(done).values()) == {"correct"} and not done.notes
+    ours = [name for name in exercises.names() if exercises.get(name).lab == lab]
+    assert [verdict.exercise for verdict in done.verdicts] == ours
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_untouched_labs_get_none(lab, isolation, repository):
+    done = grade_notebook(RunnableNotebook(lab, pieces(repository, "labs", lab)), isolation=isolation)
+    assert set(statuses(done).values()) == {"not started"} and not done.notes
+    assert sum(verdict.earned for verdict in done.verdicts) == 0
+
+
+def test_a_wrong_answer_gets_the_notebooks_card(isolation):
+    wrong = "def output_size(n, f, p=0, s=1):\n    return -(-(n + 2 * p - f) // s) + 1\n"
+    done = grade_notebook(RunnableNotebook(1, (CodeCell(wrong, "output_size"),)), isolation=isolation)
+    verdict = next(v for v in done.verdicts if v.exercise == "output_size")
+    assert verdict.status == "wrong" and verdict.misconception == "ceil-for-floor"
+    assert verdict.counterexample is not None and verdict.counterexample.note
+    assert statuses(done)["conv2d"] == "not started"
+
+
+def test_probes_come_from_the_seed(isolation):
+    work = RunnableNotebook(
+        1, (CodeCell("def output_size(n, f, p=0, s=1):\n    return n * 1000\n", "output_size"),)
+    )
+    first, again = [grade_notebook(work, isolation=isolation, seed=3) for _ in range(2)]
+    assert [v.message for v in first.verdicts] == [v.message for v in again.verdicts]
+    questions = ((0, "conv2d"), (1, "conv2d"), (0, "im2col"))
+    assert len({kernel_run.probe_seed(seed, name) for seed, name in questions}) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def output_size(n, f:\n    return 1", "SyntaxError"),
+        ("raise RuntimeError('oh no')", "RuntimeError: oh no"),
+        ("x = 3", "defines no output_size"),
+        ("'\ud800'", "ended in its cell"),
+        ("x = '\0'", "null bytes"),
+        ("-" * 100_000 + "1", "Error"),
+    ],
+)
+def test_a_cell_that_gives_no_answer_says_why(source, said, isolation):
+    done = grade_notebook(
+        RunnableNotebook(1, (CodeCell(source, "output_size"), CodeCell(PADDING, "same_padding"))),
+        isolation=isolation,
+    )
+    verdict = next(v for v in done.verdicts if v.exercise == "output_size")
+    assert verdict.status == "error" and said in verdict.message
+    assert statuses(done)["same_padding"] == "correct"
+
+
+def test_an_answer_may_use_another_exercises(isolation):
+    uses = "def same_padding(f):\n    return (f - output_size(f, f)) // 2\n"
+    work = RunnableNotebook(1, (CodeCell(RIGHT, "output_size"), CodeCell(uses, "same_padding")))
+    assert statuses(grade_notebook(work, isolation=isolation))["same_padding"] == "correct"
+
+
+def test_a_cell_that_errs_after_its_answer_loses_nothing(isolation):
+    done = grade_notebook(
+        RunnableNotebook(1, (CodeCell(RIGHT + "output_size(1, 2, 3, 0)\n", "output_size"),)),
+        isolation=isolation,
+    )
+    assert statuses(done)["output_size"] == "correct"
+
+
+def test_an_answer_is_taken_as_its_own_cell_leaves_it(isolation):
+    spoils = "def same_padding(f):\n    return (f - 1) // 2\ndef output_size(n):\n    return 0\n"
+    work = RunnableNotebook(1, (CodeCell(RIGHT, "output_size"), CodeCell(spoils, "same_padding")))
+    assert statuses(grade_notebook(work, isolation=isolation))["output_size"] == "correct"
+
+
+def test_the_whole_notebook_has_a_deadline(isolation):
+    endless = tuple(
+        CodeCell("while True: pass", name) for name in ("output_size", "same_padding", "conv2d", "im2col")
+    )
+    limits = Limits(cell_seconds=1, notebook_seconds=3)
+    start = time.monotonic()
+    done = grade_notebook(
+        RunnableNotebook(1, (CodeCell(RIGHT), *endless)), isolation=isolation, limits=limits
+    )
+    assert time.monotonic() - start < 60
+    assert any("used up its time" in note for note in done.notes)
+    assert {statuses(done)[piece.exercise] for piece in endless} == {"error"}
+
+
+def test_kernels_are_not_started_without_end(isolation):
+    deadly = tuple(
+        CodeCell("import os\nos._exit(1)", name) for name in ("output_size", "same_padding", "conv2d")
+    )
+    done = grade_notebook(RunnableNotebook(1, deadly), isolation=isolation, limits=Limits(restarts=1))
+    assert any("used up its kernels" in note for note in done.notes)
+
+
+def test_work_travels_as_text(repository):
+    work = RunnableNotebook(1, (*pieces(repository, "labs", 1), CodeCell("\ud800 'x'")))
+    assert RunnableNotebook.from_json(work.to_json()) == work
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_nothing_is_unusual_about_the_solutions(lab, repository):
+    for piece in pieces(repository, "solutions", lab):
+        assert piece.exercise is None or not suspicious.reasons_to_look(piece.source), piece.exercise
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch\ntorch.equal = print",
+        "import sys",
+        "import torch\ntorch.os.getcwd()",
+        "import random\nrandom._os",
+        "from os import path",
+        "eval('1')",
+        "F.relu.__globals__",
+        "!ls",
+        "np.random.x[0] = 1",
+        "class A:\n    def __eq__(self, o): return True",
+        "(" * 1000 + ")" * 1000,
+        "-" * 100_000 + "1",
+        "a" + ".b" * 100_000,
+        "x = '\ud800'",
+        "x = '\0'",
+    ],
+)
+def test_what_reaches_beyond_an_exercise_is_unusual(source):
+    assert suspicious.reasons_to_look(source)
+
+
+def test_a_typing_mistake_is_nothing_to_look_at():
+    assert not suspicious.reasons_to_look("def output_size(n, f:\n    return 1")
