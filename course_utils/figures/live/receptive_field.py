@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.errors import FigureError
 from course_utils.figures.live.live_figure import LiveFigure, take
-from course_utils.figures.live.rules import rule
+from course_utils.figures.live.recording import Recorder, Step
 from course_utils.figures.live.still import Still
-from course_utils.figures.live.tracing import is_unfinished
+from course_utils.figures.live.tracing import evaluating, explained
 from course_utils.text import shape_text
 
 SIDE, MOST_MAPS, MOST_UNITS, BUDGET = 64, 8, 256, 22_000
@@ -63,52 +62,14 @@ class Axis(NamedTuple):
 
 
 Field = tuple[Axis, Axis]
+_PIXEL = Axis(step=1, first=0, last=0, least=0, most=SIDE)
 
 
-class _Watcher(TorchDispatchMode):
-    """Follows the image through a model: fields of view, and the layers' outputs."""
-
-    def __init__(self, image: Tensor) -> None:
-        super().__init__()
-        self.layers: list[dict[str, Any]] = []
-        high, wide = image.shape[2:]
-        pixels = Axis(1, 0, 0, 0, high - 1), Axis(1, 0, 0, 0, wide - 1)
-        self._known: dict[int, tuple[Field, int]] = {id(image): (pixels, -1)}
-        # A tensor that is freed may hand its id to another one.
-        self._kept: list[Any] = [image]
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        made = result[0] if isinstance(result, (tuple, list)) else result
-        given = [each for group in args for each in (group if isinstance(group, (list, tuple)) else (group,))]
-        given = [each for each in given if isinstance(each, Tensor)]
-        reads = [each for each in given if id(each) in self._known]
-        if reads and isinstance(made, Tensor) and made.dim() and "detach" not in str(func):
-            self._follow(func.overloadpacket.__name__, args, given, reads, made)
-        return result
-
-    def _follow(self, name: str, args: Any, given: list[Tensor], reads: list[Tensor], made: Tensor) -> None:
-        kind, label, settings = rule(name, args, given, reads, tuple(made.shape), None)
-        fields = [self._known[id(each)][0] for each in reads]
-        field = _field(kind, label, settings, fields, reads, made)
-        if made.dim() == 4:
-            field = field[0].of(made.shape[2]), field[1].of(made.shape[3])
-        layer = self._known[id(reads[0])][1]
-        if kind in _LAYERS:
-            layer = len(self.layers)
-            self.layers.append({"name": label, "field": field, "map": made})
-        elif kind == "same" and layer >= 0:
-            self.layers[layer]["name"] += f", {label}"
-            self.layers[layer]["map"] = made
-        self._known[id(made)] = field, layer
-        self._kept += [made, *given]
-
-
-def _field(
-    kind: str, label: str, settings: Any, fields: list[Field], reads: list[Tensor], made: Tensor
-) -> Field:
-    """Return what a unit of `made` sees of the image, from what the units it reads see."""
-    field, read = fields[0], reads[0]
+def _field(step: Step, fields: list[Field], shapes: list[tuple[int, ...]]) -> Field:
+    """Return what a unit of a step's output sees of the image, from what the units that it reads see."""
+    if not step.inputs:
+        return _PIXEL, _PIXEL
+    kind, settings, field = step.kind, step.settings, fields[0]
     if kind in ("conv", "pool"):
         keys = ("kernel", "stride", "padding", "dilation")
         return _both(lambda axis, d: axis.through(*(settings[key][d] for key in keys)), field)
@@ -117,18 +78,18 @@ def _field(
         return _both(lambda axis, d: axis.through(1, 1, before[d]), field)
     if kind == "same":
         return field
-    if kind == "adaptive" and not any(read.shape[d] % made.shape[d] for d in (2, 3)):
-        sizes = [read.shape[d] // made.shape[d] for d in (2, 3)]
+    if kind == "adaptive" and not any(shapes[0][d] % step.shape[d] for d in (2, 3)):
+        sizes = [shapes[0][d] // step.shape[d] for d in (2, 3)]
         return _both(lambda axis, d: axis.through(sizes[d], sizes[d], 0), field)
     if kind in ("add", "cat") and len({tuple(axis.step for axis in each) for each in fields}) == 1:
         return _both(lambda axis, d: _join([each[d] for each in fields]), field)
-    if kind == "fixed" and made.dim() == 4:
+    if kind == "fixed" and len(step.shape) == 4:
         raise FigureError(
             f"receptive_field follows convolutions, pooling, additions and what treats each number alone; "
-            f"this model also uses {label}."
+            f"this model also uses {step.label}."
         )
     # What comes after mixes all places.
-    wholes = [_whole(each, tensor) for each, tensor in zip(fields, reads, strict=True)]
+    wholes = [_whole(*each) for each in zip(fields, shapes, strict=True)]
     return _both(lambda axis, d: _join([each[d] for each in wholes]), field)
 
 
@@ -142,8 +103,8 @@ def _join(axes: list[Axis]) -> Axis:
     return axes[0]._replace(**values)
 
 
-def _whole(field: Field, tensor: Tensor) -> Field:
-    sizes = tensor.shape[2:] if tensor.dim() == 4 else (1, 1)
+def _whole(field: Field, shape: tuple[int, ...]) -> Field:
+    sizes = shape[2:] if len(shape) == 4 else (1, 1)
     return field[0].whole(sizes[0]), field[1].whole(sizes[1])
 
 
@@ -191,30 +152,34 @@ def receptive_field(model: nn.Module, image: Any) -> LiveFigure:
 
 
 def _run(model: nn.Module, pixels: np.ndarray) -> list[dict[str, Any]]:
+    """Return each layer's name, field of view and output, what works number by number joined to it."""
     like = next((each for each in model.parameters() if each.is_floating_point()), torch.zeros(()))
     batch = torch.from_numpy(pixels[None].astype(np.float32)).to(like.device, like.dtype)
-    watcher = _Watcher(batch)
-    modes = [(part, part.training) for part in model.modules()]
-    try:
-        model.eval()
-        with torch.no_grad(), watcher:
-            model(batch)
-    except FigureError:
-        raise
-    except Exception as error:
-        if is_unfinished(error):
-            raise
-        reason = str(error).strip().splitlines() or ["no message"]
-        raise FigureError(
-            f"receptive_field takes an image that the model accepts; {shape_text(pixels.shape)} stopped it.",
-            why=f"{type(error).__name__}: {reason[0]}",
-        ) from error
-    finally:
-        for part, training in modes:
-            part.training = training
-    if not any(layer["map"].dim() == 4 for layer in watcher.layers):
+    recorder = Recorder(batch)
+    shape = shape_text(pixels.shape)
+    sentence = f"receptive_field takes an image that the model accepts; {shape} stopped it."
+    with explained(sentence), torch.no_grad(), evaluating(model), recorder:
+        model(batch)
+    layers: list[dict[str, Any]] = []
+    fields: list[Field] = []
+    layer_of: list[int] = []
+    for step, output in zip(recorder.steps, recorder.outputs, strict=True):
+        shapes = [recorder.steps[index].shape for index in step.inputs]
+        field = _field(step, [fields[index] for index in step.inputs], shapes)
+        layer = layer_of[step.inputs[0]] if step.inputs else -1
+        if len(step.shape) == 4:
+            field = field[0].of(step.shape[2]), field[1].of(step.shape[3])
+        if step.kind in _LAYERS:
+            layer = len(layers)
+            layers.append({"name": step.label, "field": field, "map": output})
+        elif step.kind == "same" and layer >= 0:
+            layers[layer]["name"] += f", {step.label}"
+            layers[layer]["map"] = output
+        fields.append(field)
+        layer_of.append(layer)
+    if not any(layer["map"].dim() == 4 for layer in layers):
         raise FigureError("receptive_field takes a model with at least one convolution or pooling layer.")
-    return watcher.layers
+    return layers
 
 
 def _drawn(output: Tensor) -> np.ndarray:
