@@ -235,7 +235,8 @@ def _changes(seen: Observation) -> str:
 def _counterexample(exercise: Exercise, probe: Probe, found: Difference) -> Counterexample:
     window = None
     if exercise.window and found.first is not None:
-        window = exercise.window(probe, found.first)
+        given = calls.defaults(exercise) | calls.arguments(exercise, probe)
+        window = exercise.window(found.first, **given)
     return Counterexample(
         call=calls.call_text(exercise, probe),
         note=probe.note,

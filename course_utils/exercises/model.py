@@ -94,7 +94,7 @@ class Exercise:
         ``(candidate, probe) -> value``: runs the candidate and returns what is compared (tensors, arrays,
         numbers, strings, or tuples, lists and dicts of these).
     window : callable or None
-        ``(probe, index of an output cell) -> {input name: regions}``: the inputs behind that cell.
+        ``(index of an output cell, **arguments by name) -> {input name: regions}``: the inputs behind it.
     explain : callable or None
         ``(probe, expected, actual) -> sentence or None``, asked when no misconception agrees; plain values.
     compare : callable
@@ -113,7 +113,7 @@ class Exercise:
     section: str = ""
     also_right: tuple[Callable[..., Any], ...] = ()
     observe: Callable[[Any, Probe], Any] = call
-    window: Callable[[Probe, tuple[int, ...]], Window] | None = None
+    window: Callable[..., Window] | None = None
     explain: Callable[[Probe, Any, Any], str | None] | None = None
     compare: Callable[[Any, Any], Difference | None] = difference
     rules_out: Callable[[Any, Probe, Any], bool] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_utils.exercises.model import Region
+from collections.abc import Sequence
 
 
 def span(start: int, length: int, size: int) -> slice:
@@ -11,17 +11,22 @@ def span(start: int, length: int, size: int) -> slice:
 
 
 def patch(
-    row: int,
-    column: int,
-    window: tuple[int, int],
-    image: tuple[int, int],
+    index: Sequence[int],
+    window: Sequence[int],
+    image: Sequence[int],
     *,
     padding: int = 0,
     stride: int = 1,
-) -> Region:
-    """Return the rows and columns under a sliding window, without the part that lies in the padding."""
-    (height, width), (rows, columns) = window, image
-    return (
-        span(row * stride - padding, height, rows),
-        span(column * stride - padding, width, columns),
+) -> tuple[slice, slice]:
+    """Return the rows and columns under a window, without the part that lies in the padding.
+
+    Parameters
+    ----------
+    index : (row, column)
+        Of the output cell.
+    window, image : (height, width)
+    """
+    rows, columns = (
+        span(i * stride - padding, length, size) for i, length, size in zip(index, window, image, strict=True)
     )
+    return rows, columns

@@ -9,11 +9,11 @@ def check_window(exercise, seed):
     """Draw one cell of each probe's result, and disturb the inputs outside and inside its window."""
     generator = torch.Generator().manual_seed(seed)
     for probe in exercise.probes(seed):
-        inputs = calls.arguments(exercise, probe)
+        inputs = calls.defaults(exercise) | calls.arguments(exercise, probe)
         out = exercise.reference(**inputs)
         flat = int(torch.randint(out.numel(), (), generator=generator))
         index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), out.shape))
-        window = exercise.window(probe, index)
+        window = exercise.window(index, **inputs)
         names = window or {name: [] for name, value in inputs.items() if _is_image(name, value)}
         for name in names:
             inside = torch.zeros(inputs[name].shape, dtype=torch.bool)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d as layer
+from torch.nn.functional import pad
 
+from course_utils.exercises.altered import altered
 from course_utils.exercises.conv_layer.conv2d_single import conv2d_single
-from course_utils.exercises.conv_layer.wrong_conv2d import MISCONCEPTIONS
-from course_utils.exercises.model import Exercise, Probe, Window
+from course_utils.exercises.conv_layer.sliding import convolve, cropped, moved_wrongly
+from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
 
@@ -27,8 +30,18 @@ def conv2d(
     return out if bias is None else out + bias[:, None, None]
 
 
-def conv2d_probes(seed: int) -> Sequence[Probe]:
-    """Return the cases of exercises 1.6 and 1.8, which share a contract."""
+def _not_summed(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, stride: int = 1
+) -> Tensor:
+    kernels = weight.flatten(0, 1)[:, None]
+    channels = x.repeat(len(weight), 1, 1)[None]
+    every = layer(channels, kernels, stride=stride, padding=padding, groups=len(kernels))[0]
+    out = every.unflatten(0, weight.shape[:2])
+    return out if bias is None else out + bias[:, None, None, None]
+
+
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one channel, filter and pixel; then grow each axis alone. Exercise 1.8 asks the same."""
     draw = Draw(seed)
     return (
         Probe(
@@ -69,13 +82,11 @@ def conv2d_probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def conv2d_window(probe: Probe, index: tuple[int, ...]) -> Window:
+def window(
+    index: tuple[int, ...], x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, stride: int
+) -> Window:
     """Return the part of every channel, and the filter, behind one output cell."""
-    x, weight, *rest = probe.arguments
-    rest += [None, 0, 1][len(rest) :]
-    padding, stride = probe.keywords.get("padding", rest[1]), probe.keywords.get("stride", rest[2])
-    f = weight.shape[-1]
-    region = patch(index[1], index[2], (f, f), tuple(x.shape[1:]), padding=padding, stride=stride)
+    region = patch(index[1:], weight.shape[2:], x.shape[1:], padding=padding, stride=stride)
     everywhere = tuple(slice(0, size) for size in weight.shape[1:])
     return {"x": [(slice(0, len(x)), *region)], "weight": [(index[0], *everywhere)]}
 
@@ -84,13 +95,108 @@ EXERCISE = Exercise(
     number="1.6",
     points=3,
     reference=conv2d,
-    probes=conv2d_probes,
-    misconceptions=MISCONCEPTIONS,
+    probes=probes,
+    section="Lab 01, Channels",
+    misconceptions=(
+        Misconception(
+            "flipped-kernel",
+            altered(convolve, weight=lambda weight: weight.flip(2, 3)),
+            "This is the convolution of mathematics: each kernel is turned by 180 degrees before it slides. "
+            "The layer of a network does not turn it.",
+            "Lab 01, Convolution",
+        ),
+        Misconception(
+            "channel-mean", altered(convolve, x=lambda x: x / len(x)), "The channels are averaged."
+        ),
+        Misconception(
+            "first-channel-only",
+            altered(convolve, x=lambda x: x[:1], weight=lambda weight: weight[:, :1]),
+            "Only the first channel of the input has a part in the result.",
+        ),
+        Misconception(
+            "last-channel-only",
+            altered(convolve, x=lambda x: x[-1:], weight=lambda weight: weight[:, -1:]),
+            "Only the last channel of the input is left in the result: each channel replaces the one before.",
+        ),
+        Misconception(
+            "first-slice-for-all",
+            altered(convolve, weight=lambda weight: weight[:, :1].expand_as(weight)),
+            "All channels meet the filter's first slice; a filter has a slice of its own for each channel.",
+        ),
+        Misconception(
+            "channels-not-summed",
+            _not_summed,
+            "There is a map for each channel and filter: what the channels give is not brought together.",
+        ),
+        Misconception(
+            "filters-summed",
+            altered(convolve, result=lambda maps: maps.sum(0)),
+            "The maps of all filters are added into one; each filter gives a channel of its own.",
+        ),
+        Misconception(
+            "filter-axes-swapped",
+            altered(convolve, weight=lambda weight: weight.transpose(0, 1)),
+            "The first two axes of the weights are exchanged: the first counts filters, the second channels.",
+        ),
+        Misconception("bias-forgotten", altered(convolve, bias=lambda bias: None), "The bias has no effect."),
+        Misconception(
+            "bias-twice", altered(convolve, bias=lambda bias: 2 * bias), "The bias is added twice."
+        ),
+        Misconception(
+            "bias-for-every-channel",
+            lambda x, weight, bias=None, padding=0, stride=1: convolve(
+                x, weight, None if bias is None else bias * len(x), padding, stride
+            ),
+            "The bias is added once for each input channel; a filter adds it once.",
+        ),
+        Misconception(
+            "bias-along-rows",
+            lambda x, weight, bias=None, padding=0, stride=1: (
+                convolve(x, weight, None, padding, stride) + (0 if bias is None else bias)
+            ),
+            "The bias runs along the columns of each map; it belongs to the filters, the first axis.",
+        ),
+        Misconception(
+            "first-bias-for-all",
+            altered(convolve, bias=lambda bias: bias[:1].expand_as(bias)),
+            "All filters get the first filter's bias.",
+        ),
+        Misconception(
+            "padding-ignored",
+            altered(convolve, padding=lambda padding: 0),
+            "The padding has no effect.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "padding-after",
+            lambda x, weight, bias=None, padding=0, stride=1: pad(
+                convolve(x, weight, bias, 0, stride), (padding,) * 4
+            ),
+            "The zeros are put around the result instead of around the input.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "padding-one-side",
+            lambda x, weight, bias=None, padding=0, stride=1: convolve(
+                pad(x, (0, padding, 0, padding)), weight, bias, 0, stride
+            ),
+            "Zeros are added on one side only, below and to the right.",
+            "Lab 01, Padding",
+        ),
+        *moved_wrongly(convolve),
+        Misconception(
+            "crop-instead-of-stride",
+            cropped(convolve),
+            "The result has the size that the stride asks for, but it is the top-left corner of the result "
+            "with stride 1 (the lecture's slide prints this too).",
+            "Lab 01, Stride",
+        ),
+    ),
     hints=(
         "weight[k] is one filter: a stack of kernels, one for each channel of the input.",
         "One filter gives one map: convolve each channel with its own kernel, then bring these together.",
         "The bias of filter k is one number, added to the whole of map k. To add all of them at once, "
         "the bias needs the shape F×1×1.",
     ),
-    window=conv2d_window,
+    window=window,
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import pad
 
-from course_utils.exercises.conv_layer.cross_correlate import correlate, cross_correlate
+from course_utils.exercises.altered import altered
+from course_utils.exercises.conv_layer.cross_correlate import cross_correlate
+from course_utils.exercises.conv_layer.sliding import correlate, cropped, moved_wrongly
 from course_utils.exercises.conv_layer.zero_pad import zero_pad
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
@@ -19,107 +21,15 @@ def conv2d_single(image: Tensor, kernel: Tensor, padding: int = 0, stride: int =
     return cross_correlate(zero_pad(image, padding), kernel)[::stride, ::stride]
 
 
-def _cropped(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
-    rows, columns = correlate(image, kernel, padding, stride).shape
-    return correlate(image, kernel, padding)[:rows, :columns]
-
-
-def _pad_after(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
-    return zero_pad(correlate(image, kernel, stride=stride), padding)
-
-
 def _partial_windows(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
     image = zero_pad(image, padding)
     (height, width), (kh, kw) = image.shape, kernel.shape
     beyond = (0, -(width - kw) % stride, 0, -(height - kh) % stride)
-    return correlate(functional.pad(image, beyond), kernel, stride=stride)
+    return correlate(pad(image, beyond), kernel, stride=stride)
 
 
-MISCONCEPTIONS = (
-    Misconception(
-        "flipped-kernel",
-        lambda image, kernel, padding=0, stride=1: correlate(image, kernel.flip(0, 1), padding, stride),
-        "This is the convolution of mathematics: the kernel is turned by 180 degrees before it slides. "
-        "The layer of a network does not turn it.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "kernel-transposed",
-        lambda image, kernel, padding=0, stride=1: correlate(image, kernel.T, padding, stride),
-        "Rows and columns of the kernel are exchanged before it meets the image.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "padding-ignored",
-        lambda image, kernel, padding=0, stride=1: correlate(image, kernel, 0, stride),
-        "The padding has no effect.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "padding-one-side",
-        lambda image, kernel, padding=0, stride=1: correlate(
-            functional.pad(image, (0, padding, 0, padding)), kernel, 0, stride
-        ),
-        "Zeros are added on one side only, below and to the right.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "padding-after",
-        _pad_after,
-        "The zeros are put around the result instead of around the image.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "edge-repeated",
-        lambda image, kernel, padding=0, stride=1: correlate(
-            functional.pad(image[None, None], (padding,) * 4, mode="replicate")[0, 0], kernel, 0, stride
-        ),
-        "The border around the image repeats its nearest pixels; it holds other values than zero.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "stride-ignored",
-        lambda image, kernel, padding=0, stride=1: correlate(image, kernel, padding),
-        "The stride has no effect: the kernel moves by one pixel.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "crop-instead-of-stride",
-        _cropped,
-        "The result has the size that the stride asks for, but it is the top-left corner of the result "
-        "with stride 1 (the lecture's slide prints this too).",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "stride-on-rows-only",
-        lambda image, kernel, padding=0, stride=1: correlate(image, kernel, padding, (stride, 1)),
-        "The stride acts on rows only; columns still move by one.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "stride-on-columns-only",
-        lambda image, kernel, padding=0, stride=1: correlate(image, kernel, padding, (1, stride)),
-        "The stride acts on columns only; rows still move by one.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "image-thinned-first",
-        lambda image, kernel, padding=0, stride=1: correlate(
-            zero_pad(image, padding)[::stride, ::stride], kernel
-        ),
-        "Pixels of the image are left out before the kernel slides: it sees pixels that are no neighbours.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "partial-windows",
-        _partial_windows,
-        "Windows that reach over the far border are counted too: the number of positions is rounded up.",
-        "Lab 01, Output size",
-    ),
-)
-
-
-def _probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one position; then add padding, a stride that divides, one that does not, and both."""
     draw = Draw(seed)
     return (
         Probe((draw.integers(2, 2, low=1), draw.distinct(2, 2)), note="the kernel fits once: one pixel"),
@@ -146,22 +56,78 @@ def _probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def _window(probe: Probe, index: tuple[int, ...]) -> Window:
-    image, kernel, *rest = probe.arguments
-    padding = rest[0] if rest else probe.keywords.get("padding", 0)
-    stride = rest[1] if len(rest) > 1 else probe.keywords.get("stride", 1)
-    region = patch(
-        index[0], index[1], tuple(kernel.shape), tuple(image.shape), padding=padding, stride=stride
-    )
-    return {"image": [region]}
+def _window(index: tuple[int, ...], image: Tensor, kernel: Tensor, padding: int, stride: int) -> Window:
+    return {"image": [patch(index, kernel.shape, image.shape, padding=padding, stride=stride)]}
 
 
 EXERCISE = Exercise(
     number="1.5",
     points=2,
     reference=conv2d_single,
-    probes=_probes,
-    misconceptions=MISCONCEPTIONS,
+    probes=probes,
+    section="Lab 01, Padding",
+    misconceptions=(
+        Misconception(
+            "flipped-kernel",
+            altered(correlate, kernel=lambda kernel: kernel.flip(0, 1)),
+            "This is the convolution of mathematics: the kernel is turned by 180 degrees before it slides. "
+            "The layer of a network does not turn it.",
+            "Lab 01, Convolution",
+        ),
+        Misconception(
+            "kernel-transposed",
+            altered(correlate, kernel=lambda kernel: kernel.T),
+            "Rows and columns of the kernel are exchanged before it meets the image.",
+            "Lab 01, Convolution",
+        ),
+        Misconception(
+            "padding-ignored",
+            altered(correlate, padding=lambda padding: 0),
+            "The padding has no effect.",
+        ),
+        Misconception(
+            "padding-one-side",
+            lambda image, kernel, padding=0, stride=1: correlate(
+                pad(image, (0, padding, 0, padding)), kernel, 0, stride
+            ),
+            "Zeros are added on one side only, below and to the right.",
+        ),
+        Misconception(
+            "padding-after",
+            lambda image, kernel, padding=0, stride=1: zero_pad(correlate(image, kernel, 0, stride), padding),
+            "The zeros are put around the result instead of around the image.",
+        ),
+        Misconception(
+            "edge-repeated",
+            lambda image, kernel, padding=0, stride=1: correlate(
+                pad(image[None, None], (padding,) * 4, mode="replicate")[0, 0], kernel, 0, stride
+            ),
+            "The border around the image repeats its nearest pixels; it holds other values than zero.",
+        ),
+        *moved_wrongly(correlate),
+        Misconception(
+            "crop-instead-of-stride",
+            cropped(correlate),
+            "The result has the size that the stride asks for, but it is the top-left corner of the result "
+            "with stride 1 (the lecture's slide prints this too).",
+            "Lab 01, Stride",
+        ),
+        Misconception(
+            "image-thinned-first",
+            lambda image, kernel, padding=0, stride=1: correlate(
+                zero_pad(image, padding)[::stride, ::stride], kernel
+            ),
+            "Pixels of the image are left out before the kernel slides: it sees pixels that are no "
+            "neighbours.",
+            "Lab 01, Stride",
+        ),
+        Misconception(
+            "partial-windows",
+            _partial_windows,
+            "Windows that reach over the far border are counted too: the number of positions is rounded up.",
+            "Lab 01, Output size",
+        ),
+    ),
     hints=(
         "You have the two parts already: one enlarges the image, the other slides the kernel.",
         "Order matters: the padding belongs to the image, before anything slides.",

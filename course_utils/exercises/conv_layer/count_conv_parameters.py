@@ -14,7 +14,8 @@ def count_conv_parameters(in_channels: int, out_channels: int, f: int, bias: boo
     return weights + out_channels if bias else weights
 
 
-def _count_probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with numbers to multiply in one's head; then ask for the lab's layers and larger ones."""
     draw = Draw(seed)
     few, many = draw.between(2, 9), draw.between(20, 90)
     return (
@@ -33,53 +34,48 @@ EXERCISE = Exercise(
     number="1.10",
     points=1,
     reference=count_conv_parameters,
-    probes=_count_probes,
+    probes=probes,
+    section="Lab 01, nn.Conv2d",
     misconceptions=(
         Misconception(
             "bias-forgotten",
-            lambda in_channels, out_channels, f, bias=True: out_channels * in_channels * f * f,
+            lambda c_in, c_out, f, bias=True: c_out * c_in * f * f,
             "Only weights are counted; the biases are parameters too.",
-            "Lab 01, nn.Conv2d",
         ),
         Misconception(
             "bias-always",
-            lambda in_channels, out_channels, f, bias=True: out_channels * (in_channels * f * f + 1),
+            lambda c_in, c_out, f, bias=True: c_out * (c_in * f * f + 1),
             "Biases are counted although there are none.",
-            "Lab 01, nn.Conv2d",
         ),
         Misconception(
             "bias-per-input-channel",
-            lambda in_channels, out_channels, f, bias=True: in_channels * (out_channels * f * f + bias),
+            lambda c_in, c_out, f, bias=True: c_in * (c_out * f * f + bias),
             "One bias is counted for each input channel; a bias belongs to a filter, an output channel.",
-            "Lab 01, nn.Conv2d",
         ),
         Misconception(
             "bias-per-kernel",
-            lambda in_channels, out_channels, f, bias=True: in_channels * out_channels * (f * f + bias),
+            lambda c_in, c_out, f, bias=True: c_in * c_out * (f * f + bias),
             "One bias is counted for each f×f slice of a filter; a whole filter has one.",
-            "Lab 01, nn.Conv2d",
         ),
         Misconception(
             "one-bias",
-            lambda in_channels, out_channels, f, bias=True: in_channels * out_channels * f * f + bias,
+            lambda c_in, c_out, f, bias=True: c_in * c_out * f * f + bias,
             "One bias is counted for the whole layer.",
-            "Lab 01, nn.Conv2d",
         ),
         Misconception(
             "kernel-side-for-area",
-            lambda in_channels, out_channels, f, bias=True: out_channels * (in_channels * f + bias),
+            lambda c_in, c_out, f, bias=True: c_out * (c_in * f + bias),
             "A kernel of side f is counted as f weights.",
-            "Lab 01, nn.Conv2d",
         ),
         Misconception(
             "input-channels-forgotten",
-            lambda in_channels, out_channels, f, bias=True: out_channels * (f * f + bias),
+            lambda c_in, c_out, f, bias=True: c_out * (f * f + bias),
             "Each filter is counted as one f×f slice; it has a slice for every input channel.",
             "Lab 01, Channels",
         ),
         Misconception(
             "output-channels-forgotten",
-            lambda in_channels, out_channels, f, bias=True: in_channels * f * f + bias,
+            lambda c_in, c_out, f, bias=True: c_in * f * f + bias,
             "This is one filter; the layer has one for every output channel.",
             "Lab 01, Channels",
         ),

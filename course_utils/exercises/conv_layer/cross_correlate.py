@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from course_utils.exercises.conv_layer.sliding import correlate
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
@@ -23,87 +23,8 @@ def cross_correlate(image: Tensor, kernel: Tensor) -> Tensor:
     return out
 
 
-def correlate(image: Tensor, kernel: Tensor, padding: int = 0, stride: int | tuple[int, int] = 1) -> Tensor:
-    """PyTorch's cross-correlation of two 2-D tensors: what the wrong references are made of."""
-    return functional.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
-
-
-def _same_size(image: Tensor, kernel: Tensor) -> Tensor:
-    (kh, kw) = kernel.shape
-    around = ((kw - 1) // 2, kw // 2, (kh - 1) // 2, kh // 2)
-    return correlate(functional.pad(image, around), kernel)
-
-
-def _window_sum(image: Tensor, kernel: Tensor) -> Tensor:
-    return correlate(image, torch.ones_like(kernel))
-
-
-CROSS_CORRELATE_MISCONCEPTIONS = (
-    Misconception(
-        "flipped-kernel",
-        lambda image, kernel: correlate(image, kernel.flip(0, 1)),
-        "This is the convolution of mathematics: the kernel is turned by 180 degrees before it slides. "
-        "The layer of a network does not turn it.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "kernel-mirrored-left-right",
-        lambda image, kernel: correlate(image, kernel.flip(1)),
-        "The columns of the kernel are read from right to left.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "kernel-upside-down",
-        lambda image, kernel: correlate(image, kernel.flip(0)),
-        "The rows of the kernel are read from bottom to top.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "kernel-transposed",
-        lambda image, kernel: correlate(image, kernel.T),
-        "Rows and columns of the kernel are exchanged before it meets the image.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "result-transposed",
-        lambda image, kernel: correlate(image, kernel).T,
-        "The result is written with rows and columns exchanged: moving down the image moves right in it.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "kept-the-size",
-        _same_size,
-        "The result has the image's size: zeros around the image let the kernel reach over the border.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "last-position-missing",
-        lambda image, kernel: correlate(image, kernel)[:-1, :-1],
-        "The kernel stops one position early, so the last row and the last column are missing.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "mean-of-products",
-        lambda image, kernel: correlate(image, kernel) / kernel.numel(),
-        "The products under the kernel are averaged instead of added.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "kernel-ignored",
-        _window_sum,
-        "The pixels under the window are added without the kernel's weights.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "tiles",
-        lambda image, kernel: correlate(image, kernel, stride=tuple(kernel.shape)),
-        "The kernel jumps by its own size, so that windows never overlap.",
-        "Lab 01, Convolution",
-    ),
-)
-
-
-def _cross_correlate_probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with a single position; then make image and kernel wider, taller, negative."""
     draw = Draw(seed)
     tall, wide = draw.between(5, 6), draw.between(5, 6)
     return (
@@ -122,21 +43,73 @@ def _cross_correlate_probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def _cross_correlate_window(probe: Probe, index: tuple[int, ...]) -> Window:
-    image, kernel = probe.arguments
-    return {"image": [patch(index[0], index[1], tuple(kernel.shape), tuple(image.shape))]}
+def _window(index: tuple[int, ...], image: Tensor, kernel: Tensor) -> Window:
+    return {"image": [patch(index, kernel.shape, image.shape)]}
 
 
 EXERCISE = Exercise(
     number="1.1",
     points=2,
     reference=cross_correlate,
-    probes=_cross_correlate_probes,
-    misconceptions=CROSS_CORRELATE_MISCONCEPTIONS,
+    probes=probes,
+    section="Lab 01, Convolution",
+    misconceptions=(
+        Misconception(
+            "flipped-kernel",
+            lambda image, kernel: correlate(image, kernel.flip(0, 1)),
+            "This is the convolution of mathematics: the kernel is turned by 180 degrees before it slides. "
+            "The layer of a network does not turn it.",
+        ),
+        Misconception(
+            "kernel-mirrored-left-right",
+            lambda image, kernel: correlate(image, kernel.flip(1)),
+            "The columns of the kernel are read from right to left.",
+        ),
+        Misconception(
+            "kernel-upside-down",
+            lambda image, kernel: correlate(image, kernel.flip(0)),
+            "The rows of the kernel are read from bottom to top.",
+        ),
+        Misconception(
+            "kernel-transposed",
+            lambda image, kernel: correlate(image, kernel.T),
+            "Rows and columns of the kernel are exchanged before it meets the image.",
+        ),
+        Misconception(
+            "result-transposed",
+            lambda image, kernel: correlate(image, kernel).T,
+            "The result is written with rows and columns exchanged: moving down the image moves right in it.",
+        ),
+        Misconception(
+            "kept-the-size",
+            lambda image, kernel: correlate(image, kernel, "same"),
+            "The result has the image's size: zeros around the image let the kernel reach over the border.",
+        ),
+        Misconception(
+            "last-position-missing",
+            lambda image, kernel: correlate(image, kernel)[:-1, :-1],
+            "The kernel stops one position early, so the last row and the last column are missing.",
+        ),
+        Misconception(
+            "mean-of-products",
+            lambda image, kernel: correlate(image, kernel) / kernel.numel(),
+            "The products under the kernel are averaged instead of added.",
+        ),
+        Misconception(
+            "kernel-ignored",
+            lambda image, kernel: correlate(image, torch.ones_like(kernel)),
+            "The pixels under the window are added without the kernel's weights.",
+        ),
+        Misconception(
+            "tiles",
+            lambda image, kernel: correlate(image, kernel, stride=tuple(kernel.shape)),
+            "The kernel jumps by its own size, so that windows never overlap.",
+        ),
+    ),
     hints=(
         "Lay the kernel on the image's top-left corner. Which pixels lie under it, and what becomes of them?",
         "In a row of W pixels, a window of kw pixels has W − kw + 1 places. Rows are counted the same way.",
         "The window at row i, column j is image[i : i + kh, j : j + kw]. Two loops, one product, one sum.",
     ),
-    window=_cross_correlate_window,
+    window=_window,
 )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import pad
 
-from course_utils.exercises.conv_layer.cross_correlate import correlate
+from course_utils.exercises.conv_layer.sliding import correlate
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import span
@@ -27,9 +27,10 @@ def fuse_filters(first: Tensor, second: Tensor) -> Tensor:
     return fused
 
 
-def _around(first: Tensor, second: Tensor) -> Tensor:
+def _slid(first: Tensor, second: Tensor) -> Tensor:
+    """Slide `second` over `first`, from its first overlap to its last."""
     c, d = second.shape
-    return functional.pad(first, (d - 1, d - 1, c - 1, c - 1))
+    return correlate(pad(first, (d - 1, d - 1, c - 1, c - 1)), second)
 
 
 def _overwritten(first: Tensor, second: Tensor) -> Tensor:
@@ -43,76 +44,11 @@ def _overwritten(first: Tensor, second: Tensor) -> Tensor:
 
 def _added(first: Tensor, second: Tensor) -> Tensor:
     (a, b), (c, d) = first.shape, second.shape
-    return functional.pad(first, (0, d - 1, 0, c - 1)) + functional.pad(second, (0, b - 1, 0, a - 1))
+    return pad(first, (0, d - 1, 0, c - 1)) + pad(second, (0, b - 1, 0, a - 1))
 
 
-MISCONCEPTIONS = (
-    Misconception(
-        "second-not-flipped",
-        lambda first, second: correlate(_around(first, second), second),
-        "The second filter slides over the first without being turned. Sliding twice adds up positions; "
-        "this subtracts them.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "first-flipped",
-        lambda first, second: correlate(_around(first, second), second).flip(0, 1),
-        "The first filter is turned by 180 degrees before the two are joined, and the second is not.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "result-flipped",
-        lambda first, second: correlate(_around(first, second), second.flip(0, 1)).flip(0, 1),
-        "The fused filter is turned by 180 degrees, as for the convolution of mathematics.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "result-transposed",
-        lambda first, second: correlate(_around(first, second), second.flip(0, 1)).T,
-        "Rows and columns of the fused filter are exchanged.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "overlaps-overwritten",
-        _overwritten,
-        "Where shifted copies of the first filter overlap, the later one replaces what was there.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "where-it-fits-only",
-        lambda first, second: correlate(first, second.flip(0, 1)),
-        "The second filter moves only where it lies fully on the first. The two together see a larger window "
-        "than either alone.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "multiplied-cell-by-cell",
-        lambda first, second: first * second,
-        "The weights are multiplied cell by cell, which keeps the window as small as one filter.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "matrix-product",
-        lambda first, second: first @ second,
-        "This is a matrix product: filters act by sliding, not as matrices on a vector.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "every-product-kept",
-        lambda first, second: torch.kron(second, first),
-        "All products of two weights are kept side by side; those that meet the same pixel belong together.",
-        "Lab 01, Depth",
-    ),
-    Misconception(
-        "filters-added",
-        _added,
-        "The filters are added; applying one after the other multiplies their weights.",
-        "Lab 01, Depth",
-    ),
-)
-
-
-def _probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one weight each; then rows, a row and a column, and filters of unlike shapes."""
     draw = Draw(seed)
     return (
         Probe((draw.distinct(1, 1, low=2), draw.distinct(1, 1, low=2)), note="two 1×1 filters"),
@@ -128,21 +64,78 @@ def _probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def _window(probe: Probe, index: tuple[int, ...]) -> Window:
-    def behind(mine: tuple[int, ...], other: tuple[int, ...]) -> tuple[slice, slice]:
+def _window(index: tuple[int, ...], first: Tensor, second: Tensor) -> Window:
+    def behind(mine: Sequence[int], other: Sequence[int]) -> tuple[slice, slice]:
         rows, columns = (span(i - o + 1, o, m) for i, o, m in zip(index, other, mine, strict=True))
         return rows, columns
 
-    first, second = (tuple(filter_.shape) for filter_ in probe.arguments)
-    return {"first": [behind(first, second)], "second": [behind(second, first)]}
+    return {
+        "first": [behind(first.shape, second.shape)],
+        "second": [behind(second.shape, first.shape)],
+    }
 
 
 EXERCISE = Exercise(
     number="1.9",
     points=3,
     reference=fuse_filters,
-    probes=_probes,
-    misconceptions=MISCONCEPTIONS,
+    probes=probes,
+    section="Lab 01, Depth",
+    misconceptions=(
+        Misconception(
+            "second-not-flipped",
+            _slid,
+            "The second filter slides over the first without being turned. Sliding twice adds up positions; "
+            "this subtracts them.",
+        ),
+        Misconception(
+            "first-flipped",
+            lambda first, second: _slid(first, second).flip(0, 1),
+            "The first filter is turned by 180 degrees before the two are joined, and the second is not.",
+        ),
+        Misconception(
+            "result-flipped",
+            lambda first, second: fuse_filters(first, second).flip(0, 1),
+            "The fused filter is turned by 180 degrees, as for the convolution of mathematics.",
+        ),
+        Misconception(
+            "result-transposed",
+            lambda first, second: fuse_filters(first, second).T,
+            "Rows and columns of the fused filter are exchanged.",
+        ),
+        Misconception(
+            "overlaps-overwritten",
+            _overwritten,
+            "Where shifted copies of the first filter overlap, the later one replaces what was there.",
+        ),
+        Misconception(
+            "where-it-fits-only",
+            lambda first, second: correlate(first, second.flip(0, 1)),
+            "The second filter moves only where it lies fully on the first. The two together see a larger "
+            "window than either alone.",
+        ),
+        Misconception(
+            "multiplied-cell-by-cell",
+            lambda first, second: first * second,
+            "The weights are multiplied cell by cell, which keeps the window as small as one filter.",
+        ),
+        Misconception(
+            "matrix-product",
+            lambda first, second: first @ second,
+            "This is a matrix product: filters act by sliding, not as matrices on a vector.",
+        ),
+        Misconception(
+            "every-product-kept",
+            lambda first, second: torch.kron(second, first),
+            "All products of two weights are kept side by side; those that meet the same pixel belong "
+            "together.",
+        ),
+        Misconception(
+            "filters-added",
+            _added,
+            "The filters are added; applying one after the other multiplies their weights.",
+        ),
+    ),
     hints=(
         "Take rows: first = [a, b], second = [c, d]. What does second see at one position, in pixels?",
         "Weight (i, j) of second reads the result of first i rows and j columns further on.",

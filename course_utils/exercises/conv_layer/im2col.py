@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from course_utils.exercises.altered import altered
 from course_utils.exercises.conv_layer.output_size import output_size
-from course_utils.exercises.conv_layer.wrong_conv2d import pad
+from course_utils.exercises.conv_layer.sliding import cropped, moved_wrongly
 from course_utils.exercises.conv_layer.zero_pad import zero_pad
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
@@ -23,123 +26,23 @@ def im2col(x: Tensor, f: int, padding: int = 0, stride: int = 1) -> Tensor:
     return torch.stack(patches, dim=1)
 
 
-def _patches(x: Tensor, f: int, padding: int = 0, stride: int | tuple[int, int] = 1) -> Tensor:
+def _patches(x: Tensor, f: int, padding: int = 0, stride: Any = 1) -> Tensor:
     """Return all patches as C×f×f×H'×W': what the wrong references rearrange."""
     down, right = (stride, stride) if isinstance(stride, int) else stride
-    views = pad(x, padding).unfold(1, f, down).unfold(2, f, right)
+    views = pad(x, (padding,) * 4).unfold(1, f, down).unfold(2, f, right)
     return views.permute(0, 3, 4, 1, 2)
 
 
-def _columns(x: Tensor, f: int, padding: int = 0, stride: int | tuple[int, int] = 1) -> Tensor:
-    return _patches(x, f, padding, stride).flatten(3).flatten(0, 2)
+def _written(patches: Tensor) -> Tensor:
+    return patches.flatten(3).flatten(0, 2)
 
 
-def _cropped(x: Tensor, f: int, padding: int = 0, stride: int = 1) -> Tensor:
-    rows, columns = _patches(x, f, padding, stride).shape[3:]
-    return _patches(x, f, padding)[..., :rows, :columns].flatten(3).flatten(0, 2)
+def _columns(x: Tensor, f: int, padding: int = 0, stride: Any = 1) -> Tensor:
+    return _written(_patches(x, f, padding, stride))
 
 
-def _reshaped(x: Tensor, f: int, padding: int = 0, stride: int = 1) -> Tensor:
-    columns = _columns(x, f, padding, stride)
-    return columns.T.reshape(columns.shape)
-
-
-IM2COL_MISCONCEPTIONS = (
-    Misconception(
-        "patches-as-rows",
-        lambda x, f, padding=0, stride=1: _columns(x, f, padding, stride).T,
-        "Each patch is a row; the name says that it becomes a column.",
-        "Lab 01, Convolution as matrix multiplication",
-    ),
-    Misconception(
-        "reshape-for-transpose",
-        _reshaped,
-        "The shape is right, but `reshape` deals the numbers out anew: it does not turn rows into columns.",
-        "Lab 01, Convolution as matrix multiplication",
-    ),
-    Misconception(
-        "channel-last-patches",
-        lambda x, f, padding=0, stride=1: (
-            _patches(x, f, padding, stride).permute(1, 2, 0, 3, 4).flatten(3).flatten(0, 2)
-        ),
-        "A patch is written pixel by pixel, channels together; the filters are stored channel by channel.",
-        "Lab 01, Convolution as matrix multiplication",
-    ),
-    Misconception(
-        "patches-by-columns",
-        lambda x, f, padding=0, stride=1: (
-            _patches(x, f, padding, stride).permute(0, 2, 1, 3, 4).flatten(3).flatten(0, 2)
-        ),
-        "The pixels of a patch are read column by column.",
-        "Lab 01, Convolution as matrix multiplication",
-    ),
-    Misconception(
-        "positions-by-columns",
-        lambda x, f, padding=0, stride=1: (
-            _patches(x, f, padding, stride).permute(0, 1, 2, 4, 3).flatten(3).flatten(0, 2)
-        ),
-        "The positions of the kernel are visited down the columns first; the result is read row by row.",
-        "Lab 01, Convolution as matrix multiplication",
-    ),
-    Misconception(
-        "channels-apart",
-        lambda x, f, padding=0, stride=1: _patches(x, f, padding, stride).flatten(3).flatten(1, 2),
-        "The channels stay apart; one column holds the patch of all channels.",
-        "Lab 01, Channels",
-    ),
-    Misconception(
-        "first-channel-only",
-        lambda x, f, padding=0, stride=1: _columns(x[:1], f, padding, stride),
-        "Only the first channel is written down.",
-        "Lab 01, Channels",
-    ),
-    Misconception(
-        "flipped-kernel",
-        lambda x, f, padding=0, stride=1: _patches(x, f, padding, stride).flip(1, 2).flatten(3).flatten(0, 2),
-        "Each patch is turned by 180 degrees, as in the convolution of mathematics.",
-        "Lab 01, Convolution",
-    ),
-    Misconception(
-        "tiles",
-        lambda x, f, padding=0, stride=1: _columns(x, f, padding, f),
-        "The window jumps by its own size, so that patches never overlap.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "padding-ignored",
-        lambda x, f, padding=0, stride=1: _columns(x, f, 0, stride),
-        "The padding has no effect.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "stride-ignored",
-        lambda x, f, padding=0, stride=1: _columns(x, f, padding),
-        "The stride has no effect: the window moves by one pixel.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "stride-on-rows-only",
-        lambda x, f, padding=0, stride=1: _columns(x, f, padding, (stride, 1)),
-        "The stride acts on rows only; columns still move by one.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "stride-on-columns-only",
-        lambda x, f, padding=0, stride=1: _columns(x, f, padding, (1, stride)),
-        "The stride acts on columns only; rows still move by one.",
-        "Lab 01, Stride",
-    ),
-    Misconception(
-        "crop-instead-of-stride",
-        _cropped,
-        "There are as many patches as the stride asks for, but they are those of the top-left corner "
-        "with stride 1.",
-        "Lab 01, Stride",
-    ),
-)
-
-
-def _im2col_probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one column; then add positions, channels, padding and a stride that does not divide."""
     draw = Draw(seed)
     return (
         Probe((draw.distinct(1, 2, 2), 2), note="the window fits once: one column"),
@@ -155,10 +58,7 @@ def _im2col_probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def _im2col_window(probe: Probe, index: tuple[int, ...]) -> Window:
-    x, f, *rest = probe.arguments
-    rest += [0, 1][len(rest) :]
-    padding, stride = probe.keywords.get("padding", rest[0]), probe.keywords.get("stride", rest[1])
+def _window(index: tuple[int, ...], x: Tensor, f: int, padding: int, stride: int) -> Window:
     width = output_size(x.shape[2], f, padding, stride)
     channel, within = divmod(index[0], f * f)
     row = index[1] // width * stride + within // f - padding
@@ -171,12 +71,79 @@ EXERCISE = Exercise(
     number="1.7",
     points=3,
     reference=im2col,
-    probes=_im2col_probes,
-    misconceptions=IM2COL_MISCONCEPTIONS,
+    probes=probes,
+    section="Lab 01, Convolution as matrix multiplication",
+    misconceptions=(
+        Misconception(
+            "patches-as-rows",
+            altered(_columns, result=lambda columns: columns.T),
+            "Each patch is a row; the name says that it becomes a column.",
+        ),
+        Misconception(
+            "reshape-for-transpose",
+            altered(_columns, result=lambda columns: columns.T.reshape(columns.shape)),
+            "The shape is right, but `reshape` deals the numbers out anew: it does not turn rows into "
+            "columns.",
+        ),
+        Misconception(
+            "channel-last-patches",
+            altered(_patches, result=lambda patches: _written(patches.permute(1, 2, 0, 3, 4))),
+            "A patch is written pixel by pixel, channels together; the filters are stored channel by "
+            "channel.",
+        ),
+        Misconception(
+            "patches-by-columns",
+            altered(_patches, result=lambda patches: _written(patches.transpose(1, 2))),
+            "The pixels of a patch are read column by column.",
+        ),
+        Misconception(
+            "positions-by-columns",
+            altered(_patches, result=lambda patches: _written(patches.transpose(3, 4))),
+            "The positions of the kernel are visited down the columns first; the result is read row by row.",
+        ),
+        Misconception(
+            "channels-apart",
+            altered(_patches, result=lambda patches: patches.flatten(3).flatten(1, 2)),
+            "The channels stay apart; one column holds the patch of all channels.",
+            "Lab 01, Channels",
+        ),
+        Misconception(
+            "first-channel-only",
+            altered(_columns, x=lambda x: x[:1]),
+            "Only the first channel is written down.",
+            "Lab 01, Channels",
+        ),
+        Misconception(
+            "flipped-kernel",
+            altered(_patches, result=lambda patches: _written(patches.flip(1, 2))),
+            "Each patch is turned by 180 degrees, as in the convolution of mathematics.",
+            "Lab 01, Convolution",
+        ),
+        Misconception(
+            "tiles",
+            lambda x, f, padding=0, stride=1: _columns(x, f, padding, f),
+            "The window jumps by its own size, so that patches never overlap.",
+            "Lab 01, Stride",
+        ),
+        Misconception(
+            "padding-ignored",
+            altered(_columns, padding=lambda padding: 0),
+            "The padding has no effect.",
+            "Lab 01, Padding",
+        ),
+        *moved_wrongly(_columns, "window"),
+        Misconception(
+            "crop-instead-of-stride",
+            altered(cropped(_patches), result=_written),
+            "There are as many patches as the stride asks for, but they are those of the top-left corner "
+            "with stride 1.",
+            "Lab 01, Stride",
+        ),
+    ),
     hints=(
         "One column is what the kernel sees at one position, all channels of it. How many numbers are that?",
         "The order within a column is the order in which a filter C×f×f is stored: flatten does it.",
         "Collect the flattened patches in a list, positions row by row; then stack them side by side.",
     ),
-    window=_im2col_window,
+    window=_window,
 )

@@ -20,7 +20,8 @@ def _refusing(n: int, f: int, p: int = 0, s: int = 1) -> int:
     return output_size(n, f, p, s)
 
 
-def _output_size_probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one position; then ask for every remainder that a stride of 2 or 3 can leave."""
     draw = Draw(seed)
     kernel, stride = draw.one_of(3, 5, 7), draw.one_of(3, 4, 5)
     steps = draw.between(3, 9)
@@ -49,55 +50,48 @@ EXERCISE = Exercise(
     number="1.4",
     points=1,
     reference=output_size,
-    probes=_output_size_probes,
+    probes=probes,
+    section="Lab 01, Output size",
     misconceptions=(
         Misconception(
             "ceil-for-floor",
             lambda n, f, p=0, s=1: math.ceil((n + 2 * p - f) / s) + 1,
             "The division is rounded up: a last window that reaches over the border is counted.",
-            "Lab 01, Output size",
         ),
         Misconception(
             "round-for-floor",
             lambda n, f, p=0, s=1: round((n + 2 * p - f) / s) + 1,
             "The division is rounded to the nearest number: sometimes a window that does not fit is counted.",
-            "Lab 01, Output size",
         ),
         Misconception(
             "half-rounded-up",
             lambda n, f, p=0, s=1: math.floor((n + 2 * p - f) / s + 0.5) + 1,
             "The division is rounded to the nearest number: sometimes a window that does not fit is counted.",
-            "Lab 01, Output size",
         ),
         Misconception(
             "remainder-refused",
             _refusing,
             "A stride that does not divide is refused. The layer does not refuse it: pixels are left over.",
-            "Lab 01, Output size",
         ),
         Misconception(
             "not-floored",
             lambda n, f, p=0, s=1: (n + 2 * p - f) / s + 1,
             "The division leaves a fraction: a kernel has a whole number of places.",
-            "Lab 01, Output size",
         ),
         Misconception(
             "plus-one-inside",
             lambda n, f, p=0, s=1: (n + 2 * p - f + 1) // s,
             "The 1 of the first position is added before the division, so the stride divides it too.",
-            "Lab 01, Output size",
         ),
         Misconception(
             "first-position-forgotten",
             lambda n, f, p=0, s=1: (n + 2 * p - f) // s,
             "This counts the steps between positions; the first position is missing.",
-            "Lab 01, Output size",
         ),
         Misconception(
             "padding-counted-once",
             lambda n, f, p=0, s=1: (n + p - f) // s + 1,
             "The padding is counted on one side only.",
-            "Lab 01, Output size",
         ),
         Misconception(
             "padding-ignored",
@@ -121,7 +115,6 @@ EXERCISE = Exercise(
             "kernel-ignored",
             lambda n, f, p=0, s=1: (n + 2 * p - 1) // s + 1,
             "The room that the kernel itself takes is not subtracted.",
-            "Lab 01, Output size",
         ),
     ),
     hints=(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 
@@ -11,52 +13,47 @@ def same_padding(f: int) -> int:
     return (f - 1) // 2
 
 
+def probes(seed: int) -> Sequence[Probe]:
+    """Ask for the small odd kernels, then for one of another size in every seed."""
+    sizes = (3, 5, 1, 7, 9, 2 * Draw(seed).between(5, 20) + 1)
+    return tuple(Probe((f,), note=f"a {f}×{f} kernel") for f in sizes)
+
+
 EXERCISE = Exercise(
     number="1.3",
     points=1,
     reference=same_padding,
-    probes=lambda seed: tuple(
-        Probe((f,), note=f"a {f}×{f} kernel") for f in (3, 5, 1, 7, 9, 2 * Draw(seed).between(5, 20) + 1)
-    ),
+    probes=probes,
+    section="Lab 01, Padding",
     misconceptions=(
         Misconception(
             "both-sides-together",
             lambda f: f - 1,
             "This counts the zeros of both sides together; the padding is what one side gets.",
-            "Lab 01, Padding",
         ),
-        Misconception(
-            "kernel-size", lambda f: f, "The padding is as large as the kernel.", "Lab 01, Padding"
-        ),
+        Misconception("kernel-size", lambda f: f, "The padding is as large as the kernel."),
         Misconception(
             "half-rounded-up",
             lambda f: (f + 1) // 2,
             "Half the kernel is rounded up, so that the image grows by two.",
-            "Lab 01, Padding",
         ),
         Misconception(
             "half-not-whole",
             lambda f: f / 2,
             "This is half the kernel, with a fraction: there is no half pixel.",
-            "Lab 01, Padding",
         ),
         Misconception(
             "always-one",
             lambda f: 1,
             "It is 1 whatever the kernel: that keeps the size for 3×3 kernels only.",
-            "Lab 01, Padding",
         ),
         Misconception(
-            "valid",
-            lambda f: 0,
-            "Without padding every kernel larger than 1×1 makes the image smaller.",
-            "Lab 01, Padding",
+            "valid", lambda f: 0, "Without padding every kernel larger than 1×1 makes the image smaller."
         ),
         Misconception(
             "kernel-minus-two",
             lambda f: max(f - 2, 0),
             "The padding grows by 2 from one odd kernel to the next; it is right for 1×1 and 3×3 by chance.",
-            "Lab 01, Padding",
         ),
     ),
     hints=(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import pad
 
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
@@ -28,71 +28,8 @@ def _border_erased(image: Tensor, padding: int) -> Tensor:
     return out
 
 
-ZERO_PAD_MISCONCEPTIONS = (
-    Misconception(
-        "one-side",
-        lambda image, padding: functional.pad(image, (0, padding, 0, padding)),
-        "Zeros are added on one side only, below and to the right.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "one-side-before",
-        lambda image, padding: functional.pad(image, (padding, 0, padding, 0)),
-        "Zeros are added on one side only, above and to the left.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "columns-only",
-        lambda image, padding: functional.pad(image, (padding, padding)),
-        "Only columns are added, to the left and to the right; no rows.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "rows-only",
-        lambda image, padding: functional.pad(image, (0, 0, padding, padding)),
-        "Only rows are added, above and below; no columns.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "image-in-the-corner",
-        lambda image, padding: functional.pad(image, (0, 2 * padding, 0, 2 * padding)),
-        "The size is right, but the image sits in the top-left corner instead of the middle.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "edge-repeated",
-        lambda image, padding: functional.pad(image[None, None], (padding,) * 4, mode="replicate")[0, 0],
-        "The border repeats the nearest pixels of the image; it holds other values than zero.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "padded-with-ones",
-        lambda image, padding: functional.pad(image, (padding,) * 4, value=1.0),
-        "The border is filled with ones.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "border-erased",
-        _border_erased,
-        "The image keeps its size and its own outer pixels are set to zero.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "padded-twice",
-        lambda image, padding: functional.pad(image, (2 * padding,) * 4),
-        "Twice the padding is added on every side.",
-        "Lab 01, Padding",
-    ),
-    Misconception(
-        "always-one",
-        lambda image, padding: functional.pad(image, (1,) * 4),
-        "One ring of zeros is added, whatever the padding is.",
-        "Lab 01, Padding",
-    ),
-)
-
-
-def _zero_pad_probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one pixel; then ask for no, one, two and three rings of zeros."""
     draw = Draw(seed)
     rows, columns = draw.shuffled(3, 4)
     return (
@@ -106,8 +43,7 @@ def _zero_pad_probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def _zero_pad_window(probe: Probe, index: tuple[int, ...]) -> Window:
-    image, padding = probe.arguments
+def _window(index: tuple[int, ...], image: Tensor, padding: int) -> Window:
     row, column = (i - padding for i in index)
     inside = 0 <= row < image.shape[0] and 0 <= column < image.shape[1]
     return {"image": [(row, column)]} if inside else {}
@@ -117,12 +53,64 @@ EXERCISE = Exercise(
     number="1.2",
     points=1,
     reference=zero_pad,
-    probes=_zero_pad_probes,
-    misconceptions=ZERO_PAD_MISCONCEPTIONS,
+    probes=probes,
+    section="Lab 01, Padding",
+    misconceptions=(
+        Misconception(
+            "one-side",
+            lambda image, padding: pad(image, (0, padding, 0, padding)),
+            "Zeros are added on one side only, below and to the right.",
+        ),
+        Misconception(
+            "one-side-before",
+            lambda image, padding: pad(image, (padding, 0, padding, 0)),
+            "Zeros are added on one side only, above and to the left.",
+        ),
+        Misconception(
+            "columns-only",
+            lambda image, padding: pad(image, (padding, padding)),
+            "Only columns are added, to the left and to the right; no rows.",
+        ),
+        Misconception(
+            "rows-only",
+            lambda image, padding: pad(image, (0, 0, padding, padding)),
+            "Only rows are added, above and below; no columns.",
+        ),
+        Misconception(
+            "image-in-the-corner",
+            lambda image, padding: pad(image, (0, 2 * padding, 0, 2 * padding)),
+            "The size is right, but the image sits in the top-left corner instead of the middle.",
+        ),
+        Misconception(
+            "edge-repeated",
+            lambda image, padding: pad(image[None, None], (padding,) * 4, mode="replicate")[0, 0],
+            "The border repeats the nearest pixels of the image; it holds other values than zero.",
+        ),
+        Misconception(
+            "padded-with-ones",
+            lambda image, padding: pad(image, (padding,) * 4, value=1.0),
+            "The border is filled with ones.",
+        ),
+        Misconception(
+            "border-erased",
+            _border_erased,
+            "The image keeps its size and its own outer pixels are set to zero.",
+        ),
+        Misconception(
+            "padded-twice",
+            lambda image, padding: pad(image, (2 * padding,) * 4),
+            "Twice the padding is added on every side.",
+        ),
+        Misconception(
+            "always-one",
+            lambda image, padding: pad(image, (1,) * 4),
+            "One ring of zeros is added, whatever the padding is.",
+        ),
+    ),
     hints=(
         "How many rows are new, above and below together? And columns?",
         "Start from a tensor of zeros that has the final size.",
         "Row 0 of the image becomes row `padding` of the result; column 0 becomes column `padding`.",
     ),
-    window=_zero_pad_window,
+    window=_window,
 )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import avg_pool2d, max_pool2d
 
 from course_utils.exercises.model import Exercise, Misconception
-from course_utils.exercises.pooling_layer.windowing import moved_wrongly, pooling_probes, pooling_window
+from course_utils.exercises.pooling_layer import windowing
 
 
 def avg_pool(x: Tensor, size: int = 2, stride: int | None = None) -> Tensor:
@@ -25,71 +23,59 @@ def avg_pool(x: Tensor, size: int = 2, stride: int | None = None) -> Tensor:
     return out
 
 
-def _mean(x: Tensor, size: Any = 2, stride: Any = None, **options: Any) -> Tensor:
-    return functional.avg_pool2d(x, size, stride, **options)
-
-
 EXERCISE = Exercise(
     number="2.2",
     points=1,
     reference=avg_pool,
-    probes=pooling_probes,
+    probes=windowing.probes,
+    section="Lab 02, Average pooling",
     misconceptions=(
         Misconception(
             "not-divided",
-            lambda x, size=2, stride=None: _mean(x, size, stride) * size**2,
+            lambda x, size=2, stride=None: avg_pool2d(x, size, stride) * size**2,
             "This is the sum of each window.",
-            "Lab 02, Average pooling",
         ),
         Misconception(
             "divided-by-the-side",
-            lambda x, size=2, stride=None: _mean(x, size, stride) * size,
+            lambda x, size=2, stride=None: avg_pool2d(x, size, stride) * size,
             "The sum is divided by the window's side, not by the number of its pixels.",
-            "Lab 02, Average pooling",
         ),
         Misconception(
             "always-four",
-            lambda x, size=2, stride=None: _mean(x, size, stride) * size**2 / 4,
+            lambda x, size=2, stride=None: avg_pool2d(x, size, stride) * size**2 / 4,
             "The sum is divided by 4 whatever the window's size.",
-            "Lab 02, Average pooling",
         ),
         Misconception(
             "largest",
-            lambda x, size=2, stride=None: functional.max_pool2d(x, size, stride),
+            lambda x, size=2, stride=None: max_pool2d(x, size, stride),
             "This is the largest value of each window.",
-            "Lab 02, Average pooling",
         ),
         Misconception(
             "median",
-            lambda x, size=2, stride=None: (
-                x.unfold(1, size, stride or size).unfold(2, size, stride or size).flatten(3).median(-1).values
-            ),
+            lambda x, size=2, stride=None: windowing.unfolded(x, size, stride).median(-1).values,
             "This is the median of each window.",
-            "Lab 02, Average pooling",
         ),
         Misconception(
             "fractions-lost",
-            lambda x, size=2, stride=None: _mean(x, size, stride).floor(),
+            lambda x, size=2, stride=None: avg_pool2d(x, size, stride).floor(),
             "The mean is rounded down to a whole number.",
-            "Lab 02, Average pooling",
         ),
         Misconception(
             "channels-averaged",
-            lambda x, size=2, stride=None: _mean(x, size, stride).mean(0, keepdim=True),
+            lambda x, size=2, stride=None: avg_pool2d(x, size, stride).mean(0, keepdim=True),
             "The mean is taken over the channels too; pooling leaves their number as it is.",
-            "Lab 02, Average pooling",
         ),
         Misconception(
             "partial-windows",
-            lambda x, size=2, stride=None: _mean(x, size, stride, ceil_mode=True),
+            lambda x, size=2, stride=None: avg_pool2d(x, size, stride, ceil_mode=True),
             "Windows that reach over the border are counted too: the number of windows is rounded up.",
             "Lab 02, Shapes",
         ),
-        *moved_wrongly(_mean, "Lab 02, Average pooling"),
+        *windowing.moved_wrongly(avg_pool2d),
     ),
     hints=(
         "The windows are those of max pooling. Only what happens inside a window is new.",
         "How many pixels has a window of side `size`?",
     ),
-    window=pooling_window,
+    window=windowing.window,
 )

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 
-_SECTION = "Lab 02, Cost"
-
 
 def conv_multiply_adds(in_channels: int, out_channels: int, height: int, width: int, f: int) -> int:
     """Return the multiply-adds of a layer: every weight is used once at each position of the output map."""
@@ -16,7 +14,8 @@ def conv_multiply_adds(in_channels: int, out_channels: int, height: int, width: 
     return weights * height * width
 
 
-def _probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with numbers to multiply in one's head; then ask for the lab's layers and larger ones."""
     draw = Draw(seed)
     few, many, f = draw.between(3, 9), draw.between(20, 70), draw.one_of(5, 7)
     return (
@@ -34,77 +33,58 @@ EXERCISE = Exercise(
     number="2.5",
     points=1,
     reference=conv_multiply_adds,
-    probes=_probes,
+    probes=probes,
+    section="Lab 02, Cost",
     misconceptions=(
         Misconception(
             "weights-counted",
-            lambda in_channels, out_channels, height, width, f: in_channels * out_channels * f * f,
+            lambda c_in, c_out, h, w, f: c_in * c_out * f * f,
             "This counts the weights; each of them works at every position of the output map.",
-            _SECTION,
         ),
         Misconception(
             "parameters-counted",
-            lambda in_channels, out_channels, height, width, f: out_channels * (in_channels * f * f + 1),
+            lambda c_in, c_out, h, w, f: c_out * (c_in * f * f + 1),
             "This counts the parameters; each weight works at every position of the output map.",
-            _SECTION,
         ),
         Misconception(
             "kernel-side-for-area",
-            lambda in_channels, out_channels, height, width, f: (
-                in_channels * out_channels * f * height * width
-            ),
+            lambda c_in, c_out, h, w, f: c_in * c_out * f * h * w,
             "A kernel of side f is counted as f multiplications.",
-            _SECTION,
         ),
         Misconception(
             "input-channels-forgotten",
-            lambda in_channels, out_channels, height, width, f: out_channels * f * f * height * width,
+            lambda c_in, c_out, h, w, f: c_out * f * f * h * w,
             "Each output is counted as one kernel on one channel; it sees all input channels.",
-            _SECTION,
         ),
         Misconception(
             "output-channels-forgotten",
-            lambda in_channels, out_channels, height, width, f: in_channels * f * f * height * width,
+            lambda c_in, c_out, h, w, f: c_in * f * f * h * w,
             "This is the work for one output map; there is one for each filter.",
-            _SECTION,
         ),
         Misconception(
             "counted-twice",
-            lambda in_channels, out_channels, height, width, f: (
-                2 * in_channels * out_channels * f * f * height * width
-            ),
+            lambda c_in, c_out, h, w, f: 2 * c_in * c_out * f * f * h * w,
             "Multiplications and additions are counted apart; one multiply-add is one operation here.",
-            _SECTION,
         ),
         Misconception(
             "bias-counted",
-            lambda in_channels, out_channels, height, width, f: (
-                out_channels * (in_channels * f * f + 1) * height * width
-            ),
+            lambda c_in, c_out, h, w, f: c_out * (c_in * f * f + 1) * h * w,
             "The additions of the bias are counted too; they are no multiply-adds.",
-            _SECTION,
         ),
         Misconception(
             "square-map",
-            lambda in_channels, out_channels, height, width, f: (
-                in_channels * out_channels * (f * height) ** 2
-            ),
+            lambda c_in, c_out, h, w, f: c_in * c_out * (f * h) ** 2,
             "The map is taken to be as wide as it is tall.",
-            _SECTION,
         ),
         Misconception(
             "map-made-smaller",
-            lambda in_channels, out_channels, height, width, f: (
-                in_channels * out_channels * f * f * (height - f + 1) * (width - f + 1)
-            ),
+            lambda c_in, c_out, h, w, f: c_in * c_out * f * f * (h - f + 1) * (w - f + 1),
             "The kernel's size is taken off height and width, which are those of the output already.",
-            _SECTION,
         ),
         Misconception(
             "map-outputs-only",
-            lambda in_channels, out_channels, height, width, f: out_channels * height * width,
+            lambda c_in, c_out, h, w, f: c_out * h * w,
             "This counts the numbers in the output; each of them takes many multiply-adds.",
-            _SECTION,
         ),
     ),
     hints=(

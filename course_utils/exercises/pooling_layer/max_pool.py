@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import avg_pool2d, max_pool2d
 
 from course_utils.exercises.model import Exercise, Misconception
-from course_utils.exercises.pooling_layer.windowing import moved_wrongly, pooling_probes, pooling_window
+from course_utils.exercises.pooling_layer import windowing
 
 
 def max_pool(x: Tensor, size: int = 2, stride: int | None = None) -> Tensor:
@@ -23,12 +23,8 @@ def max_pool(x: Tensor, size: int = 2, stride: int | None = None) -> Tensor:
     return out
 
 
-def _partial(x: Tensor, size: int = 2, stride: int | None = None) -> Tensor:
-    return functional.max_pool2d(x, size, stride, ceil_mode=True)
-
-
 def _largest_magnitude(x: Tensor, size: int = 2, stride: int | None = None) -> Tensor:
-    high, low = functional.max_pool2d(x, size, stride), -functional.max_pool2d(-x, size, stride)
+    high, low = max_pool2d(x, size, stride), -max_pool2d(-x, size, stride)
     return torch.where(high.abs() >= low.abs(), high, low)
 
 
@@ -36,64 +32,56 @@ EXERCISE = Exercise(
     number="2.1",
     points=2,
     reference=max_pool,
-    probes=pooling_probes,
+    probes=windowing.probes,
+    section="Lab 02, Max pooling",
     misconceptions=(
         Misconception(
             "starts-from-zero",
-            lambda x, size=2, stride=None: functional.max_pool2d(x, size, stride).clamp(min=0),
+            lambda x, size=2, stride=None: max_pool2d(x, size, stride).clamp(min=0),
             "The search for the largest value starts from 0, so a window of negative values gives 0.",
-            "Lab 02, Max pooling",
         ),
         Misconception(
             "average",
-            lambda x, size=2, stride=None: functional.avg_pool2d(x, size, stride),
+            lambda x, size=2, stride=None: avg_pool2d(x, size, stride),
             "This is the mean of each window.",
-            "Lab 02, Max pooling",
         ),
         Misconception(
             "smallest",
-            lambda x, size=2, stride=None: -functional.max_pool2d(-x, size, stride),
+            lambda x, size=2, stride=None: -max_pool2d(-x, size, stride),
             "This is the smallest value of each window.",
-            "Lab 02, Max pooling",
         ),
         Misconception(
             "largest-magnitude",
             _largest_magnitude,
             "The value farthest from 0 is kept, so a large negative value wins.",
-            "Lab 02, Max pooling",
         ),
         Misconception(
             "corner-of-each-window",
-            lambda x, size=2, stride=None: x.unfold(1, size, stride or size).unfold(2, size, stride or size)[
-                ..., 0, 0
-            ],
+            lambda x, size=2, stride=None: windowing.unfolded(x, size, stride)[..., 0],
             "The first pixel of each window is kept, without a look at the others.",
-            "Lab 02, Max pooling",
         ),
         Misconception(
             "channels-pooled",
-            lambda x, size=2, stride=None: functional.max_pool2d(x, size, stride).amax(0, keepdim=True),
+            lambda x, size=2, stride=None: max_pool2d(x, size, stride).amax(0, keepdim=True),
             "The largest value is taken over the channels too; pooling leaves their number as it is.",
-            "Lab 02, Max pooling",
         ),
         Misconception(
             "whole-image",
             lambda x, size=2, stride=None: x.amax(dim=(1, 2)),
             "This is one number for each channel: the largest value of the whole image.",
-            "Lab 02, Max pooling",
         ),
         Misconception(
             "partial-windows",
-            _partial,
+            lambda x, size=2, stride=None: max_pool2d(x, size, stride, ceil_mode=True),
             "Windows that reach over the border are counted too: the number of windows is rounded up.",
             "Lab 02, Shapes",
         ),
-        *moved_wrongly(functional.max_pool2d, "Lab 02, Max pooling"),
+        *windowing.moved_wrongly(max_pool2d),
     ),
     hints=(
         "Which pixels belong to the window in row i and column j of the result? Where does it start?",
         "Without a stride, windows lie edge to edge. How many fit whole?",
         "Take the largest value of each window for all channels at once: amax takes several axes.",
     ),
-    window=pooling_window,
+    window=windowing.window,
 )

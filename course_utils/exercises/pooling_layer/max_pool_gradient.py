@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from course_utils.exercises.altered import altered
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
+from course_utils.exercises.pooling_layer.windowing import unfolded
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
 
@@ -25,16 +27,15 @@ def max_pool_gradient(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
     return grad
 
 
-def _share(weights: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-    """Return a gradient that spreads each window's share by `weights` of the windows (…×size²)."""
+def _spread(share: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Return a gradient that spreads each output's by its `share` among a window's pixels (…×size²)."""
 
     def wrong(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
-        (_, rows, columns), covered = grad_output.shape, torch.zeros_like(x)
-        inner = x[:, : rows * size, : columns * size]
-        windows = inner.unfold(1, size, size).unfold(2, size, size).flatten(3)
-        spread = (weights(windows) * grad_output[..., None]).unflatten(3, (size, size))
-        covered[:, : rows * size, : columns * size] = spread.permute(0, 1, 3, 2, 4).reshape(inner.shape)
-        return covered
+        (_, rows, columns), grad = grad_output.shape, torch.zeros_like(x)
+        covered = grad[:, : rows * size, : columns * size]
+        parts = share(unfolded(x, size, size)) * grad_output[..., None]
+        covered[:] = parts.unflatten(3, (size, size)).permute(0, 1, 3, 2, 4).reshape(covered.shape)
+        return grad
 
     return wrong
 
@@ -47,23 +48,13 @@ def _largest(windows: Tensor) -> Tensor:
     return (windows == windows.amax(-1, keepdim=True)).float()
 
 
-def _corner(windows: Tensor) -> Tensor:
-    return (torch.arange(windows.shape[-1]) == 0).expand_as(windows).float()
-
-
-_spread_by_first = _share(_first)
-
-
-def _by_first_channel(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
-    return _spread_by_first(x[:1].expand_as(x), grad_output, size)
-
-
-def _crop(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
+def _cropped(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
     rows, columns = grad_output.shape[1:]
-    return _spread_by_first(x, grad_output, size)[:, : rows * size, : columns * size]
+    return max_pool_gradient(x, grad_output, size)[:, : rows * size, : columns * size]
 
 
-def _probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one window; later ask for equal values in every arrangement that ideas tell apart."""
     draw = Draw(seed)
     # Each kind of pair, and four equals: first, last, shared and repeated maxima all differ somewhere.
     ties = [
@@ -92,13 +83,11 @@ def _probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def _window(probe: Probe, index: tuple[int, ...]) -> Window:
-    x, grad_output, *rest = probe.arguments
-    size = rest[0] if rest else probe.keywords.get("size", 2)
+def _window(index: tuple[int, ...], x: Tensor, grad_output: Tensor, size: int) -> Window:
     channel, row, column = index[0], index[1] // size, index[2] // size
     if row >= grad_output.shape[1] or column >= grad_output.shape[2]:
         return {"x": [index]}
-    region = patch(row, column, (size, size), tuple(x.shape[1:]), stride=size)
+    region = patch((row, column), (size, size), x.shape[1:], stride=size)
     return {"x": [(channel, *region)], "grad_output": [(channel, row, column)]}
 
 
@@ -106,73 +95,63 @@ EXERCISE = Exercise(
     number="2.4",
     points=3,
     reference=max_pool_gradient,
-    probes=_probes,
+    probes=probes,
+    section="Lab 02, Where the gradient goes",
     misconceptions=(
         Misconception(
             "spread-evenly",
-            _share(lambda windows: torch.full_like(windows, 1 / windows.shape[-1])),
+            _spread(lambda windows: torch.full_like(windows, 1 / windows.shape[-1])),
             "Every pixel of a window gets an equal part: that is the gradient of average pooling.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "copied-to-the-window",
-            _share(torch.ones_like),
+            _spread(torch.ones_like),
             "Every pixel of a window gets the whole gradient, though most of them did not decide the result.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "all-of-equal-maxima",
-            _share(_largest),
+            _spread(_largest),
             "When several pixels are equally large, each gets the whole gradient: it counts several times.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "split-among-equals",
-            _share(lambda windows: _largest(windows) / _largest(windows).sum(-1, keepdim=True)),
+            _spread(lambda windows: _largest(windows) / _largest(windows).sum(-1, keepdim=True)),
             "When several pixels are equally large, they share the gradient; PyTorch lets the first have it.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "last-of-equals",
-            _share(lambda windows: _first(windows.flip(-1)).flip(-1)),
+            _spread(lambda windows: _first(windows.flip(-1)).flip(-1)),
             "Of equally large pixels the last in reading order gets the gradient; PyTorch takes the first.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "value-times-gradient",
-            _share(lambda windows: _first(windows) * windows),
+            _spread(lambda windows: _first(windows) * windows),
             "The gradient is multiplied by the pixel's value; the maximum passes it on as it is.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "gradient-ignored",
-            lambda x, grad_output, size=2: _spread_by_first(x, torch.ones_like(grad_output), size),
+            altered(max_pool_gradient, grad_output=torch.ones_like),
             "This marks the largest pixels with 1; the gradient that comes from above is not used.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "corner-of-the-window",
-            _share(_corner),
+            _spread(lambda windows: (torch.arange(windows.shape[-1]) == 0).expand_as(windows).float()),
             "The gradient goes to the first pixel of each window, wherever the largest one is.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "smallest",
-            _share(lambda windows: _first(-windows)),
+            _spread(lambda windows: _first(-windows)),
             "The gradient goes to the smallest pixel of each window.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "first-channel-decides",
-            _by_first_channel,
+            altered(max_pool_gradient, x=lambda x: x[:1].expand_as(x)),
             "The place of the largest pixel is looked up in the first channel for all channels.",
-            "Lab 02, Where the gradient goes",
         ),
         Misconception(
             "border-dropped",
-            _crop,
+            _cropped,
             "The result covers the windows only; pixels that lie in no window have a gradient too: 0.",
-            "Lab 02, Where the gradient goes",
         ),
     ),
     hints=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from course_utils.exercises.altered import altered
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 
@@ -18,7 +19,7 @@ def pooled_shape(shape: Shape, size: int = 2, stride: int | None = None) -> Shap
     return channels, (height - size) // stride + 1, (width - size) // stride + 1
 
 
-def _with(windows: Callable[[int, int, int], float]) -> Callable[..., tuple[float, ...]]:
+def _counting(windows: Callable[[int, int, int], float]) -> Callable[..., tuple[float, ...]]:
     """Return `pooled_shape` with another count of windows along an axis, from its length, size and stride."""
 
     def wrong(shape: Shape, size: int = 2, stride: int | None = None) -> tuple[float, ...]:
@@ -28,25 +29,8 @@ def _with(windows: Callable[[int, int, int], float]) -> Callable[..., tuple[floa
     return wrong
 
 
-def _stride_one(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
-    return pooled_shape(shape, size, 1 if stride is None else stride)
-
-
-def _channels_pooled(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
-    return shape[0] // size, *pooled_shape(shape, size, stride)[1:]
-
-
-def _swapped(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
-    channels, height, width = pooled_shape(shape, size, stride)
-    return channels, width, height
-
-
-def _channels_last(shape: Shape, size: int = 2, stride: int | None = None) -> Shape:
-    channels, height, width = pooled_shape(shape, size, stride)
-    return height, width, channels
-
-
-def _probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one window; no two lengths of a shape are alike until the last cases."""
     draw = Draw(seed)
     channels, height, width = draw.between(5, 64), draw.between(31, 47), draw.between(12, 30)
     return (
@@ -69,73 +53,63 @@ EXERCISE = Exercise(
     number="2.3",
     points=1,
     reference=pooled_shape,
-    probes=_probes,
+    probes=probes,
+    section="Lab 02, Shapes",
     misconceptions=(
         Misconception(
             "channels-pooled",
-            _channels_pooled,
+            lambda shape, size=2, stride=None: (shape[0] // size, *pooled_shape(shape, size, stride)[1:]),
             "The channels get fewer too; pooling works on each channel and leaves their number as it is.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "ceil-for-floor",
-            _with(lambda n, size, step: math.ceil((n - size) / step) + 1),
+            _counting(lambda n, size, step: math.ceil((n - size) / step) + 1),
             "The division is rounded up: a window that reaches over the border is counted.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "not-floored",
-            _with(lambda n, size, step: (n - size) / step + 1),
+            _counting(lambda n, size, step: (n - size) / step + 1),
             "The division leaves a fraction: the number of windows is whole.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "first-window-forgotten",
-            _with(lambda n, size, step: (n - size) // step),
+            _counting(lambda n, size, step: (n - size) // step),
             "This counts the steps between windows; the first window is missing.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "stride-one",
-            _stride_one,
+            lambda shape, size=2, stride=None: pooled_shape(shape, size, stride or 1),
             "Without a stride the window moves by one pixel; in pooling it then moves by its own size.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "stride-ignored",
-            _with(lambda n, size, step: n // size),
+            _counting(lambda n, size, step: n // size),
             "The length is divided by the window's size; the stride has no effect.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "size-ignored",
-            _with(lambda n, size, step: n // step),
+            _counting(lambda n, size, step: n // step),
             "The length is divided by the stride alone; the room that the window takes is not considered.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "always-halved",
-            _with(lambda n, size, step: n // 2),
+            _counting(lambda n, size, step: n // 2),
             "Height and width are halved whatever the size and the stride.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "height-width-swapped",
-            _swapped,
+            altered(pooled_shape, result=lambda shape: (shape[0], shape[2], shape[1])),
             "Height and width are exchanged.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "channels-last",
-            _channels_last,
+            altered(pooled_shape, result=lambda shape: (*shape[1:], shape[0])),
             "The channels come last here; PyTorch has them first.",
-            "Lab 02, Shapes",
         ),
         Misconception(
             "channels-dropped",
-            lambda shape, size=2, stride=None: pooled_shape(shape, size, stride)[1:],
+            altered(pooled_shape, result=lambda shape: shape[1:]),
             "The channels are missing from the shape.",
-            "Lab 02, Shapes",
         ),
     ),
     hints=(

@@ -14,7 +14,6 @@ from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
 
 Layer = Callable[[Tensor], Tensor]
-_SECTION = "Lab 02, Translation and deformation"
 
 
 def shift_agreement(layer: Layer, x: Tensor, shift: int) -> float:
@@ -48,6 +47,10 @@ def ahead(x: Tensor) -> Tensor:
     return (x[..., :-1] > x[..., 1:]).float()
 
 
+def _moved(x: Tensor, shift: int) -> Tensor:
+    return torch.roll(x, shift, dims=-1)
+
+
 def _share(a: Tensor, b: Tensor) -> float:
     return (a == b).float().mean().item()
 
@@ -59,16 +62,8 @@ def _filled(layer: Layer, x: Tensor, shift: int) -> float:
 
 
 def _whole_images(layer: Layer, x: Tensor, shift: int) -> float:
-    same = layer(x) == layer(torch.roll(x, shift, dims=-1))
+    same = layer(x) == layer(_moved(x, shift))
     return same.flatten(1).all(dim=1).float().mean().item()
-
-
-def _output_shifted(layer: Layer, x: Tensor, shift: int) -> float:
-    return _share(layer(x), torch.roll(layer(x), shift, dims=-1))
-
-
-def _both_shifted(layer: Layer, x: Tensor, shift: int) -> float:
-    return _share(torch.roll(layer(x), shift, dims=-1), layer(torch.roll(x, shift, dims=-1)))
 
 
 def _explain(probe: Probe, expected: float, actual: Any) -> str | None:
@@ -79,7 +74,8 @@ def _explain(probe: Probe, expected: float, actual: Any) -> str | None:
     return None
 
 
-def _probes(seed: int) -> Sequence[Probe]:
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with a layer that changes nothing; then pool, drop an axis, and tell left from right."""
     draw = Draw(seed)
 
     def bits(*shape: int) -> Tensor:
@@ -107,86 +103,74 @@ EXERCISE = Exercise(
     number="2.6",
     points=2,
     reference=shift_agreement,
-    probes=_probes,
+    probes=probes,
+    section="Lab 02, Translation and deformation",
     misconceptions=(
         Misconception(
             "share-that-differs",
             lambda layer, x, shift: 1 - shift_agreement(layer, x, shift),
             "This is the share of outputs that change.",
-            _SECTION,
         ),
         Misconception(
             "percent",
             lambda layer, x, shift: 100 * shift_agreement(layer, x, shift),
             "This is a percentage; a share lies between 0 and 1.",
-            _SECTION,
         ),
         Misconception(
             "counted",
-            lambda layer, x, shift: int((layer(x) == layer(torch.roll(x, shift, dims=-1))).sum()),
+            lambda layer, x, shift: int((layer(x) == layer(_moved(x, shift))).sum()),
             "This is the number of outputs that agree, not their share.",
-            _SECTION,
         ),
         Misconception(
             "all-or-nothing",
-            lambda layer, x, shift: float(torch.equal(layer(x), layer(torch.roll(x, shift, dims=-1)))),
+            lambda layer, x, shift: float(torch.equal(layer(x), layer(_moved(x, shift)))),
             "This asks whether all outputs agree.",
-            _SECTION,
         ),
         Misconception(
             "yes-or-no",
-            lambda layer, x, shift: torch.equal(layer(x), layer(torch.roll(x, shift, dims=-1))),
+            lambda layer, x, shift: torch.equal(layer(x), layer(_moved(x, shift))),
             "This asks whether all outputs agree.",
-            _SECTION,
         ),
         Misconception(
             "whole-images",
             _whole_images,
             "This is the share of images whose whole output agrees.",
-            _SECTION,
         ),
         Misconception(
             "layer-ignored",
-            lambda layer, x, shift: _share(x, torch.roll(x, shift, dims=-1)),
+            lambda layer, x, shift: _share(x, _moved(x, shift)),
             "The images are compared, not what the layer makes of them.",
-            _SECTION,
         ),
         Misconception(
             "moved-down",
             lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, shift, dims=-2))),
             "The image moves down instead of to the right.",
-            _SECTION,
         ),
         Misconception(
             "moved-left",
-            lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, -shift, dims=-1))),
+            lambda layer, x, shift: _share(layer(x), layer(_moved(x, -shift))),
             "The image moves to the left.",
-            _SECTION,
         ),
         Misconception(
             "rolled-through-all",
             lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, shift))),
             "Without an axis, pixels that leave a row enter the next one.",
-            _SECTION,
         ),
         Misconception(
             "filled-with-zeros",
             _filled,
             "Zeros come in on the left; what leaves on the right should come back there.",
-            _SECTION,
         ),
         Misconception(
             "output-moved",
-            _output_shifted,
+            lambda layer, x, shift: _share(layer(x), _moved(layer(x), shift)),
             "The output is moved; the question is what happens to it when the input moves.",
-            _SECTION,
         ),
         Misconception(
             "moved-along",
-            _both_shifted,
+            lambda layer, x, shift: _share(_moved(layer(x), shift), layer(_moved(x, shift))),
             "The first output is moved along too: this asks whether the output moves with its input, "
             "not whether it stays.",
-            _SECTION,
         ),
     ),
     explain=_explain,

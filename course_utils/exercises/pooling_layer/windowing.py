@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import pad
 
 from course_utils.exercises.model import Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
@@ -16,8 +16,8 @@ Pool = Callable[..., Tensor]
 """``(x C×H×W, size, stride) -> C×H'×W'``; sizes and strides may be pairs."""
 
 
-def pooling_probes(seed: int) -> Sequence[Probe]:
-    """Return the cases of exercises 2.1 and 2.2."""
+def probes(seed: int) -> Sequence[Probe]:
+    """Start with one window; then ask for several, for overlaps, gaps and what lies in no window."""
     draw = Draw(seed)
     return (
         Probe((draw.distinct(1, 2, 2, low=1),), note="one window"),
@@ -35,18 +35,20 @@ def pooling_probes(seed: int) -> Sequence[Probe]:
     )
 
 
-def pooling_window(probe: Probe, index: tuple[int, ...]) -> Window:
+def window(index: tuple[int, ...], x: Tensor, size: int, stride: int | None) -> Window:
     """Return the window behind one output cell."""
-    x, *rest = probe.arguments
-    size = rest[0] if rest else probe.keywords.get("size", 2)
-    stride = rest[1] if len(rest) > 1 else probe.keywords.get("stride", size)
-    region = patch(index[1], index[2], (size, size), tuple(x.shape[1:]), stride=stride)
-    return {"x": [(index[0], *region)]}
+    channel, *place = index
+    return {"x": [(channel, *patch(place, (size, size), x.shape[1:], stride=stride or size))]}
+
+
+def unfolded(x: Tensor, size: int, stride: int | None) -> Tensor:
+    """Return the pixels of each window along a last axis of size²."""
+    return x.unfold(1, size, stride or size).unfold(2, size, stride or size).flatten(3)
 
 
 def _beyond(x: Tensor, size: int, stride: int) -> Tensor:
     height, width = x.shape[1:]
-    return functional.pad(x, (0, -(width - size) % stride, 0, -(height - size) % stride))
+    return pad(x, (0, -(width - size) % stride, 0, -(height - size) % stride))
 
 
 def _length_over_stride(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
@@ -59,26 +61,23 @@ def _length_over_stride(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor
     return torch.cat(pooled, dim=1)
 
 
-def moved_wrongly(pool: Pool, section: str) -> tuple[Misconception, ...]:
+def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
     """Return the wrong ideas about where the windows of `pool` lie."""
     return (
         Misconception(
             "stride-one",
-            lambda x, size=2, stride=None: pool(x, size, 1 if stride is None else stride),
+            lambda x, size=2, stride=None: pool(x, size, stride or 1),
             "Without a stride the window moves by one pixel; in pooling it then moves by its own size.",
-            section,
         ),
         Misconception(
             "stride-two",
-            lambda x, size=2, stride=None: pool(x, size, 2 if stride is None else stride),
+            lambda x, size=2, stride=None: pool(x, size, stride or 2),
             "Without a stride the window moves by two pixels; in pooling it then moves by its own size.",
-            section,
         ),
         Misconception(
             "stride-ignored",
             lambda x, size=2, stride=None: pool(x, size, size),
             "The stride has no effect: the window always moves by its own size.",
-            section,
         ),
         Misconception(
             "zeros-in-partial-windows",
@@ -96,35 +95,31 @@ def moved_wrongly(pool: Pool, section: str) -> tuple[Misconception, ...]:
             "stride-on-rows-only",
             lambda x, size=2, stride=None: pool(x, size, (stride or size, 1)),
             "The window moves by the stride down the rows, but by one pixel along the columns.",
-            section,
         ),
         Misconception(
             "stride-on-columns-only",
             lambda x, size=2, stride=None: pool(x, size, (1, stride or size)),
             "The window moves by the stride along the columns, but by one pixel down the rows.",
-            section,
         ),
         Misconception(
             "along-rows-only",
             lambda x, size=2, stride=None: pool(x, (1, size), (1, stride or size)),
             "The windows are one row high: only neighbours in a row are brought together.",
-            section,
         ),
         Misconception(
             "along-columns-only",
             lambda x, size=2, stride=None: pool(x, (size, 1), (stride or size, 1)),
             "The windows are one column wide: only neighbours in a column are brought together.",
-            section,
         ),
         Misconception(
             "result-transposed",
-            lambda x, size=2, stride=None: pool(x, size, stride or size).transpose(1, 2),
+            lambda x, size=2, stride=None: pool(x, size, stride).transpose(1, 2),
             "The result is written with rows and columns exchanged.",
             "Lab 02, Shapes",
         ),
         Misconception(
             "first-channel-only",
-            lambda x, size=2, stride=None: pool(x[:1], size, stride or size),
+            lambda x, size=2, stride=None: pool(x[:1], size, stride),
             "Only the first channel is pooled; each channel gives a map of its own.",
             "Lab 02, Shapes",
         ),

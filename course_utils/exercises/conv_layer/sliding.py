@@ -1,0 +1,61 @@
+"""What the wrong references of lab 01 share: PyTorch's own layer, and wrong ideas about its stride."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils.exercises.altered import altered
+from course_utils.exercises.model import Misconception
+
+Layer = Callable[..., Tensor]
+"""``(x, …, padding, stride) -> …×H'×W'``; the stride may be a pair."""
+
+
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: Any = 0, stride: Any = 1
+) -> Tensor:
+    """Apply PyTorch's layer to one image."""
+    return functional.conv2d(x[None], weight, bias, stride=stride, padding=padding)[0]
+
+
+def correlate(image: Tensor, kernel: Tensor, padding: Any = 0, stride: Any = 1) -> Tensor:
+    """Apply PyTorch's layer to one channel, with one kernel."""
+    return convolve(image[None], kernel[None, None], None, padding, stride)[0]
+
+
+def cropped(layer: Layer) -> Layer:
+    """Return `layer` with stride 1, cut to the size that the stride asks for."""
+
+    def wrong(*arguments: Any, **keywords: Any) -> Tensor:
+        rows, columns = layer(*arguments, **keywords).shape[-2:]
+        return altered(layer, stride=lambda stride: 1)(*arguments, **keywords)[..., :rows, :columns]
+
+    return wrong
+
+
+def moved_wrongly(layer: Layer, window: str = "kernel") -> tuple[Misconception, ...]:
+    """Return the wrong ideas about the stride of `layer`."""
+    return (
+        Misconception(
+            "stride-ignored",
+            altered(layer, stride=lambda stride: 1),
+            f"The stride has no effect: the {window} moves by one pixel.",
+            "Lab 01, Stride",
+        ),
+        Misconception(
+            "stride-on-rows-only",
+            altered(layer, stride=lambda stride: (stride, 1)),
+            "The stride acts on rows only; columns still move by one.",
+            "Lab 01, Stride",
+        ),
+        Misconception(
+            "stride-on-columns-only",
+            altered(layer, stride=lambda stride: (1, stride)),
+            "The stride acts on columns only; rows still move by one.",
+            "Lab 01, Stride",
+        ),
+    )
