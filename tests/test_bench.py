@@ -15,9 +15,9 @@ from training_data import tiny_dataset
 from course_utils.command_line import main
 from course_utils.errors import TrainingError
 from course_utils.training import PLAIN
-from course_utils.training.bench import VARIANTS, Bench, measure, variants
-from course_utils.training.bench.picture import draw
-from course_utils.training.bench.turns import epoch_flops, worker
+from course_utils.training.benchmark import VARIANTS, Benchmark, measure, variants
+from course_utils.training.benchmark.plot import plot_benchmark
+from course_utils.training.benchmark.turns import epoch_flops, worker
 
 SECONDS = {"lecture": 0.4, "course": 0.1}
 
@@ -35,7 +35,7 @@ def fake(monkeypatch) -> list[tuple[str, str, int]]:
 
         yield ask
 
-    monkeypatch.setattr("course_utils.training.bench.turns.worker", pretend)
+    monkeypatch.setattr("course_utils.training.benchmark.turns.worker", pretend)
     return asked
 
 
@@ -147,8 +147,8 @@ def test_the_command_prints_a_table_or_json_and_saves_a_plot(fake, capsys, tmp_p
 
 def test_the_plot_shows_the_published_time_beside_the_measured_ones(fake) -> None:
     found = measure(["vgg"], budget=10.0)
-    assert isinstance(found, Bench)
-    axes = draw(found).axes[0]
+    assert isinstance(found, Benchmark)
+    axes = plot_benchmark(found).figure.axes[0]
     assert axes.patches[0].get_width() == 841
     assert len(axes.patches) == 3
     assert "seconds" in axes.get_xlabel()

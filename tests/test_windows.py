@@ -17,7 +17,7 @@ from course_utils import files
 from course_utils.data import entry
 from course_utils.exercises import guard
 from course_utils.training.checkpoints import Checkpoint
-from course_utils.training.live import View
+from course_utils.training.display import Display
 
 REPOSITORY = Path(__file__).parents[1]
 SUPPORT = Path(__file__).with_name("support")
@@ -133,7 +133,7 @@ def test_paths_stay_short(tmp_path) -> None:
     longest = "x" * 300
     partial = ".1234567890-12345678.new"
     cached = str(entry.path_of(Path("."), longest, "key")) + partial
-    kept = Checkpoint.of(net(), tiny_recipe(name=longest), "digest", View(), tmp_path).path
+    kept = Checkpoint.of(net(), tiny_recipe(name=longest), "digest", Display(), tmp_path).path
     package = REPOSITORY / "course_utils"
     course = [str(path.relative_to(package.parent)) for path in package.rglob("*.py")]
     for path in (cached, f"checkpoints/{kept.name}{partial}", *course):

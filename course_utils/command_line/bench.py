@@ -11,7 +11,7 @@ from course_utils.command_line.options import Json
 from course_utils.command_line.output import console, say, say_json
 
 if TYPE_CHECKING:
-    from course_utils.training.bench import Bench
+    from course_utils.training.benchmark import Benchmark
 
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer batches: a first impression.")]
 Switches = Annotated[
@@ -30,7 +30,7 @@ def bench(
     Each variant trains in a process of its own on some batches at a time; the median is extrapolated to a
     full epoch. Close other programs first.
     """
-    from course_utils.training.bench import VARIANTS, measure
+    from course_utils.training.benchmark import VARIANTS, measure
 
     chosen = tuple(VARIANTS) if switches else ("lecture", "course")
     budget = (6.0 if quick else 30.0) * len(chosen)
@@ -40,18 +40,22 @@ def bench(
     else:
         _print(found)
     if output is not None:
-        from course_utils.training.bench.picture import draw
+        from course_utils.training.benchmark.plot import plot_benchmark
 
-        draw(found).savefig(output)
+        plot = plot_benchmark(found)
+        if output.suffix.lower() == ".png":
+            output.write_bytes(plot.png)
+        else:
+            plot.figure.savefig(output)
         say(f"Plot: {output.resolve()}", err=True)
 
 
-def _print(found: Bench) -> None:
+def _print(found: Benchmark) -> None:
     from rich.table import Table
 
     from course_utils.text import duration_text
-    from course_utils.training.bench import VARIANTS
-    from course_utils.training.bench.turns import PUBLISHED
+    from course_utils.training.benchmark import VARIANTS
+    from course_utils.training.benchmark.turns import PUBLISHED
 
     longest = {row.network: 0.0 for row in found.rows}
     for row in found.rows:

@@ -29,7 +29,7 @@ _QUALITIES = ((160, 256), (160, 64), (130, 64), (100, 64), (80, 48), (60, 32))
 """Dots per inch and colours, tried until a picture is small enough."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Picture(HtmlFigure):
     """A plot as a PNG inside its HTML.
 
@@ -42,9 +42,9 @@ class Picture(HtmlFigure):
         What was drawn; its ``savefig`` writes other sizes and formats.
     """
 
-    png: bytes = b""
-    alt: str = ""
-    figure: Figure | None = field(default=None, compare=False)
+    png: bytes
+    alt: str
+    figure: Figure = field(compare=False)
 
 
 def picture(

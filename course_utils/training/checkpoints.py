@@ -17,9 +17,9 @@ from torch import nn
 
 from course_utils import settings
 from course_utils.files import published
+from course_utils.training.display import Display
 from course_utils.training.epochs import EpochRecord
 from course_utils.training.history import History
-from course_utils.training.live import View
 from course_utils.training.recipes import Recipe
 
 VERSION = 2
@@ -36,14 +36,14 @@ class Checkpoint:
     ----------
     path : Path
         Its place; the name is the run's key, see `run_key`.
-    view : View
+    display : Display
         Is told what goes wrong with the file: it is no reason to stop training.
     usable : bool
         Whether the last attempt to write succeeded; after a failure there is no other.
     """
 
     path: Path
-    view: View
+    display: Display
     usable: bool = True
 
     @classmethod
@@ -52,13 +52,13 @@ class Checkpoint:
         model: nn.Module,
         recipe: Recipe,
         digest: str,
-        view: View,
+        display: Display,
         folder: str | os.PathLike[str] | None = None,
     ) -> Checkpoint:
         """Find the file of a run, by default in the course's data folder."""
         name = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")[:64]
         place = Path(folder) if folder is not None else settings.read().checkpoints_dir
-        return cls(place / f"{name}-{run_key(model, recipe, digest)}.pt", view)
+        return cls(place / f"{name}-{run_key(model, recipe, digest)}.pt", display)
 
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
@@ -83,7 +83,9 @@ class Checkpoint:
                 torch.save(state, file)
         except (OSError, RuntimeError) as error:
             self.usable = False
-            self.view.warn(f"No checkpoint can be written to {self.path.parent} ({error}); training goes on.")
+            self.display.warn(
+                f"No checkpoint can be written to {self.path.parent} ({error}); training goes on."
+            )
 
     def load(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
@@ -109,7 +111,9 @@ class Checkpoint:
         except DAMAGED as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             model.load_state_dict(untouched)
-            self.view.warn(f"The checkpoint {self.path.name} cannot be read and is ignored ({reason[:120]}).")
+            self.display.warn(
+                f"The checkpoint {self.path.name} cannot be read and is ignored ({reason[:120]})."
+            )
             return False
         history.records[:] = records
         history.estimate, history.test_estimate = state["estimate"]

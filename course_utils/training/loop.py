@@ -16,10 +16,10 @@ from course_utils.device import pick_device
 from course_utils.errors import TrainingError
 from course_utils.timing import Stopwatch
 from course_utils.training.checkpoints import Checkpoint
+from course_utils.training.display import choose_display
 from course_utils.training.distributed import ALONE, Team
 from course_utils.training.evaluation import BATCH
 from course_utils.training.history import History
-from course_utils.training.live import choose_view
 from course_utils.training.preparation import check_fit, estimate, on_device, sample
 from course_utils.training.recipes import Recipe
 from course_utils.training.speed import Speed, default_speed, fitting, keep_heap, machine
@@ -80,7 +80,7 @@ def fit(
         If the asked-for device does not exist.
     """
     place = pick_device(device)
-    view = choose_view(show and team.leads)
+    display = choose_display(show and team.leads)
     dataset = on_device(dataset, place)
     model.to(place)
     check_fit(model, dataset)
@@ -97,13 +97,13 @@ def fit(
         model, dataset, recipe, device=speed.describe(place), machine=machine(place, team.size)
     )
     folder = None if isinstance(checkpoint, bool) else checkpoint
-    saved = Checkpoint.of(model, recipe, dataset.digest, view, folder)
+    saved = Checkpoint.of(model, recipe, dataset.digest, display, folder)
     if checkpoint is not False and not fresh and saved.load(model, optimizer, generator, history):
         begun = "already trained" if history.complete else "going on"
-        view.say(f"{begun}: {history.progress}; fit(..., fresh=True) trains anew.")
+        display.say(f"{begun}: {history.progress}; fit(..., fresh=True) trains anew.")
     team.agree(len(history), "the epochs that are done")
     if history.complete:
-        view.end(history)
+        display.end(history)
         return history
 
     keep_heap(speed)
@@ -117,9 +117,9 @@ def fit(
     try:
         history.device = speed.describe(place)
         history.estimate, history.test_estimate = estimate(model, dataset, recipe, speed, place, team)
-        view.say(history.device)
-        view.say(history.forecast("this CPU" if place.type == "cpu" else str(place)))
-        view.begin(history, len(batches))
+        display.say(history.device)
+        display.say(history.forecast("this CPU" if place.type == "cpu" else str(place)))
+        display.begin(history, len(batches))
         while not history.complete:
             steps = round(min(1, recipe.epochs - len(history)) * len(batches))
             with Stopwatch(device=place) as training:
@@ -130,7 +130,7 @@ def fit(
                     optimizer,
                     rate=rate,
                     speed=speed,
-                    watch=view.step,
+                    watch=display.step,
                 )
             team.align(model)
             with Stopwatch(device=place) as testing, speed.autocast(place):
@@ -139,13 +139,13 @@ def fit(
             history.add(rate(0), loss, error, test_error, training.seconds, testing.seconds)
             if checkpoint is not False and team.leads:
                 saved.save(model, optimizer, generator, history)
-            view.epoch(history)
+            display.epoch(history)
     except KeyboardInterrupt:
         history.interrupted = True
-        view.say(f"Interrupted after {history.progress}; the model is kept as it is.")
+        display.say(f"Interrupted after {history.progress}; the model is kept as it is.")
     finally:
         model.to(memory_format=torch.contiguous_format)
-        view.end(history)
+        display.end(history)
     return history
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from statistics import median
 
-from course_utils.training.bench.turns import worker
+from course_utils.training.benchmark.turns import worker
 
 IMPORTS = {
     "import torch": "import torch",

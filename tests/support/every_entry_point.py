@@ -25,8 +25,8 @@ from course_utils.figures import verdict_card
 from course_utils.grading import grade_class, grade_many
 from course_utils.notebooks.kernel import CellError
 from course_utils.training import __main__ as training
-from course_utils.training.bench import Bench
-from course_utils.training.bench.turns import Row
+from course_utils.training.benchmark import Benchmark
+from course_utils.training.benchmark.turns import Measurement
 
 NAME = "Zoë Łęcka 王"
 """Of a student; no encoding but Unicode's has all its letters."""
@@ -50,10 +50,10 @@ def execute(notebook: Any, *_: Any, keep_going: bool = False, **__: Any) -> list
     return []
 
 
-def measured(**_: Any) -> Bench:
+def measured(**_: Any) -> Benchmark:
     """In place of minutes of timing."""
-    row = Row("vgg", "course", 160.0, 0.37, 300.0, 1e11, 0.9, None, 10)
-    return Bench([row], f"CPU of {NAME}", {"vgg": "drawn × here"}, {"vgg": 1.0})
+    row = Measurement("vgg", "course", 160.0, 0.37, 300.0, 1e11, 0.9, None, 10)
+    return Benchmark([row], f"CPU of {NAME}", {"vgg": "drawn × here"}, {"vgg": 1.0})
 
 
 def calls(folder: Path) -> dict[str, list[str]]:
@@ -127,7 +127,7 @@ if __name__ == "__main__":
     with (
         mock.patch("course_utils.notebooks.kernel.execute", execute),
         mock.patch("course_utils.notebooks.run.execute", execute),
-        mock.patch("course_utils.training.bench.measure", measured),
+        mock.patch("course_utils.training.benchmark.measure", measured),
         mock.patch.object(grade_many, "this_machine", lambda jobs=None: threads(FULL)),
         mock.patch.object(grade_class.grade_class, "__kwdefaults__", defaults),
     ):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from training_data import net, tiny_dataset, tiny_recipe
 
-from course_utils.training import fit, live
+from course_utils.training import display, fit
 
 
 class Handle:
@@ -28,13 +28,13 @@ def handles(monkeypatch: pytest.MonkeyPatch) -> list[Handle]:
 
     made: list[Handle] = []
 
-    def display(bundle: dict, *, raw: bool, display_id: bool) -> Handle:
+    def show(bundle: dict, *, raw: bool, display_id: bool) -> Handle:
         made.append(Handle(bundle))
         return made[-1]
 
-    monkeypatch.setattr(IPython.display, "display", display)
-    monkeypatch.setattr(live, "in_notebook", lambda: True)
-    monkeypatch.setattr(live.Notebook, "share", float("inf"))
+    monkeypatch.setattr(IPython.display, "display", show)
+    monkeypatch.setattr(display, "in_notebook", lambda: True)
+    monkeypatch.setattr(display.NotebookDisplay, "share", float("inf"))
     return made
 
 
@@ -52,7 +52,7 @@ def test_a_notebook_shows_one_line_and_one_plot_updated_in_place(handles, monkey
 
 
 def test_short_epochs_do_not_spend_their_time_on_drawing(handles, monkeypatch) -> None:
-    monkeypatch.setattr(live.Notebook, "share", 1e-6)
+    monkeypatch.setattr(display.NotebookDisplay, "share", 1e-6)
     fit(net(), tiny_dataset(), tiny_recipe(), checkpoint=False)
     assert len(handles[1].shown) == 2  # the first epoch's, and the last
 
@@ -82,6 +82,6 @@ def test_a_notebook_is_told_from_a_terminal(monkeypatch) -> None:
         (SimpleNamespace(kernel=object()), True),
     ]:
         monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))
-        assert live.in_notebook() is expected
+        assert display.in_notebook() is expected
     monkeypatch.delitem(sys.modules, "IPython")
-    assert live.in_notebook() is False
+    assert display.in_notebook() is False

@@ -16,7 +16,7 @@ from course_utils.training.epochs import epoch_number
 from course_utils.training.history import History
 
 
-class View:
+class Display:
     """What training tells its reader. This one is silent; the others show the same events."""
 
     def say(self, line: str) -> None:
@@ -39,19 +39,19 @@ class View:
         """Training has ended, by itself or not."""
 
 
-class Terminal(View):
+class TerminalDisplay(Display):
     """One bar for the whole run and one line for each epoch."""
 
     def say(self, line: str) -> None:
-        """See `View.say`."""
+        """See `Display.say`."""
         tqdm.write(printable(line))
 
     def warn(self, line: str) -> None:
-        """See `View.warn`."""
+        """See `Display.warn`."""
         self.say(line)
 
     def begin(self, history: History, steps: int) -> None:
-        """See `View.begin`."""
+        """See `Display.begin`."""
         self._steps, self._before = steps, round(history.epochs * steps)
         self._bar = tqdm(
             total=round(history.recipe.epochs * steps),
@@ -63,12 +63,12 @@ class Terminal(View):
         )
 
     def step(self, step: int, loss: float, error: float) -> None:
-        """See `View.step`."""
+        """See `Display.step`."""
         self._bar.set_postfix_str(f"loss {loss:.4f}, error {100 * error:.2f} %", refresh=False)
         self._bar.update(self._before + step - self._bar.n)
 
     def epoch(self, history: History) -> None:
-        """See `View.epoch`."""
+        """See `Display.epoch`."""
         last = history.final
         self._before = round(history.epochs * self._steps)
         self._bar.update(self._before - self._bar.n)
@@ -81,13 +81,13 @@ class Terminal(View):
         )
 
     def end(self, history: History) -> None:
-        """See `View.end`."""
+        """See `Display.end`."""
         if hasattr(self, "_bar"):
             self._bar.close()
         self.say(history.summary())
 
 
-class Notebook(View):
+class NotebookDisplay(Display):
     """A line of progress and the curves, updated in place; no widget, so they can be seen again later."""
 
     share = 0.05
@@ -99,22 +99,22 @@ class Notebook(View):
         self._next = 0.0
 
     def say(self, line: str) -> None:
-        """See `View.say`."""
+        """See `Display.say`."""
         print(line, flush=True)
 
     def warn(self, line: str) -> None:
-        """See `View.warn`."""
+        """See `Display.warn`."""
         self.say(line)
 
     def begin(self, history: History, steps: int) -> None:
-        """See `View.begin`."""
+        """See `Display.begin`."""
         self._history, self._steps = history, steps
         self._show_line(history.summary(), round(history.epochs * steps))
         if len(history):
             self._show_curves(history)
 
     def step(self, step: int, loss: float, error: float) -> None:
-        """See `View.step`."""
+        """See `Display.step`."""
         history = self._history
         planned, left = epoch_number(history.recipe.epochs), history.left(step / self._steps)
         self._show_line(
@@ -124,13 +124,13 @@ class Notebook(View):
         )
 
     def epoch(self, history: History) -> None:
-        """See `View.epoch`."""
+        """See `Display.epoch`."""
         self._show_line(history.summary(), round(history.epochs * self._steps))
         if time.monotonic() >= self._next:
             self._show_curves(history)
 
     def end(self, history: History) -> None:
-        """See `View.end`."""
+        """See `Display.end`."""
         self._show_line(history.summary(), None)
         if len(history):
             self._show_curves(history)
@@ -160,11 +160,11 @@ def _show(handle: Any, bundle: dict[str, str]) -> Any:
     return handle
 
 
-def choose_view(show: bool) -> View:
-    """Pick the view that suits where the code runs."""
+def choose_display(show: bool) -> Display:
+    """Pick the display that suits where the code runs."""
     if not show:
-        return View()
-    return Notebook() if in_notebook() else Terminal()
+        return Display()
+    return NotebookDisplay() if in_notebook() else TerminalDisplay()
 
 
 def in_notebook() -> bool:

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from course_utils.data.load import load_dataset
 from course_utils.device import describe_device
 from course_utils.errors import TrainingError
-from course_utils.training.bench.variants import DATA, VARIANTS
+from course_utils.training.benchmark.variants import DATA, VARIANTS
 from course_utils.training.networks import LABS, lab_network
 from course_utils.training.recipes import recipe
 from course_utils.training.results import LECTURE
@@ -28,7 +28,7 @@ SHAPES = {"lenet5": (1, 28), "vgg": (3, 32)}
 
 
 @dataclass(frozen=True)
-class Row:
+class Measurement:
     """One variant of one lab's epoch.
 
     Attributes
@@ -63,12 +63,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Benchmark:
     """All rows, and what they rest on.
 
     Attributes
     ----------
-    rows : list of Row
+    rows : list of Measurement
         In the order of measurement.
     machine : str
         Device and threads.
@@ -78,7 +78,7 @@ class Bench:
         Floating-point operations of an epoch, by network.
     """
 
-    rows: list[Row]
+    rows: list[Measurement]
     machine: str
     sources: dict[str, str]
     flops: dict[str, float]
@@ -94,7 +94,7 @@ def measure(
     *,
     budget: float = 60.0,
     announce: Callable[[str], None] = lambda line: None,
-) -> Bench:
+) -> Benchmark:
     """Time the epochs of some networks, each variant in turn with the others.
 
     Parameters
@@ -114,7 +114,7 @@ def measure(
     announce(f"{describe_device()}; {len(networks) * len(variants)} processes start and warm up")
     sources = {name: load_dataset(DATA[name][0], offline=DATA[name][1]).source for name in networks}
     flops = {name: epoch_flops(name) for name in networks}
-    rows: list[Row] = []
+    rows: list[Measurement] = []
     for number, network in enumerate(networks):
         with ExitStack() as stack:
             workers = {name: stack.enter_context(worker(network, name)) for name in variants}
@@ -140,7 +140,7 @@ def measure(
         epochs = {name: median(times) * images / size for name, times in seconds.items()}
         for name in variants:
             rows.append(
-                Row(
+                Measurement(
                     network=network,
                     variant=name,
                     seconds_per_epoch=epochs[name],
@@ -155,7 +155,7 @@ def measure(
                     batches=turns * sizes[name],
                 )
             )
-    return Bench(rows, describe_device(), sources, flops)
+    return Benchmark(rows, describe_device(), sources, flops)
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def worker(network: str, variant: str) -> Iterator[Callable[[int], dict[str, Any
     """Start the process of one variant; what is yielded trains on some batches there."""
     call = f"serve({network!r}, {variant!r}, {torch.get_num_threads()})"
     with subprocess.Popen(
-        [sys.executable, "-c", f"from course_utils.training.bench.variants import serve; {call}"],
+        [sys.executable, "-c", f"from course_utils.training.benchmark.variants import serve; {call}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
