@@ -135,7 +135,7 @@ def worst_mistakes(
     )
     alt = f"{summary}: " + "; ".join(title.replace("\n", ", ") for title in titles)
     html = drawn.html.replace(f'alt="{escape(drawn.alt)}"', f'alt="{escape(alt)}"')
-    return Picture(html, f"{summary}:\n{each}", png=drawn.png, alt=alt)
+    return Picture(html, f"{summary}:\n{each}", png=drawn.png, alt=alt, figure=drawn.figure)
 
 
 def _got(**arrays: np.ndarray | None) -> str:
