@@ -30,8 +30,8 @@ def pick_device(wish: str | torch.device | None = None) -> torch.device:
     Parameters
     ----------
     wish : str or torch.device, optional
-        A device asked for by name. Defaults to ``COURSE_DEVICE``; without either, the first of CUDA, MPS,
-        XPU and CPU that exists.
+        The name of a device. Defaults to ``COURSE_DEVICE``; if that is not set either, the first of CUDA,
+        MPS, XPU and CPU that exists.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def pick_device(wish: str | torch.device | None = None) -> torch.device:
     Raises
     ------
     DeviceError
-        If the asked-for device is unknown or absent, with the devices that exist.
+        If the device is unknown or missing; the message lists those that exist.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def pick_device(wish: str | torch.device | None = None) -> torch.device:
     present = available_devices()
     if asked is None:
         return torch.device(present[0])
-    return _present(asked, present, "COURSE_DEVICE" if wish is None else "the device")
+    return _present(asked, present, "COURSE_DEVICE" if wish is None else "The call")
 
 
 def describe_device(device: str | torch.device | None = None) -> str:
@@ -88,7 +88,7 @@ def describe_device(device: str | torch.device | None = None) -> str:
 
 
 def synchronize(device: str | torch.device) -> None:
-    """Wait until the device has finished the work it was given; a CPU always has."""
+    """Wait until the device has finished all queued work; a CPU always has."""
     kind = torch.device(device).type
     if kind == "cuda":
         torch.cuda.synchronize(device)
@@ -99,13 +99,13 @@ def synchronize(device: str | torch.device) -> None:
 
 
 def _present(asked: str | torch.device, present: list[str], asker: str) -> torch.device:
-    next_step = f"Use one of {', '.join(present)}, or leave COURSE_DEVICE unset."
+    next_step = f"Use one of {', '.join(present)}, or unset COURSE_DEVICE."
     try:
         device = torch.device(asked)
     except (RuntimeError, TypeError):
         raise DeviceError(
             f"There is no device {str(asked)!r}.",
-            why=f"It was asked for by {asker}; this machine has {', '.join(present)}.",
+            why=f"{asker} asks for it; this machine has {', '.join(present)}.",
             next_step=next_step,
         ) from None
     if device.type in ("cuda", "xpu") and device.index is None:
@@ -114,8 +114,8 @@ def _present(asked: str | torch.device, present: list[str], asker: str) -> torch
         device = torch.device(device.type)
     if str(device) not in present:
         raise DeviceError(
-            f"The device {device} is not usable here.",
-            why=f"It was asked for by {asker}; PyTorch {torch.__version__} finds {', '.join(present)}.",
+            f"The device {device} cannot be used here.",
+            why=f"{asker} asks for it; PyTorch {torch.__version__} finds {', '.join(present)}.",
             next_step=next_step,
         )
     return device
@@ -126,7 +126,7 @@ def _hardware(device: torch.device) -> str:
         kind = torch.cuda if device.type == "cuda" else torch.xpu
         properties = kind.get_device_properties(device)
         return f"{properties.name}, {_gibibytes(properties.total_memory)}"
-    # os.cpu_count() counts the host's cores inside a container; PyTorch's threads are what is really used.
+    # os.cpu_count() counts the host's cores inside a container; PyTorch's threads are what is actually used.
     threads = torch.get_num_threads()
     parts = [cpu_model(), f"{threads} thread{'s' * (threads != 1)}"]
     memory = main_memory()
@@ -134,7 +134,7 @@ def _hardware(device: torch.device) -> str:
 
 
 def cpu_model() -> str:
-    """Name the processor's model as well as the operating system knows it."""
+    """Name the processor's model, as far as the operating system knows it."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

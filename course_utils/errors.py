@@ -1,4 +1,4 @@
-"""The course's few exceptions. Each says what failed, why, what was left as it was, and what to do next."""
+"""The course's exceptions. Each says what failed, why, what was kept, and what to do next."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 
 
 class CourseError(Exception):
-    """An expected failure, told in plain words.
+    """An expected failure, explained in plain words.
 
     Parameters
     ----------
     what : str
         What failed, one sentence.
     why : str, optional
-        The reason, with the value that was met and the value that was expected.
+        The reason, with the value found and the value expected.
     left : str, optional
-        What was left as it was (or what was kept).
+        What was kept, or left unchanged.
     next_step : str, optional
-        The command or action that mends it.
+        The command or action that fixes it.
     """
 
     def __init__(self, what: str, *, why: str = "", left: str = "", next_step: str = "") -> None:
@@ -49,18 +49,18 @@ class DataError(CourseError):
 
     @classmethod
     def from_disk(cls, error: OSError, path: Path, what: str, needed: int = 0) -> DataError:
-        """Say in plain words what the operating system refused.
+        """Explain what the operating system refused.
 
         Parameters
         ----------
         error : OSError
             The refusal.
         path : Path
-            What it was about.
+            The file or folder concerned.
         what : str
             What failed, as a sentence without its full stop.
         needed : int
-            Bytes that have to fit on the disk, if known.
+            Bytes that must fit on the disk, if known.
         """
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             room = f" ({needed / 1e6:,.0f} MB are needed)" if needed else ""
@@ -68,15 +68,15 @@ class DataError(CourseError):
             step = "Free some space, or set COURSE_DATA_DIR to a folder on another disk."
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             why = f"No permission: {path} ({error.strerror})."
-            step = "Set COURSE_DATA_DIR to a folder that you may write to."
+            step = "Set COURSE_DATA_DIR to a folder that you can write to."
         else:
             why = f"{error.strerror or error} ({path})."
             step = "Set COURSE_DATA_DIR to another folder, or try again."
-        return cls(f"{what}.", why=why, left="Nothing half-written was left.", next_step=step)
+        return cls(f"{what}.", why=why, left="No half-written file was left behind.", next_step=step)
 
 
 class DeviceError(CourseError):
-    """The asked-for device does not exist on this machine."""
+    """The requested device does not exist on this machine."""
 
 
 class SettingsError(CourseError):

@@ -18,7 +18,7 @@ _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 def published(path: Path) -> Iterator[IO[bytes]]:
     """Write a file under a private name in the same folder and rename it to `path` at the end.
 
-    Readers see the old file or the new one, never a half. When the block fails, the private file is removed.
+    Readers see the old file or the new one, never half of it. If the block fails, the private file goes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     private = private_name(path, "new")
@@ -32,10 +32,10 @@ def published(path: Path) -> Iterator[IO[bytes]]:
 
 
 def rename(private: Path, path: Path) -> None:
-    """Give a file its name, in place of another file of that name.
+    """Rename `private` to `path`, replacing any file of that name.
 
-    Windows refuses this while the other file is open. A virus scanner or a reader holds it for a moment only,
-    so there the rename is tried for a second.
+    Windows refuses this while the other file is open. A virus scanner or a reader holds it only briefly, so
+    there the rename is retried for about a second.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def private_name(path: Path, suffix: str) -> Path:
 
 
 def create(path: Path) -> IO[bytes]:
-    """Open a new file to write and read; its mode follows the umask, so that other users may read it."""
+    """Open a new file for writing and reading, with the permissions that the user's umask gives."""
     return os.fdopen(
         os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b"
     )

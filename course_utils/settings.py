@@ -22,7 +22,7 @@ class Settings:
     data_dir : Path
         The user's cache of datasets (``COURSE_DATA_DIR``).
     data_shared : Path or None
-        A read-only folder that is looked at first (``COURSE_DATA_SHARED``).
+        A read-only folder that is searched first (``COURSE_DATA_SHARED``).
     data_mirror : str or None
         Base address tried before the public mirrors (``COURSE_DATA_MIRROR``).
     offline : bool
@@ -31,9 +31,9 @@ class Settings:
         One of `PROFILES` (``COURSE_PROFILE``).
     state_dir : Path
         Where the reader's progress and checkpoints are kept (``COURSE_STATE_DIR``); by default `data_dir`.
-        Runs of the solutions get a folder of their own: they train anew and tick no exercise.
+        Runs of the solutions use a folder of their own: they train from scratch and mark no exercise as done.
     device : str or None
-        The forced device (``COURSE_DEVICE``), for example ``cpu`` or ``cuda:1``.
+        The device to use (``COURSE_DEVICE``), for example ``cpu`` or ``cuda:1``.
     """
 
     data_dir: Path
@@ -61,7 +61,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     Parameters
     ----------
     environ : mapping, optional
-        Defaults to ``os.environ``, read afresh at each call, so that a notebook may set a variable in a cell.
+        Defaults to ``os.environ``, read afresh at each call, so that a notebook can set a variable in a cell.
 
     Raises
     ------
@@ -107,11 +107,13 @@ def _flag(name: str, text: str) -> bool:
         return False
     if text.lower() in ("1", "true", "yes", "on"):
         return True
-    raise SettingsError(f"{name} is {text!r}.", why="It is a switch.", next_step=f"Set {name}=1 or {name}=0.")
+    raise SettingsError(
+        f"{name} is {text!r}.", why="It can only be on or off.", next_step=f"Set {name}=1 or {name}=0."
+    )
 
 
 def _default_data_dir() -> Path:
-    # Imported here so that a machine with torch, numpy, matplotlib and tqdm alone can train.
+    # Imported here so that a machine with only torch, numpy, matplotlib and tqdm can train.
     try:
         from platformdirs import user_cache_path
     except ImportError:

@@ -1,6 +1,6 @@
 """Text for terminals and pipes that cannot show every character, such as ``> log`` on Windows.
 
-A character that the encoding lacks gets a stand-in in ASCII, ``~`` for ``≈``; nothing that is printed raises.
+A character that the encoding lacks is replaced by ASCII, ``≈`` by ``~``, so that printing never fails.
 """
 
 from __future__ import annotations

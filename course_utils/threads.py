@@ -1,12 +1,12 @@
 """How many threads compute, and how they wait for one another where many people share a machine.
 
-On Linux, PyTorch's threads on a CPU come from GNU's OpenMP library and meet several times in every layer. A
-thread that waits there spins: it keeps its core busy, so that it can go on at once. That pays while each
-thread has its own core. With four kernels on two cores, a thread spins while the one it waits for has no core
-to run on, and everything takes many times longer. Here a thread that waits spins for a moment and then
-sleeps, as it does with the libraries of LLVM and Intel.
+On Linux, PyTorch's CPU threads come from GNU's OpenMP library and synchronise several times in every layer. A
+waiting thread spins: it keeps its core busy so that it can continue at once. That pays off while each thread
+has its own core. With four kernels on two cores, a thread spins while the one it waits for has no core to run
+on, and everything takes many times longer. With this module a waiting thread spins for a moment and then
+sleeps, as in LLVM's and Intel's libraries.
 
-Importing `course_utils` calls `share_cores`. What the environment already says is left alone.
+Importing `course_utils` calls `share_cores`. Variables that are already set are left alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SPINS = "1000"
-"""Turns that a waiting thread spins; GNU's OpenMP library takes 300,000 where nothing is set."""
+"""How often a waiting thread spins; the library's default is 300,000."""
 
 _THREADS = "OMP_NUM_THREADS"
 _MOST_IDLE = 32
@@ -29,8 +29,8 @@ _MOST_IDLE = 32
 def usable_cores(root: Path = Path("/")) -> int:
     """Count the cores that this process may keep busy.
 
-    Those that it is bound to, and no more than the quota of its control group (a container's ``--cpus``, a
-    hub's limit). Part of a core counts as one.
+    They are the cores that it is bound to, and no more than the quota of its control group (a container's
+    ``--cpus``, a hub's limit). A fraction of a core counts as one.
 
     Parameters
     ----------
@@ -42,10 +42,10 @@ def usable_cores(root: Path = Path("/")) -> int:
 
 
 def share_cores() -> None:
-    """Use no more threads than cores, and let a thread that waits sleep.
+    """Use no more threads than cores, and let waiting threads sleep.
 
-    Before PyTorch is imported, the environment tells it both, and so the processes started from here. Later,
-    PyTorch is told the number of threads, and `_outnumber_the_cores` makes them wait briefly.
+    Before PyTorch is imported, environment variables ask for both, and child processes inherit them.
+    Afterwards, PyTorch is told the number of threads, and `_outnumber_the_cores` makes them wait briefly.
     """
     asked = not os.environ.keys().isdisjoint({"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"})
     if not asked:
@@ -86,7 +86,7 @@ def _outnumber_the_cores() -> None:
 
     try:
         threading.Thread(target=start_and_stay, name="idle-openmp", daemon=True).start()
-    except RuntimeError:  # no thread more is allowed here
+    except RuntimeError:  # no further thread is allowed here
         return
     started.wait()
     torch.set_num_threads(mine)
@@ -106,7 +106,7 @@ def _quotas(root: Path) -> Iterator[float]:
             top = root / "sys/fs/cgroup/cpu"
         else:
             continue
-        # Each group above limits, too. In a container the path may be the host's, and only the top is there.
+        # Parent groups limit it, too. In a container the path may be the host's, and only the top exists.
         group = top / path.lstrip("/")
         for folder in (group, *group.parents):
             yield from _quota(folder)

@@ -16,9 +16,9 @@ from course_utils.text import duration_text
 
 
 class Stopwatch(ContextDecorator):
-    """Measure wall time, after the accelerator has finished its work.
+    """Measure wall time, waiting for the accelerator to finish its work.
 
-    Use it around a block, or as a decorator of a function; it may be used again and nested.
+    Use it around a block or as a decorator; it can be reused and nested.
 
     Parameters
     ----------
@@ -102,9 +102,9 @@ def estimate_epoch(
     device : str or torch.device, optional
         The device to wait for. Defaults to what `pick_device` picks.
     at_most : int
-        Batches that are counted at most.
+        The most batches that are counted.
     budget : float
-        Seconds after which no further batch is counted; three are in any case.
+        Seconds after which no further batch is counted; at least three are.
 
     Returns
     -------

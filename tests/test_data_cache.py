@@ -101,7 +101,7 @@ class TestEntry:
     @pytest.mark.parametrize(
         "content", [b"", b"x", bytes(8), b"\xff" * 8, b"\x02" + bytes(7) + b"[]", b"{}" * 99]
     )
-    def test_what_is_no_entry_is_noticed(self, path: Path, content: bytes) -> None:
+    def test_what_is_not_an_entry_is_noticed(self, path: Path, content: bytes) -> None:
         path.write_bytes(content)
         with pytest.raises(entry.DamagedError):
             entry.read(path)
@@ -158,7 +158,7 @@ class TestLoading:
         assert load_dataset("mnist").source == f"MNIST, {server.url} and shared folder"
         assert len(server.requests) == 3
 
-    def test_a_root_of_ones_own_replaces_the_cache(self, server: Server, cache: Path, tmp_path: Path) -> None:
+    def test_a_root_replaces_the_cache(self, server: Server, cache: Path, tmp_path: Path) -> None:
         load_dataset("mnist", root=tmp_path / "mine")
         assert decoded(tmp_path / "mine") and not cache.exists()
 
@@ -179,7 +179,7 @@ class TestLoading:
         with pytest.raises(DataError) as caught:
             load_dataset("mnist")
         assert f"{server.url}: HTTP 403 Forbidden" in str(caught.value)
-        assert "kept: 0.2 MB that came; the next run goes on from there." in str(caught.value)
+        assert "kept: 0.2 MB downloaded so far; the next run continues from there." in str(caught.value)
         server.always = None
         load_dataset("mnist")
         assert [request.range for request in server.requests[:3]] == [None, "bytes=200000-", "bytes=200000-"]
@@ -194,7 +194,7 @@ class TestDamage:
         content[len(content) // 2] ^= 4
         changed = {"flip": content, "cut": content[:5000], "empty": b"", "rubbish": b"x" * 9999}[damage]
         path.write_bytes(changed)
-        with pytest.warns(UserWarning, match="cannot be used and is made again"):
+        with pytest.warns(UserWarning, match="cannot be used and will be rebuilt"):
             healed = load_dataset("mnist")
         assert healed.digest == first.digest and len(server.requests) == 4
         load_dataset("mnist")
@@ -295,7 +295,7 @@ def elsewhere(server: Server, cache: Path, *prefix: str, **options: object) -> t
 
 @pytest.fixture(scope="module")
 def prefix() -> list[str]:
-    """What makes a command obey permissions: root must give up its privileges for that."""
+    """What makes a command obey permissions: root must first give up its privileges."""
     if os.geteuid() != 0:
         return []
     command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
@@ -354,7 +354,7 @@ def own_mounts() -> list[str]:
     try:
         subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/mnt"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this system does not allow a small file system of one's own")
+        pytest.skip("this system does not allow mounting a small file system")
     return command
 
 

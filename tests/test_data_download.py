@@ -256,7 +256,7 @@ class TestServersThatNeverWill:
         with Server(FILES, always=bad.flipped_bit) as server:
             error = fails(tmp_path, server.url)
             assert len(server.requests) == 2, "it may have happened on the way, so it is tried once more"
-        assert "differs from the published checksum" in error.reasons[0]
+        assert "does not match the published checksum" in error.reasons[0]
         assert os.listdir(tmp_path) == []
 
     def test_one_flipped_bit_on_the_way(self, tmp_path: Path) -> None:
@@ -301,9 +301,9 @@ class TestServersThatNeverWill:
             assert "redirects in a loop" in fails(tmp_path, server.url).reasons[0]
             assert len(server.requests) <= 7
 
-    def test_an_address_that_is_none(self, tmp_path: Path) -> None:
+    def test_what_is_not_an_http_address(self, tmp_path: Path) -> None:
         error = fails(tmp_path, "ftp://127.0.0.1/x", "just text", "http://")
-        assert all("is no http address" in reason for reason in error.reasons)
+        assert all("is not an http address" in reason for reason in error.reasons)
 
 
 @pytest.fixture(scope="module")
@@ -379,11 +379,11 @@ class TestAcrossRuns:
             arrives(tmp_path, server.url)
             assert [request.range for request in server.requests] == ["bytes=300000-", None]
 
-    def test_a_mirror_that_spoils_and_breaks_is_not_mixed_in_for_ever(self, tmp_path: Path) -> None:
-        def spoils(handler: bad.Handler, content: bytes) -> None:
+    def test_a_mirror_that_corrupts_and_breaks_is_not_mixed_in_for_ever(self, tmp_path: Path) -> None:
+        def corrupts(handler: bad.Handler, content: bytes) -> None:
             bad.reset_after(200_000)(handler, b"x" + content[1:])
 
-        with Server(FILES, [spoils], always=bad.status(404)) as one, Server(FILES) as two:
+        with Server(FILES, [corrupts], always=bad.status(404)) as one, Server(FILES) as two:
             arrives(tmp_path, one.url, two.url)
 
     def test_a_stolen_private_file_does_not_lose_the_download(self, tmp_path: Path) -> None:
@@ -409,7 +409,7 @@ class TestSlowMirrors:
             assert arrives(tmp_path, slow.url, other.url) == slow.url
 
 
-class TestMirrorOfOnesOwn:
+class TestOwnMirror:
     @pytest.mark.parametrize("place", ["", "/deep/er"])
     def test_it_is_asked_first_and_may_keep_a_shared_folders_layout(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str

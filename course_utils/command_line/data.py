@@ -1,4 +1,4 @@
-"""``course data``: where the datasets are, and getting, checking, clearing and handing them on."""
+"""``course data``: show, fetch, verify, clear, export and serve the datasets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from course_utils.command_line.output import console, say, say_json
 
 MEGABYTE = 10**6
 
-app = typer.Typer(no_args_is_help=True, help="Datasets: where they are; fetch, verify, clear, export, serve.")
+app = typer.Typer(no_args_is_help=True, help="Datasets: show, fetch, verify, clear, export or serve them.")
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Datasets; without one, all.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Datasets; all of them by default.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)]
 
 
@@ -48,7 +48,7 @@ def status(json: Json = False) -> None:
 
 @app.command()
 def fetch(names: Names = None) -> None:
-    """Make datasets ready to load; an interrupted download goes on where it was."""
+    """Download datasets and decode them; an interrupted download continues where it stopped."""
     from course_utils.data import manage
 
     for name, source in manage.fetch(names or []):
@@ -57,7 +57,7 @@ def fetch(names: Names = None) -> None:
 
 @app.command()
 def verify(names: Names = None, json: Json = False) -> None:
-    """Compare every byte with its checksum; remove damaged files from the cache. Exit code 1 if any is."""
+    """Compare every byte with its checksum; remove damaged files from the cache, with exit code 1."""
     from course_utils.data import manage
 
     checks = manage.verify(names or [])
@@ -65,8 +65,8 @@ def verify(names: Names = None, json: Json = False) -> None:
         say_json([asdict(check) for check in checks])
     else:
         for check in checks:
-            mended = ", removed: the next load makes it anew" if check.mended else ""
-            say(f"{check.problem + mended if check.problem else 'right'}: {check.item.path}")
+            mended = ", removed: the next load makes a new one" if check.mended else ""
+            say(f"{check.problem + mended if check.problem else 'intact'}: {check.item.path}")
         if not checks:
             say("There is nothing to verify.")
     raise typer.Exit(1 if any(check.problem for check in checks) else 0)
@@ -74,7 +74,7 @@ def verify(names: Names = None, json: Json = False) -> None:
 
 @app.command()
 def clear(names: Names = None) -> None:
-    """Remove datasets from your cache. Checkpoints, progress and the shared folder stay."""
+    """Remove datasets from your cache. Checkpoints, progress and the shared folder are kept."""
     from course_utils.data import manage
 
     removed = manage.clear(names or [])
@@ -92,7 +92,7 @@ def export(folder: Folder, names: Names = None) -> None:
     for path in paths:
         say(path)
     if not paths:
-        say("No dataset is on this machine: name one to fetch it, or run: course data fetch", err=True)
+        say("There is no dataset on this machine. Name one to fetch it, or run: course data fetch", err=True)
         raise typer.Exit(1)
 
 
@@ -111,7 +111,7 @@ def serve(
 
 
 def whereabouts() -> dict[str, str | None]:
-    """Return, for each published dataset, the place that has it whole, or None. Content is not verified."""
+    """Return, for each published dataset, the place that has all of it, or None. Content is not verified."""
     from course_utils import settings
     from course_utils.data import manage
     from course_utils.data.catalog import PUBLISHED

@@ -1,4 +1,4 @@
-"""Get hold of a published dataset's files: from the shared folder, from the cache, or from a mirror."""
+"""Get a published dataset's files from the shared folder, the cache or a mirror."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from course_utils.errors import DataError
 from course_utils.settings import Settings
 
 ARCHIVES = "archives"
-"""The cache's folder of published files as they were downloaded."""
+"""The cache's folder of published files, as downloaded."""
 STUCK = 20.0
-"""Seconds in which the lock's holder must have written something; after that it counts as stuck."""
+"""Seconds within which the lock's holder must write something; after that it counts as stuck."""
 
 
 def acquire(dataset: Published, cache: Path, options: Settings) -> tuple[list[Path], str]:
-    """Return one verified file per part of `dataset`, downloaded if need be, and where they came from.
+    """Return one verified file per part of `dataset`, downloaded if necessary, and where they came from.
 
     Raises
     ------
     DataError
-        If no place has a part; the message names each place and its reason.
+        If a part is nowhere to be found; the message names each place and the reason.
     """
     downloader = Downloader(dataset, cache / ARCHIVES, options)
     found = []
@@ -42,7 +42,7 @@ def acquire(dataset: Published, cache: Path, options: Settings) -> tuple[list[Pa
 def locate(
     variants: tuple[File, ...], dataset: Published, cache: Path, options: Settings
 ) -> tuple[Path | None, str, list[str]]:
-    """Look for one part on this machine: its path, where that is, and why not in the places before."""
+    """Look for one part on this machine; returns its path, the place, and why the places before lack it."""
     reasons = []
     for label, root in (("shared folder", options.data_shared), ("user cache", cache / ARCHIVES)):
         if root is None:
@@ -56,7 +56,7 @@ def locate(
 
 
 def find(variants: tuple[File, ...], dataset: Published, root: Path) -> tuple[Path | None, str]:
-    """Look for one part in `root`: its path, or None and the reason."""
+    """Look for one part in `root`; returns its path, or None and the reason."""
     reason = f"{variants[0].name} is not there" if root.is_dir() else "there is no such folder"
     for folder in dataset.folders:
         for file in variants:
@@ -78,23 +78,23 @@ def _out_of_reach(dataset: Published, reasons: list[str], kept: int, options: Se
     if options.offline:
         step = f"Unset COURSE_OFFLINE and run: {fetch}"
     else:
-        step = f"With a network that works, run: {fetch}"
+        step = f"With a working network, run: {fetch}"
     return DataError(
         f"{dataset.title} is out of reach.",
         why="\n        ".join(dict.fromkeys(reasons)),
-        left=f"{kept / 1e6:,.1f} MB that came; the next run goes on from there."
+        left=f"{kept / 1e6:,.1f} MB downloaded so far; the next run continues from there."
         if kept
         else "Nothing was changed.",
         next_step=f"{step}\n        Or set COURSE_DATA_SHARED to a folder that has the files."
-        f"\n        Or go on with embedded images: load_dataset({dataset.name!r}, offline={substitute!r})",
+        f"\n        Or continue with embedded images: load_dataset({dataset.name!r}, offline={substitute!r})",
     )
 
 
 @contextlib.contextmanager
 def alone(path: Path, watched: Path) -> Iterator[None]:
-    """Wait until no other process works on the same dataset, if that can be known.
+    """Wait until no other process is fetching the same dataset, where that can be known.
 
-    It saves bandwidth, no more: every file is written privately and renamed.
+    This only saves bandwidth: every file is written under a private name and renamed.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def alone(path: Path, watched: Path) -> Iterator[None]:
         The lock file.
     watched : Path
         The folder that the holder fills. When nothing grows there for `STUCK` seconds, the wait ends: a
-        lock that a dead machine left on a network drive must not stop a lesson.
+        lock that a dead machine left on a network drive must not stop a class.
     """
     try:
         from filelock import FileLock, Timeout

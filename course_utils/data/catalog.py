@@ -1,4 +1,4 @@
-"""What the published datasets are: file names, sizes, checksums and the servers that offer them."""
+"""The published datasets: file names, sizes, checksums and the servers that offer them."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Published:
     mirrors : tuple of str
         Base addresses, in the order they are tried.
     folders : tuple of str
-        Where the files lie inside a shared folder or below a mirror's address.
+        Where the files are inside a shared folder or below a mirror's address.
     classes : tuple of str
         Names of the classes, in the order of their labels; alphabetical where there is a `copy`.
     copy : str
         Name of a folder of JPEG images, ``train/<class>/*`` and ``test/<class>/*``, that stands in for the
-        archive where a shared folder has only that. JPEG is lossy, so `Dataset.source` says it.
+        archive where a shared folder has only that. JPEG is lossy, so `Dataset.source` says so.
     """
 
     name: str
@@ -151,7 +151,7 @@ CIFAR10 = Published(
             ),
         ),
     ),
-    # The authors' server comes second: it has been throttled to some 55 kB/s for long spells.
+    # The authors' server comes second: it has been throttled to about 55 kB/s for long periods.
     mirrors=(
         "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10",
         "https://www.cs.toronto.edu/~kriz",

@@ -57,11 +57,11 @@ class Split:
         size : int
             Images in a batch.
         shuffle : bool
-            Draw a new order at each pass.
+            Draw a new order for each pass.
         generator : torch.Generator, optional
-            Makes the order repeatable; default: torch's global one.
+            Makes the order repeatable; defaults to torch's global generator.
         transform : callable, optional
-            Augmentation, applied to each normalised batch N×C×H×W. A value of 0 is the mean colour there.
+            Augmentation, applied to each normalised batch N×C×H×W, where 0 is the mean colour.
 
         Returns
         -------

@@ -37,7 +37,7 @@ def decode(dataset: Published, paths: list[Path]) -> Arrays:
     Parameters
     ----------
     dataset : Published
-        Whose files they are.
+        The dataset that the files belong to.
     paths : list of Path
         One file per part, in the catalogue's order.
 
@@ -116,13 +116,13 @@ def _cifar10(path: Path) -> dict[str, Tensor]:
     if missing:
         raise DecodeError(f"{path.name} has no {', '.join(missing)}.")
     if int(labels.max()) > 9:
-        raise DecodeError(f"CIFAR-10's labels go from 0 to 9; there is a {int(labels.max())}.")
+        raise DecodeError(f"CIFAR-10's labels range from 0 to 9, but there is a {int(labels.max())}.")
     train = 5 * batch
     return dict(zip(NAMES, (images[:train], labels[:train], images[train:], labels[train:]), strict=True))
 
 
 def _fill(file: IO[bytes], values: Tensor) -> int:
-    """Read from `file` straight into `values`; the number of bytes that came."""
+    """Read from `file` straight into `values`; returns the number of bytes read."""
     space = values.numpy()
     filled = 0
     while filled < len(space):

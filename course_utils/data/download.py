@@ -1,4 +1,4 @@
-"""Download a dataset's files: every mirror has its chance, every byte is verified, no half file appears."""
+"""Download a dataset's files: every mirror gets a chance, every byte is verified, no half file appears."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PATIENCE = Patience()
 
 
 class OutOfReachError(Exception):
-    """No mirror gave the file.
+    """No mirror delivered the file.
 
     Attributes
     ----------
     reasons : list of str
         One line for each mirror.
     kept : int
-        Bytes that came and that the next run goes on from.
+        Bytes downloaded, from which the next run continues.
     """
 
     def __init__(self, reasons: list[str], kept: int = 0) -> None:
@@ -61,7 +61,7 @@ class Downloader:
         Raises
         ------
         OutOfReachError
-            If no mirror gives it.
+            If no mirror delivers it.
         DataError
             If it cannot be stored.
         """
@@ -88,7 +88,7 @@ class Downloader:
         ]
         if self.options.data_mirror:
             base = self.options.data_mirror.rstrip("/")
-            # A mirror of one's own is a shared folder that is served: the same places, the same variants.
+            # The class's own mirror is a shared folder that is served: the same places, the same variants.
             addresses = [
                 ("/".join(filter(None, (base, folder, file.name))), file)
                 for file in variants
@@ -128,14 +128,14 @@ class Downloader:
             if partial.complete:
                 mirror.wrong += partial.origins == {mirror.base}
                 partial.restart()
-                wrong = "what it sends differs from the published checksum"
+                wrong = "what it sends does not match the published checksum"
                 if mirror.wrong > 1:
                     mirror.refuse(wrong)
                 else:
                     self._blame(mirror, BrokenError(wrong), gained=False)
 
     def _choose(self, mirrors: list[Mirror], partials: dict[File, Partial]) -> Mirror:
-        """Pick the mirror to ask next; waits when all that are left asked for a pause."""
+        """Pick the mirror to ask next; waits if all that remain asked for a pause."""
         while True:
             now = time.monotonic()
             alive = [mirror for mirror in mirrors if mirror.usable(self.patience)]
@@ -149,7 +149,7 @@ class Downloader:
             time.sleep(min(mirror.ready_at for mirror in alive) - now)
 
     def _seconds(self, mirrors: list[Mirror]) -> float:
-        """Seconds to wait for an answer: while the network may be dead, the mirrors share the verdict's."""
+        """Seconds to wait for an answer; until a server answers, the mirrors share `Patience.verdict`."""
         if self.answered:
             return self.patience.headers
         left = self.patience.verdict - (time.monotonic() - self.began)

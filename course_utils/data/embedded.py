@@ -1,4 +1,4 @@
-"""Datasets that are always there: scikit-learn's real digits and procedurally drawn shapes."""
+"""Datasets that need no network: scikit-learn's real digits and procedurally drawn shapes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def draw_shapes(seed: int = 5242, train_each: int = 400, test_each: int = 100) -
 
     Each class has `train_each` and `test_each` of them, in shuffled order.
     Position, size, tilt, colours and background change from picture to picture, so that no single pixel tells
-    the class: a fully connected network has to learn every position anew, a convolutional one does not.
+    the class: a fully connected network must learn every position separately, a convolutional one need not.
     """
     # RandomState, not default_rng: NumPy promises that its stream never changes.
     random = np.random.RandomState(seed)
@@ -103,7 +103,7 @@ def _pictures(label: int, count: int, random: np.random.RandomState) -> NDArray[
     inside = np.clip(0.5 - _distance(CLASSES[label], u, v) * radius, 0, 1)[:, None]
 
     back, front = random.uniform(0, 255, (2, count, 3, 1, 1))
-    # A shape whose brightness is close to its background's would be invisible: push it to the far side.
+    # A shape whose brightness is close to its background's would be invisible: make the difference larger.
     gap = (front - back).mean(axis=1, keepdims=True)
     front = front + np.where(gap < 0, -1, 1) * np.maximum(0, 70 - abs(gap))
     slope_x, slope_y = random.uniform(-2, 2, (2, count, 3, 1, 1))
@@ -147,4 +147,4 @@ EMBEDDED: dict[str, tuple[Callable[[], Arrays], str]] = {
     "digits": (digits, "digits (scikit-learn, 1,797 real digits)"),
     "shapes": (draw_shapes, "shapes (drawn by the course, 32×32 RGB)"),
 }
-"""Name → how to make it, and how to call it in one line."""
+"""Name → how to make it, and what to call it in one line."""

@@ -5,9 +5,9 @@ The cache may vanish, be read-only, or be shared by many processes and versions 
 The layout is safetensors' (github.com/huggingface/safetensors, "Format"): eight bytes with the header's
 length, a JSON header, the tensors one after the other. Any tool that reads safetensors reads these files.
 
-Two checks keep a damaged file out of a lesson. At each load the header's own checksum and a sum over
-every byte of the tensors must agree, which any single changed bit, a missing page or a cut file breaks; it
-costs about as much as looking at the images once. ``course data verify`` compares the SHA-256 in the header.
+Two checks keep a damaged file out of a class. Every load compares the header's own checksum and a sum over
+all bytes of the tensors, which reveals any single changed bit, a missing page or a cut file, and costs about
+as much as looking at the images once. ``course data verify`` compares the SHA-256 in the header.
 """
 
 from __future__ import annotations
@@ -33,47 +33,47 @@ FOLDER = "decoded"
 FORMAT = 1
 """Part of each entry's file name: versions of the package leave each other's formats alone."""
 LONGEST = 64
-"""Characters of a name that stand in a file name."""
+"""The most characters of a dataset's name in a file name."""
 ABANDONED = 3600.0
-"""Seconds after which a half-written entry belongs to a process that was killed."""
+"""Seconds after which the writer of a half-written entry counts as killed."""
 _ALIGNMENT = 64
 _UNSIGNED = "0" * 64
 
 
 class DamagedError(ValueError):
-    """The file is not a whole entry; the message says how it shows."""
+    """The file is not a whole entry; the message says why."""
 
 
 def path_of(root: Path, name: str, key: str) -> Path:
-    """Where the decoded copy of `name` lies; `key` tells it from others of that name.
+    """Return where the decoded copy of `name` belongs; `key` tells it from others of that name.
 
-    File names have 255 characters at most, whole paths on Windows 260, so that a long name is cut.
+    A file name has at most 255 characters, a whole path on Windows at most 260, so a long name is cut.
     """
     short = hashlib.sha256(key.encode()).hexdigest()[:12]
     return root / FOLDER / f"{name[:LONGEST]}-v{FORMAT}-{short}.safetensors"
 
 
 def path_of_published(root: Path, dataset: Published) -> Path:
-    """Where the decoded copy of a published dataset lies."""
+    """Return where the decoded copy of a published dataset belongs."""
     return path_of(root, dataset.name, dataset.content)
 
 
 def entries(root: Path) -> list[Path]:
-    """The entries below `root` that this version of the package reads."""
+    """Return the entries below `root` that this version of the package reads."""
     return sorted((root / FOLDER).glob(f"*-v{FORMAT}-*.safetensors"))
 
 
 def load(path: Path, content: str) -> tuple[Arrays, str] | None:
     """Map the entry at `path`; returns its arrays and where they were read from.
 
-    None stands for an entry that is missing, damaged or of another content: the caller makes it anew.
+    Returns None if the entry is missing, damaged or of other content, so that the caller makes a new one.
     """
     try:
         arrays, origin, found = read(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (DamagedError, OSError) as error:
-        warnings.warn(f"A cached dataset cannot be used and is made again: {error}", stacklevel=2)
+        warnings.warn(f"A cached dataset cannot be used and will be rebuilt: {error}", stacklevel=2)
         return None
     return (arrays, origin) if found == content else None
 
@@ -81,7 +81,7 @@ def load(path: Path, content: str) -> tuple[Arrays, str] | None:
 def save(path: Path, arrays: Arrays, origin: str, content: str) -> Arrays:
     """Store `arrays` at `path` and map them from there.
 
-    When they cannot be stored, a warning says so and the arrays stay in memory: it costs time, no more.
+    If they cannot be stored, a warning says so and the arrays stay in memory: only time is lost.
     """
     try:
         with published(path) as file:
@@ -92,7 +92,7 @@ def save(path: Path, arrays: Arrays, origin: str, content: str) -> Arrays:
         warnings.warn(f"The disk did not keep what was written, so nothing was cached: {error}", stacklevel=2)
     except OSError as error:
         with contextlib.suppress(OSError, DamagedError):
-            # Windows keeps a file that somebody has mapped; if it has the same content, it serves as well.
+            # Windows does not replace a file that is mapped; if it has the same content, it will do.
             there, _, found = read(path)
             if found == content:
                 return there
@@ -157,7 +157,7 @@ def read(path: Path) -> tuple[Arrays, str, str]:
     """
     with path.open("rb") as file:
         try:
-            # One open file from here on: another process may put a new entry in its place at any moment.
+            # Only this open file counts from here on: another process may replace the entry at any moment.
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         except ValueError:
             raise DamagedError(f"{path.name} is empty.") from None
@@ -165,7 +165,7 @@ def read(path: Path) -> tuple[Arrays, str, str]:
     start = 8 + length
     header = _header(path, mapped[8:start] if start <= len(mapped) else b"")
     if len(mapped) != start + header[NAMES[-1]]["data_offsets"][1]:
-        raise DamagedError(f"{path.name} has {len(mapped):,} bytes, not as many as its header says.")
+        raise DamagedError(f"{path.name} has {len(mapped):,} bytes, but its header says otherwise.")
     whole = torch.frombuffer(mapped, dtype=torch.uint8)
     tensors = {}
     for name in NAMES:
@@ -203,7 +203,7 @@ def _header(path: Path, text: bytes) -> dict[str, Any]:
         raise DamagedError(f"{path.name} has no readable header.") from None
     unsigned = text.replace(signature.encode(), _UNSIGNED.encode())
     if hashlib.sha256(unsigned).hexdigest() != signature:
-        raise DamagedError(f"{path.name} has a changed header.")
+        raise DamagedError(f"{path.name} has an altered header.")
     return header
 
 

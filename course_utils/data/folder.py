@@ -21,7 +21,7 @@ Listing = dict[str, dict[str, list[os.DirEntry[str]]]]
 def listing(folder: Path) -> Listing:
     """Find the images: half → class → files, all in order of their names.
 
-    Files that are no images by their names are left out, as are hidden ones.
+    Hidden files, and files whose names are not those of images, are left out.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def listing(folder: Path) -> Listing:
 
 
 def fingerprint(found: Listing) -> str:
-    """Short digest of the files' names, sizes and times of change: enough to notice an edited folder."""
+    """Short digest of the files' names, sizes and modification times: enough to notice an edited folder."""
     digest = hashlib.sha256()
     for half, classes in found.items():
         for name, files in classes.items():
@@ -66,7 +66,7 @@ def decode(folder: Path, found: Listing) -> Arrays:
     Raises
     ------
     DataError
-        If an image cannot be read or has another size than the first; the message names the file.
+        If an image cannot be read, or differs in size from the first; the message names the file.
     """
     from tqdm.auto import tqdm
 
@@ -102,7 +102,7 @@ def _decode(folder: Path, found: Listing, channels: int, bar: object) -> dict[st
                     raise wrong(
                         folder,
                         f"{entry.path} is {pixels.shape[1]}×{pixels.shape[0]}, but {first} is "
-                        f"{size[1]}×{size[0]}. All images must have one size.",
+                        f"{size[1]}×{size[0]}. All images must have the same size.",
                     )
                 # Through NumPy: for small images the call into torch takes as long as decoding.
                 tensors[f"{half}.images"].numpy()[index] = pixels.transpose(2, 0, 1)
@@ -113,7 +113,7 @@ def _decode(folder: Path, found: Listing, channels: int, bar: object) -> dict[st
 
 
 def _pixels(folder: Path, path: str, channels: int) -> np.ndarray:
-    # Not torchvision's decoder: it is faster, but some damaged PNG files crash the whole process in it.
+    # Not torchvision's decoder: it is faster, but some damaged PNG files make it crash the whole process.
     from PIL import Image
 
     try:
@@ -124,7 +124,7 @@ def _pixels(folder: Path, path: str, channels: int) -> np.ndarray:
             pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     except _ColourError:
         raise
-    except Exception as error:  # Pillow's decoders raise far more kinds than they document.
+    except Exception as error:  # Pillow's decoders raise far more kinds than is documented.
         raise wrong(folder, f"{path} cannot be read as an image ({error}).") from error
     return pixels.reshape(*pixels.shape[:2], channels)
 
@@ -148,5 +148,5 @@ def wrong(folder: Path, why: str) -> DataError:
         f"The folder {folder} cannot be loaded as a dataset.",
         why=why,
         left="The folder was only read.",
-        next_step="Mend or remove what is named above, then load it again.",
+        next_step="Fix or remove what is named above, then load the folder again.",
     )

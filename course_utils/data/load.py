@@ -34,12 +34,12 @@ def load_dataset(
         ``mnist``, ``cifar10``, ``digits``, ``shapes``, or a folder with ``train/<class>/*`` and
         ``test/<class>/*`` that holds PNG or JPEG images of one size.
     device : torch.device or str
-        Where the images will live, as one uint8 tensor.
+        Where the images go, as one uint8 tensor.
     root : path, optional
-        The cache to use in place of ``COURSE_DATA_DIR``.
+        The cache to use instead of ``COURSE_DATA_DIR``.
     offline : {"digits", "shapes"}, optional
-        The embedded dataset that may stand in when the real one is out of reach. With ``COURSE_PROFILE``
-        ``quick`` it stands in at once. `Dataset.source` and `Dataset.substitute_for` say so.
+        The embedded dataset to use when the real one is out of reach; with ``COURSE_PROFILE=quick`` it is
+        used at once. `Dataset.source` and `Dataset.substitute_for` say so.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def load_dataset(
     Raises
     ------
     DataError
-        If the name is unknown, or if no place has the dataset and `offline` names no substitute.
+        If the name is unknown, or if the dataset is out of reach and `offline` names no substitute.
 
     Examples
     --------
@@ -64,8 +64,8 @@ def load_dataset(
     if offline is not None and offline not in EMBEDDED:
         raise DataError(
             f"There is no embedded dataset {offline!r}.",
-            why=f"Those that need no network are {' and '.join(EMBEDDED)}.",
-            next_step=f"Pass offline={' or offline='.join(map(repr, EMBEDDED))}, or leave it out.",
+            why=f"The embedded datasets are {' and '.join(EMBEDDED)}.",
+            next_step=f"Pass offline={' or offline='.join(map(repr, EMBEDDED))}, or omit it.",
         )
     if name in EMBEDDED:
         return _embedded(name, device)
@@ -98,7 +98,7 @@ def _embedded(
 
 
 def load_published(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str]:
-    """Load `dataset` from wherever it is, downloading it into `cache` if need be; also says where it was.
+    """Load `dataset` from wherever it is, downloading it into `cache` if needed; also returns where it was.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays,
 
 
 def _copied(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str] | None:
-    """Load the shared folder's JPEG copy of `dataset`, if that is all that this machine has of it."""
+    """Load the shared folder's JPEG copy of `dataset`, if this machine has nothing better."""
     place = options.data_shared / dataset.copy if options.data_shared and dataset.copy else None
     if place is None or not place.is_dir():
         return None
@@ -175,7 +175,7 @@ def _unknown(name: str) -> DataError:
     is_path = os.sep in name or name.startswith(("~", "."))
     return DataError(
         f"There is no folder {name}." if is_path else f"There is no dataset {name!r}.",
-        why=f"The datasets are {known}; any other name is taken as a folder of images, and there is none.",
+        why=f"The datasets are {known}; any other name is taken for a folder of images, and none exists.",
         left="Nothing was changed.",
         next_step="Use one of these names, or the path of a folder with train/<class>/* and test/<class>/*.",
     )

@@ -1,4 +1,4 @@
-"""What ``course data`` does: look at the datasets on this machine, fetch, check, clear and hand them on."""
+"""What ``course data`` does: list, fetch, verify, clear and export the datasets on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Item:
     Attributes
     ----------
     dataset : str
-        The dataset's name; of a folder's decoded copy, the folder's.
+        The dataset's name; for a folder's decoded copy, the folder's.
     kind : str
         ``archive`` (as published) or ``decoded`` (ready to load).
     place : str
@@ -40,7 +40,7 @@ class Item:
     source : str
         Where its content came from, as far as the file knows.
     verified : datetime or None
-        When every byte of it was last compared with its checksum; None where that is not noted.
+        When every byte of it was last compared with its checksum; None if unknown.
     """
 
     dataset: str
@@ -61,9 +61,9 @@ class Verification:
     item : Item
         The file.
     problem : str
-        What is wrong with it; empty when nothing is.
+        What is wrong with it; empty if nothing is.
     mended : bool
-        Whether it was damaged and has been removed, so that the next load makes it anew.
+        Whether it was damaged and has been removed, so that the next load makes a new one.
     """
 
     item: Item
@@ -72,7 +72,7 @@ class Verification:
 
 
 def status() -> list[Item]:
-    """Every file of every dataset on this machine: the shared folder's first, then the user cache's."""
+    """List every file of every dataset on this machine: the shared folder's first, then the user cache's."""
     options = settings.read()
     items: list[Item] = []
     for place, root in ((SHARED, options.data_shared), (CACHE, options.data_dir)):
@@ -85,7 +85,7 @@ def status() -> list[Item]:
 
 
 def fetch(names: Iterable[str] = ()) -> list[tuple[str, str]]:
-    """Make datasets ready to load, downloading what is missing; an interrupted download goes on.
+    """Make datasets ready to load, downloading what is missing; an interrupted download continues.
 
     Parameters
     ----------
@@ -109,9 +109,9 @@ def fetch(names: Iterable[str] = ()) -> list[tuple[str, str]]:
 
 
 def verify(names: Iterable[str] = ()) -> list[Verification]:
-    """Compare every byte of what is on this machine with its checksum.
+    """Compare every byte of the datasets on this machine with its checksum.
 
-    A damaged file in the user cache is removed, so that the next load makes it anew. The shared folder is
+    A damaged file in the user cache is removed, so that the next load makes a new one. The shared folder is
     only read.
 
     Parameters
@@ -124,7 +124,7 @@ def verify(names: Iterable[str] = ()) -> list[Verification]:
 
 
 def clear(names: Iterable[str] = ()) -> list[Item]:
-    """Remove datasets from the user cache, with what interrupted downloads left; returns what was removed.
+    """Remove datasets, and the rest of interrupted downloads, from the user cache; returns what was removed.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def clear(names: Iterable[str] = ()) -> list[Item]:
     Raises
     ------
     DataError
-        If the system keeps some; all others are removed.
+        If the system does not remove some; all others are gone.
     """
     wanted = set(names)
     cache = settings.read().data_dir
@@ -145,8 +145,8 @@ def clear(names: Iterable[str] = ()) -> list[Item]:
     if kept:
         raise DataError(
             f"Not removed: {', '.join(kept)}.",
-            why="The system does not allow it; on Windows nothing is removed while a notebook uses it.",
-            left=f"What else was to be removed is gone from {cache}.",
+            why="The system does not allow it; Windows keeps a file while a notebook is using it.",
+            left=f"Everything else has been removed from {cache}.",
             next_step="Shut down the kernels that loaded the data, then run the command again.",
         )
     return items
@@ -158,7 +158,7 @@ def export(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> list
     Parameters
     ----------
     directory : path
-        The folder; made if need be. Files that are already there and right are kept.
+        The folder; created if necessary. Correct files that are already there are kept.
     names : iterable of str
         Default: all published datasets that are on this machine.
 
@@ -200,7 +200,7 @@ def _chosen(names: Iterable[str]) -> list[Published]:
         if name not in PUBLISHED:
             raise DataError(
                 f"There is no published dataset {name!r}.",
-                why=f"Those that can be fetched are {' and '.join(PUBLISHED)}.",
+                why=f"The published datasets are {' and '.join(PUBLISHED)}.",
                 left="Nothing was changed.",
                 next_step="Use one of these names.",
             )
@@ -242,7 +242,7 @@ def _checked(item: Item) -> Verification:
         problem = str(error)
     if item.place == CACHE and not problem:
         with contextlib.suppress(OSError):
-            # The time of the last change says when the file was last verified.
+            # The modification time says when the file was last verified.
             os.utime(item.path)
     return Verification(item, problem, mended=item.place == CACHE and bool(problem) and _remove(item.path))
 

@@ -1,4 +1,4 @@
-"""One server during a download: how long it is waited for, how it fails, when it may be asked again."""
+"""One server during a download: how long to wait for it, how it fails, when to ask it again."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Patience:
     silence : float
         For the next bytes of a body.
     window : float
-        How often the speed is judged.
+        Between two measurements of the speed.
     crawl : float
         Bytes per second below which a body counts as stalled.
     tedious : float
-        Time left, above which a faster mirror is looked for.
+        Remaining time above which a faster mirror is tried.
     backoff : float
         Before the first retry; doubles with each.
     longest : float
-        The most that a server's ``Retry-After`` is honoured.
+        The longest ``Retry-After`` that is honoured.
     attempts : int
-        Failures in a row, without progress, after which a mirror is given up. Being silent counts twice.
+        Failures in a row, without progress, after which a mirror is given up. Silence counts twice.
     """
 
     verdict: float = 8.0
@@ -50,7 +50,7 @@ class Patience:
 
 
 class RefusedError(Exception):
-    """This address will not give the file; asking again is useless.
+    """This address will not deliver the file; asking again is pointless.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class RefusedError(Exception):
 
 
 class BrokenError(Exception):
-    """The transfer failed in a way that may pass.
+    """The transfer failed for a reason that may pass.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class BrokenError(Exception):
     answered : bool
         Whether any server answered.
     restart : bool
-        Whether the bytes so far are of no use to it.
+        Whether the bytes so far must be thrown away.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class BrokenError(Exception):
 
 
 class SlowError(Exception):
-    """The body comes, but so slowly that another mirror is worth a try."""
+    """The body arrives, but so slowly that another mirror is worth a try."""
 
 
 @dataclass
@@ -106,7 +106,7 @@ class Mirror:
     tedious : bool
         Whether it was so slow that the others come first.
     wrong : int
-        How often it sent the whole file, and not the published one.
+        How often it sent a whole file that was not the published one.
     """
 
     base: str
@@ -127,7 +127,7 @@ class Mirror:
         return bool(self.addresses) and self.failures < patience.attempts
 
     def fail(self, error: BrokenError, patience: Patience, *, gained: bool) -> None:
-        """Count a failure, and settle when the mirror may be asked again."""
+        """Count a failure, and decide when to ask the mirror again."""
         self.reason = str(error)
         if gained:
             self.failures = 0
@@ -142,7 +142,7 @@ class Mirror:
 
 
 def in_words(error: BaseException, seconds: float) -> str:
-    """Say in a few words what a network library's nested exception is about."""
+    """Explain a network library's nested exception in a few words."""
     import requests
     import urllib3.exceptions as three
 
@@ -150,7 +150,7 @@ def in_words(error: BaseException, seconds: float) -> str:
     last = str(causes[-1])[:200] or type(error).__name__
     # In this order: urllib3 derives a refused connection from a time-out.
     meanings: list[tuple[tuple[type[BaseException], ...], str]] = [
-        ((socket.gaierror,), "its name cannot be resolved (no network, or DNS does not work)"),
+        ((socket.gaierror,), "its name cannot be resolved (no network, or DNS is down)"),
         ((ConnectionRefusedError,), "the connection was refused"),
         (
             (requests.exceptions.SSLError,),

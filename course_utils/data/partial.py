@@ -1,4 +1,4 @@
-"""The bytes of a download so far: in a private file, checksummed as they come, found by the next run."""
+"""The bytes of a download so far: in a private file, checksummed as they arrive, found by the next run."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class Partial:
             self.discard()
             return
         try:
-            # What has come is kept: the next run goes on from there.
+            # What has arrived is kept: the next run continues from there.
             self._handle.close()
         except OSError:
             self._own.unlink(missing_ok=True)
 
     def append(self, piece: bytes, origin: str) -> None:
-        """Add bytes that came from `origin`."""
+        """Add bytes from `origin`."""
         self._handle.write(piece)
         self._digest.update(piece)
         self.size += len(piece)
@@ -73,7 +73,7 @@ class Partial:
         self.origins.add(origin)
 
     def restart(self) -> None:
-        """Forget all bytes."""
+        """Discard all bytes."""
         self._handle.seek(0)
         self._handle.truncate()
         self._digest = hashlib.sha256()
@@ -82,7 +82,7 @@ class Partial:
 
     @property
     def complete(self) -> bool:
-        """Whether all bytes are there."""
+        """Whether all bytes have arrived."""
         return self.size == self.file.size
 
     @property
@@ -98,14 +98,14 @@ class Partial:
         try:
             rename(self._own, self.path)
         except FileNotFoundError:
-            # Another process, that did not see our lock, tidied up: the open file still has the bytes.
-            # Where it is closed, on Windows, the other's file has just been put in place.
+            # Another process that did not see our lock has tidied up: the open file still has the bytes.
+            # On Windows, where it is closed by now, the other process has just put its own file in place.
             if not self._handle.closed:
                 self._handle.seek(0)
                 with published(self.path) as copy:
                     shutil.copyfileobj(self._handle, copy)
         except PermissionError:
-            # Windows keeps a file that somebody reads; if it is the published one, it serves as well.
+            # Windows does not replace a file that is being read; if it is the published one, it will do.
             if not (self.path.exists() and self.file.matches(self.path)):
                 raise
         self._handle.close()

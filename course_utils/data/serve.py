@@ -1,4 +1,4 @@
-"""A read-only web server for one folder, so that a classroom downloads from the next desk."""
+"""A read-only web server for one folder, so that a class downloads from a machine in the room."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT = 60.0
 
 
 class FolderServer(ThreadingHTTPServer):
-    """Serves the files of `directory` to GET and HEAD, whole or from a byte on.
+    """Serves the files of `directory` to GET and HEAD, whole or from a given byte.
 
     Parameters
     ----------
@@ -108,14 +108,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(directory: str | os.PathLike[str], host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve `directory`, as `export` fills it, until Ctrl-C.
+    """Serve `directory`, filled by `export`, until Ctrl-C.
 
     Parameters
     ----------
     directory : path
         The folder.
     host : str
-        ``127.0.0.1`` serves this machine alone; ``0.0.0.0`` the whole network.
+        ``127.0.0.1`` serves this machine only, ``0.0.0.0`` the whole network.
     port : int
         Where to listen.
 
@@ -127,7 +127,7 @@ def serve(directory: str | os.PathLike[str], host: str = "127.0.0.1", port: int 
     folder = Path(directory).expanduser()
     if not folder.is_dir():
         raise DataError(
-            f"There is no folder {folder}.", next_step=f"course data export {folder}, then serve it."
+            f"There is no folder {folder}.", next_step=f"Create it with: course data export {folder}"
         )
     try:
         server = FolderServer(folder, host, port)

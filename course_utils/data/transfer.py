@@ -1,4 +1,4 @@
-"""One request to one server, and what may go wrong with it, told in plain words."""
+"""One request to one server, and what can go wrong with it, in plain words."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Answer:
     Attributes
     ----------
     response : requests.Response
-        Its body is not read yet.
+        Its body has not been read yet.
     offset : int
         Where the body starts: 0 when the server ignored the range.
     validator : str or None
-        What to send as ``If-Range`` when going on later.
+        What to send as ``If-Range`` when resuming later.
     """
 
     response: Any
@@ -69,14 +69,14 @@ def ask(
 
 
 def pieces(answer: Answer, file: File, patience: Patience, *, may_leave: bool) -> Iterator[bytes]:
-    """Yield the body as it comes.
+    """Yield the body as it arrives.
 
     Raises
     ------
     BrokenError
         If it stops, stalls or ends too early.
     RefusedError
-        If more comes than the file has.
+        If more bytes arrive than the file has.
     SlowError
         If it would take very long and `may_leave` says that there are other mirrors.
     """
@@ -107,7 +107,7 @@ def _read(response: Any, patience: Patience) -> bytes:
     from urllib3.exceptions import HTTPError
 
     try:
-        # read1 returns what has come; read would wait for a whole chunk of a body that drips.
+        # read1 returns what has arrived; read would wait for a whole chunk of a slow body.
         piece: bytes = response.raw.read1(_CHUNK, decode_content=False)
     except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
         raise BrokenError(in_words(error, patience.silence)) from error
@@ -130,7 +130,7 @@ def _follow(url: str, headers: dict[str, str], seconds: float, patience: Patienc
         except requests.exceptions.SSLError as error:
             raise RefusedError(in_words(error, seconds)) from error
         except ValueError as error:  # requests' errors about addresses are ValueErrors
-            raise RefusedError(f"{url} is no http address ({error})", answered=answered) from error
+            raise RefusedError(f"{url} is not an http address ({error})", answered=answered) from error
         except requests.RequestException as error:
             raise BrokenError(in_words(error, seconds), answered=answered) from error
         if not response.is_redirect:
@@ -159,8 +159,8 @@ class _NoAnswerError(Exception):
 def _in_time(call: Callable[[], Any], seconds: float) -> Any:
     """Run `call`, but wait at most `seconds`.
 
-    Name look-ups have no time-out of their own, nor has a server that drips its headers: only a thread that
-    can be left behind bounds them. It is a daemon, so that it never keeps the interpreter alive.
+    Name look-ups have no time-out of their own, and a server may send its headers byte by byte: only a thread
+    that can be left behind puts a bound on them. It is a daemon, so it never keeps the interpreter alive.
     """
     results: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
     left = threading.Event()
@@ -195,18 +195,18 @@ def _judge(response: Any, file: File, offset: int) -> Answer:
     if status in (408, 425, 429) or status >= 500:
         raise BrokenError(f"HTTP {status} {response.reason}", wait=_retry_after(headers))
     if status == 416:
-        raise BrokenError("it cannot go on from where the download stopped", restart=True)
+        raise BrokenError("it cannot resume the download", restart=True)
     if status not in (200, 206):
         raise RefusedError(f"HTTP {status} {response.reason}")
     if status == 206:
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", headers.get("Content-Range", ""))
         if not match or int(match[1]) != offset or match[3] not in ("*", str(file.size)):
             found = headers.get("Content-Range")
-            raise BrokenError(f"asked for bytes from {offset:,} on, it answers with {found!r}", restart=True)
+            raise BrokenError(f"asked for bytes from {offset:,} on, it answered with {found!r}", restart=True)
         return Answer(response, offset, _validator(headers))
     length = headers.get("Content-Length")
     if "html" in headers.get("Content-Type", ""):
-        raise RefusedError(f"it answers with a web page, not with {file.name} (is there a sign-in page?)")
+        raise RefusedError(f"it answers with a web page instead of {file.name} (a sign-in page?)")
     if length is not None and length != str(file.size):
         raise RefusedError(f"it offers {length} bytes, but {file.name} has {file.size}")
     return Answer(response, 0, _validator(headers))

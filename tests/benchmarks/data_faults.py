@@ -1,11 +1,11 @@
-"""How three downloaders bear the same faults: the course's, torchvision's and pooch's.
+"""How three downloaders cope with the same faults: the course's, torchvision's and pooch's.
 
     python tests/benchmarks/data_faults.py [--wait 30]
 
 Every case runs against a real server on loopback that misbehaves on purpose, each downloader in a process of
 its own: once while the server misbehaves, and once more after it has recovered, as a student would. The table
-tells what each run gave, and how many bytes were fetched in all, as a share of the file. pooch is left out
-when it is not installed.
+shows what each run gave, and how many bytes were fetched in all, as a share of the file. pooch is left out
+if it is not installed.
 """
 
 from __future__ import annotations

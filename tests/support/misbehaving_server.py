@@ -58,7 +58,7 @@ class Server:
 
     @property
     def sent(self) -> int:
-        """Bytes of bodies that left."""
+        """Bytes of bodies sent."""
         return sum(request.sent for request in self.requests)
 
     def take(self, request: Request) -> Behaviour:
@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         course = self.server.course
         self.noted = Request(self.path, self.headers["Range"], self.headers["If-Range"])
         if self.headers["Method"] == "HEAD":
-            # torchvision's look at redirects beforehand, which is a GET after all: no fault is spent on it.
+            # torchvision looks for redirects first, with a GET all the same: no fault is spent on it.
             self.head(200, {}, 0)
             return
         behave = course.take(self.noted)
@@ -202,7 +202,7 @@ def reset_after(count: int) -> Behaviour:
 
 
 def short(count: int, *, with_length: bool) -> Behaviour:
-    """Close in good order after `count` bytes."""
+    """Close cleanly after `count` bytes."""
 
     def behave(handler: Handler, content: bytes) -> None:
         if with_length:
@@ -237,13 +237,13 @@ def chunked(count: int | None = None) -> Behaviour:
 
 
 def encoded(handler: Handler, content: bytes) -> None:
-    """Name the file's own compression as that of the transfer, as some servers do."""
+    """Declare the file's own compression as the transfer's, as some servers do."""
     handler.head(200, {"Content-Encoding": "gzip", "Content-Type": "application/x-gzip"}, len(content))
     handler.body(content)
 
 
 def hangs_up(handler: Handler, content: bytes) -> None:
-    """Close without a word."""
+    """Close without an answer."""
     handler.connection.close()
 
 

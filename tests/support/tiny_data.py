@@ -27,7 +27,7 @@ def described(name: str, content: bytes) -> File:
 
 
 def mnist(*mirrors: str) -> tuple[Published, dict[str, bytes]]:
-    """MNIST in small: its catalogue entry, and the content of all files by name."""
+    """A small MNIST: its catalogue entry, and the content of all files by name."""
     random = np.random.RandomState(5242)
     arrays = [
         random.randint(0, 256, (TRAIN, 28, 28), dtype=np.uint8),
@@ -45,7 +45,7 @@ def mnist(*mirrors: str) -> tuple[Published, dict[str, bytes]]:
 
 
 def cifar_records(batch: int = CIFAR_BATCH) -> list[bytes]:
-    """The content of CIFAR-10's six members, in small."""
+    """The content of the six members of a small CIFAR-10."""
     random = np.random.RandomState(5242)
     records = random.randint(0, 256, (6, batch, 3073), dtype=np.uint8)
     records[:, :, 0] = random.randint(0, 10, (6, batch))
@@ -70,6 +70,6 @@ def cifar_members() -> list[tuple[tarfile.TarInfo, bytes]]:
 
 
 def cifar10(content: bytes, *mirrors: str) -> Published:
-    """CIFAR-10's catalogue entry for an archive of one's own."""
+    """CIFAR-10's catalogue entry, for the archive `content`."""
     parts = ((described("cifar-10-binary.tar.gz", content),),)
     return Published("cifar10", "CIFAR-10", parts, mirrors, CIFAR10.folders, CIFAR10.classes)

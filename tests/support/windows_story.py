@@ -77,7 +77,7 @@ def datasets_are_cached_and_a_mapped_entry_stays() -> None:
         warnings.simplefilter("always")
         load.load_dataset("mnist")
     # The damaged entry is let go before it is replaced; no warning says that nothing can be cached.
-    assert all("is made again" in str(warning.message) for warning in caught)
+    assert all("will be rebuilt" in str(warning.message) for warning in caught)
     assert path.read_bytes() == content_before
     manage.clear(["mnist"])
     assert not path.exists()
