@@ -109,7 +109,7 @@ ARRAY = {"array": "AAAA", "dtype": "|u1", "shape": [3]}
     ids=lambda text: text[:40],
 )
 def test_anything_else_is_refused(text):
-    with pytest.raises(ExerciseError, match="no observation"):
+    with pytest.raises(ExerciseError, match="not an observation"):
         from_json(text)
 
 

@@ -16,7 +16,7 @@ from course_utils.terminal import printable
 
 
 class UnknownExercise(ExerciseError, AttributeError):  # noqa: N818 - reads as a sentence in a notebook
-    """A name after ``check.`` that is no exercise."""
+    """A name after ``check.`` that is not an exercise."""
 
 
 class ExerciseCheck:
@@ -66,7 +66,16 @@ class ExerciseCheck:
 
 
 class Check:
-    """All checks: ``check.<exercise>(answer)``."""
+    """All checks: ``check.<exercise>(answer)``.
+
+    Examples
+    --------
+    >>> from course_utils import check
+    >>> check.output_size(lambda n, f, p=0, s=1: (n + 2 * p - f) // s + 1)
+    ✓ Exercise 1.4 (output_size): correct.
+    >>> check.output_size.hint()
+    Hint 1 of 3 for Exercise 1.4 (output_size): Draw 6 pixels ...
+    """
 
     def __init__(self) -> None:
         self._lab: int | None = None
@@ -81,7 +90,7 @@ class Check:
         Parameters
         ----------
         lab : int
-            1 to 4.
+            The lab's number, from 1.
 
         Raises
         ------
@@ -99,7 +108,7 @@ class Check:
         print(printable(f"Lab {lab:02} · {LABS[lab]} · {count} exercise{'s' * (count != 1)}"))
 
     def progress(self, lab: int | None = None) -> None:
-        """Show the state of every exercise of a lab, and of the course in short.
+        """Show the state of every exercise of a lab, and one line for each of the other labs.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Unfinished exercises in a notebook: their cells stop with one calm line, and the cells after them run.
 
 IPython hands every `NotImplementedError` and `NameError` that ends a cell to `NotStarted.told`. A stub's
-error, or a name that a stopped cell would have assigned, is told in one line, and the cell counts as executed
-without error; everything else gets its ordinary traceback.
+error, or a name that a stopped cell would have assigned, is reported in one line, and the cell counts as
+executed without error; everything else gets its ordinary traceback.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class NotStarted:
     def told(
         self, kind: type[BaseException], error: BaseException, tb: TracebackType, tb_offset: int | None
     ) -> None:
-        """Tell an error that ended a cell: calmly if an unfinished exercise is behind it."""
+        """Report an error that ended a cell: calmly if an unfinished exercise is behind it."""
         frames = [frame for frame in _frames(tb) if frame.f_globals is self._shell.user_ns]
         cause = self._cause(error, tb, frames)
         if cause is None:
@@ -82,7 +82,7 @@ class NotStarted:
         display(line(text))
 
     def after_cell(self, result: Any) -> None:
-        """Let a calmly stopped cell count as executed; forget names that have their value now."""
+        """Let a calmly stopped cell count as executed; forget names that now have a value."""
         if result.error_in_exec is not None and result.error_in_exec is self._calm:
             result.error_in_exec = None
         self._calm = None

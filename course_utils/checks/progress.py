@@ -1,7 +1,7 @@
 """The state of every exercise, kept in one small file that several kernels may write at once.
 
 The file is a journal: each check appends one line in one write, so that kernels never overwrite each other,
-and the newest line of an exercise counts. A line that is cut short (a full disk) costs itself alone.
+and the newest line of an exercise counts. If a line is cut short (a full disk), only that line is lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _unsaved: list[dict[str, Any]] = []
 def record(exercise_id: str, status: str, earned: int) -> None:
     """Keep a verdict.
 
-    A folder that cannot be written never breaks a check: this kernel then remembers alone.
+    A folder that cannot be written never breaks a check: the verdict is then kept in this kernel only.
     """
     entry = {"exercise": exercise_id, "status": status, "earned": earned}
     try:
@@ -73,7 +73,7 @@ def _path() -> Path:
 
 
 def overview(labs: Mapping[int, str], lab: int | None = None) -> HtmlFigure:
-    """Return the state of one lab's exercises, or of all, and one row for every other lab."""
+    """Return a table: the state of one lab's exercises, or of all, and one row for every other lab."""
     known = states()
     rows: list[list[str]] = []
     for each, title in labs.items():

@@ -80,6 +80,6 @@ def evaluate(exercise_id: str, candidate: Any, *, seed: int = 0) -> Verdict:
     candidate
         The answer: a function or a class.
     seed : int
-        Which numbers and sizes the probes draw.
+        Decides which numbers and sizes the probes draw.
     """
     return judging.evaluate(get(exercise_id), candidate, seed=seed)

@@ -1,4 +1,4 @@
-"""How a probe's call looks: its arguments by name, the call as text, the fit to an answer's signature."""
+"""A probe's call: its arguments by name, its text, and how it fits an answer's signature."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def shown_inputs(exercise: Exercise, probe: Probe) -> dict[str, Any]:
 
 
 def value_of(value: Any) -> Any:
-    """Return a plain value; of a function or module, its name."""
+    """Return a plain value; for a function or module, its name."""
     found = plain(value)
     return getattr(value, "__name__", found.kind) if isinstance(found, Unreadable) else found
 
@@ -71,9 +71,9 @@ def _argument(name: str, value: Any) -> str:
 
 
 def fit_to(candidate: Callable[..., Any], exercise: Exercise, probe: Probe) -> Probe | str:
-    """Return `probe` in a form that `candidate` takes, or why there is none.
+    """Return `probe` in a form that `candidate` accepts, or the reason why there is none.
 
-    Parameters may have other names than ours: then the arguments go by position.
+    An answer may name its parameters as it likes: the arguments then go by position.
     """
     if exercise.observe is not call:
         return probe
@@ -94,8 +94,8 @@ def fit_to(candidate: Callable[..., Any], exercise: Exercise, probe: Probe) -> P
         return by_position
     name = getattr(candidate, "__name__", "the answer")
     return (
-        f"The check calls {call_text(exercise, probe)}, and {name}{theirs} cannot be called so: {refusal}. "
-        f"The signature in the exercise is {exercise.signature}."
+        f"The check calls {call_text(exercise, probe)}, and {name}{theirs} cannot be called that way: "
+        f"{refusal}. The signature in the exercise is {exercise.signature}."
     )
 
 

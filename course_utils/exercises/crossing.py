@@ -30,7 +30,7 @@ def to_json(observation: Observation) -> str:
 
 
 def from_json(text: str) -> Observation:
-    """Return the observation that `to_json` wrote; whoever wrote `text` is not trusted.
+    """Return the observation that `to_json` wrote; the writer of `text` is not trusted.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def from_json(text: str) -> Observation:
         fields = json.loads(text)
         texts = {name: _text(fields[name]) for name in _TEXTS}
         if fields["status"] not in get_args(ObservationStatus):
-            raise ValueError(f"no status {fields['status']!r}")
+            raise ValueError(f"unknown status {fields['status']!r}")
         return Observation(
             status=fields["status"],
             value=_decoded(fields["value"]),
@@ -50,7 +50,7 @@ def from_json(text: str) -> Observation:
         )
     except (KeyError, TypeError, ValueError, RecursionError, binascii.Error) as error:
         raise ExerciseError(
-            "What came back from the answer is no observation.",
+            "What came back from the answer is not an observation.",
             why=f"{type(error).__name__}: {error}"[:MOST_TEXT],
         ) from None
 
@@ -73,7 +73,7 @@ def _encoded(value: Any) -> Any:
             return {"dict": [[key, _encoded(item)] for key, item in value.items()]}
         case Unreadable(kind=kind):
             return {"unreadable": kind}
-    raise TypeError(f"{type(value).__name__} is no plain value")
+    raise TypeError(f"{type(value).__name__} is not a plain value")
 
 
 def _decoded(value: Any, depth: int = 0) -> Any:
@@ -100,7 +100,7 @@ def _decoded(value: Any, depth: int = 0) -> Any:
             return {_key(key): _decoded(item, depth + 1) for key, item in _some(items)}
         case {"unreadable": kind}:
             return Unreadable(_text(kind))
-    raise ValueError("a value of no known kind")
+    raise ValueError("a value of an unknown kind")
 
 
 def _array(content: str, dtype: str, shape: list[Any]) -> np.ndarray:
@@ -124,12 +124,12 @@ def _some(items: Any) -> list[Any]:
 def _text(text: Any) -> str:
     if not isinstance(text, str):
         raise TypeError("a text is missing")
-    # Half a character and the codes that steer a terminal would do harm wherever the text is shown.
+    # Half characters and terminal control codes would do harm wherever the text is shown.
     cut = text[: 4 * MOST_TEXT]
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in cut)
 
 
 def _key(key: Any) -> str | int:
     if type(key) not in (str, int):
-        raise TypeError("a key that is no text or number")
+        raise TypeError("a key that is neither text nor number")
     return _text(key) if isinstance(key, str) else key

@@ -1,4 +1,4 @@
-"""Reasons that hold for any exercise: the relation to the right result, and which cases are wrong."""
+"""Reasons that need no knowledge of the exercise: how a result relates to the right one, which cases fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from course_utils.exercises.relations import relations
 
 @dataclass(frozen=True, order=True)
 class Trait:
-    """A kind of case. Of several that fit, the lowest rank is told: what was asked before what was drawn."""
+    """A kind of case. Of several that fit, the lowest rank is named: chosen properties before drawn ones."""
 
     rank: int
     without: str
@@ -21,7 +21,7 @@ class Trait:
 
 
 def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
-    """Return how the answer relates to the right result, when it does so in every case that is wrong.
+    """Return how the answer relates to the right result, if the relation holds in every case that is wrong.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
     for relation in first:
         if all(relation.key in known for known in keys):
             return relation.sentence
-    # By chance a few numbers have many relations to others; a larger array has not.
+    # A few numbers may be related by chance; a larger array is not.
     sizeable = isinstance(pairs[0][0], np.ndarray) and pairs[0][0].size > 3
     if first and sizeable:
         return f"In this case: {first[0].sentence[0].lower()}{first[0].sentence[1:]}"
@@ -45,7 +45,7 @@ def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
 def pattern(
     cases: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any], right: Sequence[bool]
 ) -> str | None:
-    """Return which kind of case an answer gets wrong, when exactly the cases of one kind are wrong.
+    """Return which kind of case an answer gets wrong, if exactly the cases of one kind are wrong.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def pattern(
         Whether the answer is right in that case.
     """
     if all(right) or sum(right) < 2:
-        return None  # what a single right case has in common with itself is chance
+        return None  # a single right case shows no pattern
     traits = [set(_traits(case, defaults)) for case in cases]
     for trait in sorted(set().union(*traits)):
         if [trait in of_case for of_case in traits] == [not ok for ok in right]:
@@ -109,7 +109,7 @@ def _of_image(name: str, value: np.ndarray) -> Iterator[Trait]:
 
 
 def _of_steps(case: Mapping[str, Any]) -> Iterator[Trait]:
-    """Yield how the window, the stride and the image's length go together, where a case has all three."""
+    """Yield how window, stride and length fit together, where a case has all three."""
     lengths, window = _first(case, _LENGTHS), _first(case, _WINDOWS)
     stride = case.get("stride", case.get("s"))
     if lengths is None or window is None:

@@ -1,4 +1,4 @@
-"""Run somebody else's code so that nothing of it stays: deadline, captured prints, restored random states."""
+"""Run somebody else's code and leave no trace: deadline, captured prints, restored random states."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _AGAIN = 0.5  # an answer may swallow the first interruption with a bare `except
 
 
 class RunawayError(BaseException):
-    """Raised inside an answer that takes too long; no `Exception`, so `except Exception` lets it through."""
+    """Raised inside an answer that takes too long; not an `Exception`, so `except Exception` lets it pass."""
 
 
 class _Printed(io.TextIOBase):
-    """Keeps the beginning of what is printed; a flood costs no memory."""
+    """Keeps the beginning of what is printed, so that a flood of prints costs no memory."""
 
     def __init__(self) -> None:
         self.kept = ""
@@ -39,7 +39,7 @@ class _Printed(io.TextIOBase):
 
 @contextmanager
 def guarded(seconds: float) -> Iterator[_Printed]:
-    """Run the body with fixed random states, gradients, float32 and one thread; afterwards all is as before.
+    """Run the body with fixed random states, gradients, float32 and one thread; then restore everything.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def _same_random_state() -> Iterator[None]:
 @contextmanager
 def _same_torch_modes() -> Iterator[None]:
     grad, dtype, threads = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads()
-    # Threads that wait for one another cost more than they give on small inputs, above all on a busy machine.
+    # On small inputs, threads that wait for one another cost more than they save, mostly on a busy machine.
     torch.set_num_threads(1)
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
@@ -142,5 +142,5 @@ def _watch(seconds: float) -> Iterator[None]:
                 watcher.join()
                 raise_in(thread, None)
                 break
-            except RunawayError:  # it rang meanwhile; left alone it would ring on, in whatever runs next
+            except RunawayError:  # it came meanwhile; uncaught, it would end whatever runs next
                 continue

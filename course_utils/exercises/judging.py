@@ -37,7 +37,7 @@ def evaluate(exercise: Exercise, candidate: Any, *, seed: int = 0, seconds: floa
 
 
 def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
-    """Compare what was observed with the reference; the answer itself is not needed and never run.
+    """Compare what was observed with the reference; the answer itself is never run.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
 
 @dataclass(frozen=True)
 class _Case:
-    """An answer that is not right, with all that was seen of it."""
+    """An answer that is not right, and everything that was observed of it."""
 
     exercise: Exercise
     probes: Sequence[Probe]
@@ -92,7 +92,7 @@ class _Case:
         return self.observations[self.first]
 
     def verdict(self) -> Verdict:
-        # An answer that never returns agrees with nobody, though a wrong reference may fail as often.
+        # An answer that never returns has no misconception, though a wrong reference may fail as often.
         returned = any(seen.status == "returned" or seen.value is not None for seen in self.observations)
         known = next((m for m in self.exercise.misconceptions if returned and self._agrees_with(m)), None)
         cause = known.sentence if known else self._reason()
@@ -183,8 +183,8 @@ def _compared(exercise: Exercise, expected: Any, actual: Any) -> Difference | No
     try:
         return exercise.compare(expected, actual)
     except (TypeError, ValueError, LookupError, AttributeError):
-        # What was observed may come from another process, and need not have the form that `observe` gives it.
-        return Difference("type", "What it gave cannot be read.", expected)
+        # What was observed may come from another process, which need not keep to the form of `observe`.
+        return Difference("type", "What it returned cannot be read.", expected)
 
 
 def _agrees(
@@ -224,12 +224,12 @@ def _unless_inputs_changed(
         if seen.changed_inputs:
             shown = _counterexample(exercise, probe, Difference("", "", right, seen.value))
             return _verdict(exercise, "wrong", "The result is right. " + _changes(seen), counterexample=shown)
-    return _verdict(exercise, "correct", f"It agrees with the reference in all {len(probes)} cases.")
+    return _verdict(exercise, "correct", "It agrees with the reference in every case.")
 
 
 def _changes(seen: Observation) -> str:
     names = " and ".join(f"`{name}`" for name in seen.changed_inputs)
-    return f"It changes its input {names} in place: whoever calls it finds other values there afterwards."
+    return f"It changes its input {names} in place: its caller finds other values there afterwards."
 
 
 def _counterexample(exercise: Exercise, probe: Probe, found: Difference) -> Counterexample:

@@ -19,7 +19,7 @@ Window = Mapping[str, Sequence[Region]]
 
 @dataclass(frozen=True)
 class Probe:
-    """One call to make: the arguments, and a few words on why this case is asked.
+    """One call to make: the arguments, and a few words on what the case tests.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Probe:
     keywords : mapping
         Keyword arguments.
     note : str
-        What the case is about, for example ``"5×4 image; stride 2 does not divide"``.
+        What the case tests, for example ``"5×4 image; stride 2 does not divide"``.
     call : str
         The call as text, where it is not the candidate called with the arguments.
     shown : mapping or None
@@ -87,7 +87,7 @@ class Exercise:
     hints : tuple of str
         From gentle to concrete.
     section : str
-        Where to read, for every misconception that names no other place.
+        Where to read: the section of every misconception that names none itself.
     also_right : tuple of callable
         Other conventions that are accepted.
     observe : callable
@@ -98,10 +98,10 @@ class Exercise:
     explain : callable or None
         ``(probe, expected, actual) -> sentence or None``, asked when no misconception agrees; plain values.
     compare : callable
-        ``(expected, actual) -> Difference or None``: what counts as another answer, told in words.
+        ``(expected, actual) -> Difference or None``: how an answer differs, in words; None if it does not.
     rules_out : callable or None
-        ``(wrong, probe, actual) -> bool``: a quick look at a wrong reference that tells that it cannot have
-        given `actual`, where running it takes long.
+        ``(wrong, probe, actual) -> bool``: whether a wrong reference cannot have given `actual`, told without
+        running it; for exercises where a run takes long.
     """
 
     number: str
@@ -157,8 +157,8 @@ class Observation:
     status : str
         ``"returned"``, ``"error"``, ``"not started"`` or ``"timeout"``.
     value
-        What came back, as plain arrays, numbers, strings, tuples, lists and dicts. For ``"error"``: what was
-        observed until then, which an exercise's `observe` leaves in the error's ``observed``, or None.
+        What was returned, as plain arrays, numbers, strings, tuples, lists and dicts. For ``"error"``: what
+        was observed until then, which an exercise's `observe` leaves in the error's ``observed``, or None.
     changed_inputs : tuple of str
         Names of the arguments that the call modified.
     traceback : str
@@ -190,13 +190,13 @@ class Counterexample:
     Attributes
     ----------
     call, note : str
-        The call as text and what the case is about.
+        The call as text and what the case tests.
     inputs : dict
         Name of each argument and its plain value.
     expected, actual
         Plain values.
     differing : numpy.ndarray of bool, or None
-        Which cells differ, when both have one shape.
+        Which cells differ, where both have the same shape.
     window : mapping or None
         Input name to the regions behind the first differing cell.
     """

@@ -20,7 +20,7 @@ def observe(exercise: Exercise, candidate: Any, probe: Probe, *, seconds: float 
     """Run `candidate` on one probe and return what it did, as plain data.
 
     The candidate gets deep copies of the arguments and `seconds` of time. Random states, torch's modes and
-    the output streams are afterwards as they were before.
+    the output streams are restored afterwards.
     """
     text = calls.call_text(exercise, probe)
     if not callable(candidate):

@@ -1,11 +1,11 @@
-"""Draws for probes: small integers from a seed, such that wrong ideas give other results."""
+"""Random inputs for probes: small integers, so that a case can be computed by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-EASY = 4  # up to here an integer is read and added by eye
+EASY = 4  # integers up to here can be multiplied and added by eye
 
 
 class Draw:
@@ -33,12 +33,12 @@ class Draw:
         return tuple(int(i) for i in self.rng.permutation(items))
 
     def integers(self, *shape: int, low: int = -EASY, high: int = EASY) -> torch.Tensor:
-        """Return a float32 tensor of whole numbers, both signs and no symmetry by accident."""
+        """Return a float32 tensor of whole numbers from `low` to `high`, both included."""
         values = self.rng.integers(low, high + 1, size=shape)
         return torch.tensor(values, dtype=torch.float32)
 
     def distinct(self, *shape: int, low: int | None = None) -> torch.Tensor:
-        """Return a float32 tensor whose values are different whole numbers, none of them 0."""
+        """Return a float32 tensor of distinct whole numbers in random order, none of them 0."""
         count = int(np.prod(shape))
         start = -(count // 2) if low is None else low
         pool = [value for value in range(start, start + count + 1) if value != 0][:count]

@@ -1,4 +1,4 @@
-"""How an answer's array or number relates to the right one: relations that have a name in plain words."""
+"""How an answer's array or number relates to the right one, in plain words."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MOST_PLACES = 1_000
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation; `key` is the same wherever it holds, `sentence` may name the numbers of one case."""
+    """A relation; `key` is the same wherever it holds, while `sentence` may quote the numbers of one case."""
 
     key: str
     sentence: str
 
 
 def relations(expected: Any, actual: Any) -> list[Relation]:
-    """Return all relations of `actual` to `expected`, both plain, that have a name; closest first."""
+    """Return the known relations of `actual` to `expected`, both plain; the closest first."""
     right, mine = _numeric(expected), _numeric(actual)
     if right is None or mine is None or not right.size:
         return []
@@ -44,8 +44,8 @@ def _close(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _other_shape(right: np.ndarray, mine: np.ndarray) -> Iterator[Relation]:
     if mine.size == right.size and mine.ndim != right.ndim and _close(mine.reshape(right.shape), right):
-        axes = f"an array with {mine.ndim} axes instead of {right.ndim}" if mine.ndim else "a single number"
-        yield Relation("axes", f"The values are right, but in {axes}.")
+        form = f"an array with {mine.ndim} axes instead of {right.ndim}" if mine.ndim else "a single number"
+        yield Relation("axes", f"The values are right, but the result is {form}.")
     if mine.ndim != right.ndim:
         many = f"It has {mine.ndim} {'axis' if mine.ndim == 1 else 'axes'} where {right.ndim} are expected"
         yield Relation(f"{mine.ndim} axes", f"{many}: {', '.join(axis_names(right.ndim))}.")
@@ -62,13 +62,13 @@ def _other_shape(right: np.ndarray, mine: np.ndarray) -> Iterator[Relation]:
     if right.size > 1 or mine.size > 1:
         if (at := _place(right, mine)) is not None:
             where = "at its beginning" if not any(at) else f"from row {at[-2]}, column {at[-1]} on"
-            yield Relation("inside", f"The right result lies in it {where}; rows or columns are too many.")
+            yield Relation("inside", f"It contains the right result {where}; rows or columns are too many.")
         if mine.size and _place(mine, right) is not None:
             yield Relation("part", "The values that are there are right; rows or columns are missing.")
 
 
 def _place(small: np.ndarray, large: np.ndarray) -> tuple[int, ...] | None:
-    """Where `small` lies in `large`; the axes before rows and columns must agree."""
+    """Return where in `large` the array `small` is; the axes before rows and columns must agree."""
     if small.shape[:-2] != large.shape[:-2]:
         return None
     rows, columns = (large.shape[axis] - small.shape[axis] + 1 for axis in (-2, -1))
@@ -97,7 +97,7 @@ _CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "It is the magnitude of what is expected: the sign is lost.": np.abs,
     "It is right where the result is positive; what should be negative is 0.": lambda a: np.maximum(a, 0),
     "It is rounded down to whole numbers.": np.floor,
-    "It is cut to whole numbers.": np.trunc,
+    "It is truncated to whole numbers.": np.trunc,
     "It is rounded to whole numbers.": np.round,
     "It is the square of what is expected.": np.square,
     "It is the square root of what is expected.": lambda a: np.sqrt(np.abs(a)),
@@ -109,7 +109,7 @@ _CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def _same_shape(right: np.ndarray, mine: np.ndarray) -> Iterator[Relation]:
     everywhere = " everywhere" if mine.size > 1 else ""
     if mine.size > 1 and not np.any(mine) and np.any(right):
-        yield Relation("zero", "All of it is 0.")
+        yield Relation("zero", "It is 0 everywhere.")
     for sentence, change in _CHANGES.items():
         if _close(change(right), mine):
             yield Relation(sentence, sentence)
@@ -128,9 +128,9 @@ def _same_shape(right: np.ndarray, mine: np.ndarray) -> Iterator[Relation]:
             if _close(move(mine), right):
                 yield Relation(name, f"The values are right, but {name}.")
     if right.ndim == 3 and _close(mine[::-1], right):
-        yield Relation("channels", "The values are right, but the channels come in reverse order.")
+        yield Relation("channels", "The values are right, but the channels are in reverse order.")
     scale = float(np.abs(right).max())
     if np.abs(mine - right).max() < 0.01 * scale:
-        yield Relation("near", "It comes close: something was rounded, or computed with few digits.")
+        yield Relation("near", "It is close: something was rounded, or computed with too few digits.")
     if right.size > 1 and _close(np.sort(mine, axis=None), np.sort(right, axis=None)):
         yield Relation("order", "It holds the right values in another order.")

@@ -1,4 +1,4 @@
-"""An answer's traceback, cut to the lines of its author."""
+"""An answer's traceback, cut to its author's own lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ends_in_library(error: BaseException) -> bool:
 
 
 def other_function(error: BaseException, candidate: Any) -> str:
-    """Name of the function or class that raised, if it is neither `candidate` nor a part of it."""
+    """Return the function or class that raised, if it is neither `candidate` nor a part of it."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     named = candidate if hasattr(candidate, "__qualname__") else type(candidate)
     where = frames[-1].f_code.co_qualname if frames else named.__qualname__
@@ -46,7 +46,7 @@ def own_lines(error: BaseException) -> str:
     ]
     told: list[str] = []
     if len(stack) > MOST_FRAMES:
-        told.append(f"  … {len(stack) - MOST_FRAMES} calls before")
+        told.append(f"  … {len(stack) - MOST_FRAMES} earlier calls")
     for entry in traceback.StackSummary.extract(iter(stack[-MOST_FRAMES:]), lookup_lines=True):
         told.append(f"  line {entry.lineno}, in {entry.name}")
         told += [f"    {entry.line}"] if entry.line else []

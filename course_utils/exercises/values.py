@@ -20,7 +20,7 @@ DEEPEST = 8
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Stands for a value that is no number, array, text, sequence or mapping; `kind` says what it was."""
+    """Stands for a value that is not a number, array, text, sequence or mapping; `kind` says what it was."""
 
     kind: str
 
@@ -28,8 +28,8 @@ class Unreadable:
 def plain(value: Any, depth: int = 0) -> Any:
     """Return `value` as plain arrays, numbers, strings, tuples, lists and dicts.
 
-    Nothing of the value's own class survives, so that an object with an ``__eq__`` of its own cannot take
-    part in the comparison: it becomes `Unreadable`, and the data of an array's subclass is copied out of it.
+    Nothing of the value's own class survives: an object with its own ``__eq__`` has no say in the comparison
+    and becomes `Unreadable`; from a subclass of an array, only the data is copied.
     """
     kind = type(value)
     if value is None or kind in (bool, float):
