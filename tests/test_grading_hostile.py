@@ -17,8 +17,9 @@ import pytest
 from course_utils import exercises
 from course_utils.grading.grade_one import grade_notebook
 from course_utils.grading.records import MIB, CodeCell, Limits, RunnableNotebook
-from course_utils.grading.sandbox import folders, probe_isolation
+from course_utils.grading.sandbox import probe_isolation
 from course_utils.grading.sandbox.launch import launcher
+from course_utils.grading.sandbox.sandbox import users
 
 HOSTILE = Path(__file__).parent / "hostile"
 NAMES = sorted(path.stem for path in HOSTILE.glob("*.py"))
@@ -114,7 +115,7 @@ def left_over() -> list[str]:
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             try:
-                if path.stat().st_uid in folders.users():
+                if path.stat().st_uid in users():
                     found.append(f"{path.name} {(path / 'stat').read_text()}")
             except OSError:
                 continue

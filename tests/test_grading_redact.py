@@ -20,7 +20,6 @@ from course_utils.errors import ExerciseError
 from course_utils.exercises import judge
 from course_utils.exercises.crossing import from_json
 from course_utils.grading import redact
-from course_utils.grading.redact import reachable
 from course_utils.grading.sandbox.launch import environment
 
 SEED = 5
@@ -46,7 +45,7 @@ for name, ways in ways_of.items():
 
 @pytest.fixture(scope="module")
 def files():
-    return redact.sources()
+    return redact.redacted_sources()
 
 
 def functions_of(answer):
@@ -112,7 +111,7 @@ def test_no_misconception_and_no_hint_is_in_it(files):
 
 
 def test_right_answers_observed_through_it_are_judged_right(tmp_path, files):
-    redact.write(tmp_path)
+    redact.write_redacted(tmp_path)
     done = subprocess.run(
         [sys.executable, "-P", "-c", OBSERVE, str(Path(__file__).with_name("support")), str(SEED)],
         env={**environment(), "PYTHONPATH": str(tmp_path)},
@@ -129,7 +128,7 @@ def test_right_answers_observed_through_it_are_judged_right(tmp_path, files):
 
 
 def test_signatures_are_those_of_the_references(tmp_path):
-    redact.write(tmp_path)
+    redact.write_redacted(tmp_path)
     code = (
         "import inspect\nfrom course_utils import exercises\n"
         "for n in exercises.names(): print(n, list(inspect.signature(exercises.get(n).reference).parameters))"
@@ -149,7 +148,7 @@ def test_signatures_are_those_of_the_references(tmp_path):
 
 
 def test_labs_first_cells_run_with_it(tmp_path, repository):
-    redact.write(tmp_path)
+    redact.write_redacted(tmp_path)
     imports = [
         line
         for path in sorted((repository / "solutions").glob("*.py"))
@@ -162,7 +161,7 @@ def test_labs_first_cells_run_with_it(tmp_path, repository):
 
 
 def test_an_observe_that_needs_the_reference_is_refused(monkeypatch):
-    module = reachable.Redaction().modules["course_utils.exercises.conv_layer.output_size"]
+    module = redact.Redaction().modules["course_utils.exercises.conv_layer.output_size"]
     text = re.sub(r"probes=\w+,", "probes=lambda seed: output_size(3, 3),", module.path.read_text())
     original = Path.read_text
 
@@ -171,7 +170,7 @@ def test_an_observe_that_needs_the_reference_is_refused(monkeypatch):
 
     monkeypatch.setattr(Path, "read_text", read)
     with pytest.raises(ExerciseError, match="output_size"):
-        redact.sources()
+        redact.redacted_sources()
 
 
 def test_an_exercise_in_another_form_is_refused(monkeypatch):
@@ -184,4 +183,4 @@ def test_an_exercise_in_another_form_is_refused(monkeypatch):
     monkeypatch.setattr(exercises, "names", lambda: list(bank))
     monkeypatch.setattr(exercises, "get", bank.__getitem__)
     with pytest.raises(ExerciseError, match="made_elsewhere"):
-        redact.sources()
+        redact.redacted_sources()

@@ -15,9 +15,9 @@ import pytest
 
 from course_utils.grading.grade_one import grade_notebook
 from course_utils.grading.records import CodeCell, Isolation, Limits, RunnableNotebook
-from course_utils.grading.sandbox import Sandbox, folders, probe_isolation
+from course_utils.grading.sandbox import Sandbox, probe_isolation
 from course_utils.grading.sandbox.inside import supervisor
-from course_utils.grading.sandbox.launch import launcher
+from course_utils.grading.sandbox.launch import launcher, remove_folder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
 LEVELS = ("full", "partial", "none")
@@ -143,7 +143,7 @@ def test_a_warden_that_is_stopped_is_ended(levels, monkeypatch):
 def test_what_is_hidden_inside_what_is_shown_stays_hidden(levels, level, monkeypatch):
     isolation = isolation_of(levels, level)
     package = Path(find_spec("tqdm").origin).parent
-    monkeypatch.setattr(folders, "_hidden", lambda: (str(package),))
+    monkeypatch.setattr("course_utils.grading.sandbox.sandbox._hidden", lambda: (str(package),))
     source = (
         "def same_padding(f):\n    found = []\n"
         f"    for path in {[str(package / '__init__.py'), str(package.parent / 'numpy/__init__.py')]!r}:\n"
@@ -214,5 +214,5 @@ def test_a_folder_goes_whatever_is_in_it(tmp_path):
         handle = deeper
     os.close(handle)
     (folder / "closed").mkdir(mode=0)
-    folders.remove(folder)
+    remove_folder(folder)
     assert not folder.exists()

@@ -11,7 +11,6 @@ from course_utils.grading.collect.submitted_notebook import Cell
 from course_utils.grading.records import CodeCell, RunnableNotebook
 from course_utils.grading.source import (
     LARGEST_CELL,
-    answer_name,
     imported_by,
     names_defined,
     names_used,
@@ -86,7 +85,7 @@ def is_stub(source: str, stub: str) -> bool:
 
 
 def _find(cells: Sequence[Cell], exercise_id: str, stub: str) -> _StudentAnswer:
-    name = answer_name(exercise_id)
+    name = exercises.get(exercise_id).title
     by_id = [cell for cell in cells if cell.grade_id == exercise_id and cell.is_code]
     started = [cell for cell in by_id if not is_stub(cell.source, stub)]
     by_id = _distinct(started or by_id)

@@ -1,4 +1,4 @@
-"""What a cell's code defines and uses, found without running it."""
+"""What a cell's code binds and uses, found without running it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 
-from course_utils import exercises
-
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "get_ipython", "display"}
-
+_NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 LARGEST_CELL = 256 * 2**10
 """Characters; no answer is longer, and a syntax tree takes a hundred times the memory of its text."""
@@ -22,11 +20,32 @@ DEEPEST = 200
 
 
 def parse(source: str) -> ast.Module | None:
-    """Return a cell's syntax tree; None if it is too long, too deep, or no Python even without magics."""
+    """Return a cell's syntax tree; None if it is too long, too deep, or not Python even without magics."""
     if len(source) > LARGEST_CELL:
         return None
-    tree = _parsed(source)
-    return None if tree is None or too_deep(tree) else tree
+    try:
+        tree = parse_unchecked(source)
+    except _NOT_PARSED:
+        return None
+    return None if too_deep(tree) else tree
+
+
+def parse_unchecked(source: str) -> ast.Module:
+    """Return a cell's syntax tree, however deep; IPython's magics are translated first.
+
+    Raises
+    ------
+    SyntaxError, ValueError, RecursionError, MemoryError
+        If it is not Python.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes in a student's strings are the student's business
+        try:
+            return ast.parse(source)
+        except SyntaxError:
+            from IPython.core.inputtransformer2 import TransformerManager
+
+            return ast.parse(TransformerManager().transform_cell(source))
 
 
 def too_deep(tree: ast.AST) -> bool:
@@ -35,21 +54,6 @@ def too_deep(tree: ast.AST) -> bool:
     for _ in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     return bool(level)
-
-
-def _parsed(source: str) -> ast.Module | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # invalid escapes in a student's strings are the student's business
-        try:
-            return ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            pass
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        try:
-            return ast.parse(TransformerManager().transform_cell(source))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 @lru_cache(maxsize=512)
@@ -66,21 +70,14 @@ def names_defined(source: str) -> frozenset[str]:
         return frozenset()
 
 
-def answer_name(exercise_id: str) -> str:
-    """Return the name of the function or class that answers an exercise."""
-    return exercises.get(exercise_id).signature.removeprefix("class ").partition("(")[0]
-
-
 def bound_by(statement: ast.stmt) -> Iterator[str]:
     """Yield the names that a top-level statement binds, also inside its ``if``, ``for`` or ``try``."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name
             return
-        case ast.Import(names=aliases):
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
-        case ast.ImportFrom(names=aliases):
-            yield from (alias.asname or alias.name for alias in aliases)
     for node in ast.iter_child_nodes(statement):
         if isinstance(node, ast.stmt):
             yield from bound_by(node)
@@ -91,17 +88,21 @@ def bound_by(statement: ast.stmt) -> Iterator[str]:
             yield from _stored(node)
 
 
+def single_imports(statement: ast.stmt) -> list[ast.stmt]:
+    """Return an import of several names as imports of one; any other statement as it is."""
+    if isinstance(statement, ast.ImportFrom):
+        return [ast.ImportFrom(statement.module, [alias], statement.level) for alias in statement.names]
+    if isinstance(statement, ast.Import):
+        return [ast.Import([alias]) for alias in statement.names]
+    return [statement]
+
+
 def imported_by(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield each name that a top-level import binds, and the statement that binds it alone."""
     for statement in tree.body:
         if isinstance(statement, ast.Import | ast.ImportFrom):
-            for alias in statement.names:
-                alone = (
-                    ast.Import([alias])
-                    if isinstance(statement, ast.Import)
-                    else ast.ImportFrom(statement.module, [alias], statement.level)
-                )
-                yield alias.asname or alias.name.partition(".")[0], ast.unparse(alone)
+            for alone in single_imports(statement):
+                yield next(bound_by(alone)), ast.unparse(alone)
 
 
 def names_used(source: str) -> set[str]:
@@ -114,6 +115,16 @@ def names_used(source: str) -> set[str]:
     except (SyntaxError, ValueError, RecursionError):
         return set()
     return {name for name in _globals(table) if name not in _BUILTINS}
+
+
+def names_read(node: ast.AST) -> tuple[set[str], set[tuple[str, str]]]:
+    """Return the names that code reads, and the attributes of names, such as ``("calls", "call_text")``.
+
+    Annotations are passed over: they are never evaluated.
+    """
+    visitor = _NamesRead()
+    visitor.visit(node)
+    return visitor.plain, visitor.dotted
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[str]:
@@ -132,3 +143,29 @@ def _stored(node: ast.AST) -> Iterator[str]:
         yield node.id
     for child in ast.iter_child_nodes(node):
         yield from _stored(child)
+
+
+class _NamesRead(ast.NodeVisitor):
+    def __init__(self) -> None:
+        self.plain: set[str] = set()
+        self.dotted: set[tuple[str, str]] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.plain.add(node.id)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if isinstance(node.value, ast.Name):
+            self.dotted.add((node.value.id, node.attr))
+        self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        pass
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        for part in (*node.decorator_list, node.args, *node.body):
+            self.visit(part)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.visit(node.value)

@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from course_utils.grading.source import too_deep
+from course_utils.grading.source import bound_by, parse_unchecked, too_deep
 
 _COMMON = {
     *("torch", "torchvision", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "tqdm", "einops"),
@@ -35,7 +35,7 @@ def reasons_to_look(source: str) -> list[str]:
     This decides no grade. A cell may hide what it does from it; then it merely runs with the others.
     """
     try:
-        tree = _parsed(source)
+        tree = parse_unchecked(source)
     except SyntaxError as error:
         # A typing mistake does not run, and the student is told so; what breaks parsers is another matter.
         mistake = error.lineno is not None and "nested" not in error.msg
@@ -45,15 +45,6 @@ def reasons_to_look(source: str) -> list[str]:
     return ["is nested very deep"] if too_deep(tree) else list(dict.fromkeys(_found(tree)))
 
 
-def _parsed(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except SyntaxError:
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        return ast.parse(TransformerManager().transform_cell(source))
-
-
 def _found(tree: ast.AST) -> Iterator[str]:
     imported = set(_LIBRARIES) | set(dir(builtins))
     for node in ast.walk(tree):
@@ -61,7 +52,7 @@ def _found(tree: ast.AST) -> Iterator[str]:
             modules = (
                 [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
             )
-            imported |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+            imported.update(bound_by(node))
             yield from (f"imports {name}" for name in modules if name.partition(".")[0] not in _COMMON)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in _CALLS:

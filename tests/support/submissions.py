@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 
 from course_utils import exercises
-from course_utils.grading.source import answer_name, bound_by, names_used
+from course_utils.grading.source import bound_by, names_used
 
 REPOSITORY = Path(__file__).parents[2]
 LABS = {1: "01_conv_layer", 2: "02_pooling_layer", 3: "03_lenet5", 4: "04_vgg"}
@@ -78,7 +78,7 @@ def as_answer(exercise: str, function: Any) -> str | None:
     if any(isinstance(s, ast.ImportFrom) and (s.module or "").startswith("course_utils") for s in kept):
         return None
     helpers = [ast.unparse(s) for s in kept if set(bound_by(s)) != {function.__name__}]
-    name = answer_name(exercise)
+    name = exercises.get(exercise).title
     return "\n\n".join([*helpers, own, f"{name} = {function.__name__}"])
 
 

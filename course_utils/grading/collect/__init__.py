@@ -13,7 +13,7 @@ from course_utils.errors import GradingError
 from course_utils.grading.collect.owner import Owner, groups_of, is_wrapper, owner_of
 from course_utils.grading.collect.submitted_files import SubmittedFile, find_files
 from course_utils.grading.collect.submitted_notebook import Cell, UnreadableNotebookError, read_cells
-from course_utils.grading.source import answer_name, names_defined
+from course_utils.grading.source import names_defined
 from course_utils.grading.submission import Collection, Submission
 
 
@@ -110,7 +110,7 @@ def lab_of(cells: Iterable[Cell]) -> int:
     counts = Counter(exercise.lab for exercise in bank if {exercise.id, f"check_{exercise.id}"} & ids)
     if not counts:
         defined = {name for cell in cells if cell.is_code for name in names_defined(cell.source)}
-        counts = Counter(exercise.lab for exercise in bank if answer_name(exercise.id) in defined)
+        counts = Counter(exercise.lab for exercise in bank if exercise.title in defined)
     if not counts:
         raise UnreadableNotebookError("The notebook holds no exercise of any lab.")
     (first, most), *rest = counts.most_common()

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from course_utils.grading.records import Isolation, IsolationLevel, Limits
-from course_utils.grading.sandbox import folders
-from course_utils.grading.sandbox.launch import MODULES, environment
+from course_utils.grading.sandbox.launch import MODULES, environment, remove_folder
+from course_utils.grading.sandbox.sandbox import new_spec
 
 _SECONDS = 30.0
 _ALWAYS = (
@@ -72,7 +72,7 @@ def probe_isolation(*, at_most: IsolationLevel = "full") -> Isolation:
 
 
 def _works(means: tuple[str, ...]) -> bool:
-    spec = folders.new_spec(means, Limits())
+    spec = new_spec(means, Limits())
     try:
         command = [sys.executable, "-P", "-S", "-m", f"{MODULES}.self_test", spec.to_json()]
         done = subprocess.run(
@@ -82,7 +82,7 @@ def _works(means: tuple[str, ...]) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     finally:
-        folders.remove(Path(spec.folder))
+        remove_folder(Path(spec.folder))
 
 
 def _told(level: IsolationLevel, means: tuple[str, ...]) -> Isolation:

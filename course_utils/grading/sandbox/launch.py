@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+from functools import cache
+from pathlib import Path
 from typing import IO
 
 from course_utils.errors import NotebookError
-from course_utils.grading.sandbox import folders
+from course_utils.grading.redact import write_redacted
 from course_utils.grading.sandbox.inside.walls import Spec
 
 MODULES = "course_utils.grading.sandbox.inside"
@@ -27,7 +31,7 @@ def environment() -> dict[str, str]:
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
         "LOGNAME": "student",
-        "PYTHONPATH": str(folders.redacted_course_folder()),
+        "PYTHONPATH": str(redacted_course_folder()),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "CUDA_VISIBLE_DEVICES": "",
@@ -35,6 +39,30 @@ def environment() -> dict[str, str]:
         "JUPYTER_PLATFORM_DIRS": "1",
         **threads,
     }
+
+
+@cache
+def redacted_course_folder() -> Path:
+    """Return the folder with the edition; it is written once by each process, and goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="course-redacted-")).resolve()
+    owner = os.getpid()
+    atexit.register(lambda: remove_folder(folder) if os.getpid() == owner else None)
+    write_redacted(folder)
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", str(folder)], check=True, stdin=subprocess.DEVNULL
+    )
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder whatever is in it: files without rights, folders nested a thousand deep."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists() and sys.platform != "win32":
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(folder)], check=False, capture_output=True)
 
 
 class Launcher:

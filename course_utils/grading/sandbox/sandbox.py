@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -11,18 +12,27 @@ import signal
 import socket
 import stat
 import sys
+import tempfile
 import time
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from course_utils.grading.records import Isolation, Limits
-from course_utils.grading.sandbox import folders
+from course_utils.grading.redact import PACKAGE
 from course_utils.grading.sandbox.inside import supervisor
-from course_utils.grading.sandbox.launch import launcher
+from course_utils.grading.sandbox.inside.walls import Spec
+from course_utils.grading.sandbox.launch import launcher, redacted_course_folder, remove_folder
 
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _END_SECONDS = 15.0
+# Above what systems give to people, services and containers; process ids have 22 bits at most.
+_FIRST_USER = 0x7000_0000
+_USERS = 64
+_LIBRARIES = ("torch", "numpy", "ipykernel", "zmq")
+_numbers = itertools.count()
 
 
 class Sandbox:
@@ -37,7 +47,7 @@ class Sandbox:
     """
 
     def __init__(self, isolation: Isolation, limits: Limits) -> None:
-        self.spec = folders.new_spec(isolation.means, limits)
+        self.spec = new_spec(isolation.means, limits)
         self.ended: str | None = None
         self.connection: dict[str, Any] = {
             "transport": "ipc",
@@ -141,4 +151,59 @@ class Sandbox:
         if self._exchange >= 0:
             os.close(self._exchange)
             self._exchange = -1
-        folders.remove(Path(self.spec.folder))
+        remove_folder(Path(self.spec.folder))
+
+
+def users() -> range:
+    """Return the user ids of this process's kernels, one for each: limits by user then count it alone."""
+    first = _FIRST_USER + os.getpid() * _USERS
+    return range(first, first + _USERS)
+
+
+def new_spec(means: tuple[str, ...], limits: Limits) -> Spec:
+    """Make a private folder and return the spec of a sandbox in it."""
+    folder = Path(tempfile.mkdtemp(prefix="course-grade-")).resolve()
+    folder.chmod(0o711)
+    user = users().start + next(_numbers) % _USERS
+    for name in ("home", "exchange"):
+        (folder / name).mkdir(mode=0o700)
+        if "uid" in means:
+            os.chown(folder / name, user, user)
+    return Spec(
+        means=means,
+        folder=str(folder),
+        home=str(folder / "home"),
+        exchange=str(folder / "exchange"),
+        visible=_visible(),
+        hidden=_hidden(),
+        uid=user,
+        memory=limits.memory_bytes,
+        processes=limits.processes,
+        file_bytes=limits.file_bytes,
+        files=limits.files,
+        seconds=int(limits.notebook_seconds) + 10,
+        connection=str(folder / "exchange" / "connection.json"),
+    )
+
+
+@cache
+def _visible() -> tuple[str, ...]:
+    """Python and the libraries, wherever they are installed."""
+    found = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix), Path(sys.executable).resolve()}
+    for name in _LIBRARIES:
+        library = find_spec(name)
+        if library and library.origin:
+            found.add(Path(library.origin).parents[1])
+    shown = [path for path in found if not any(other in path.parents for other in (*found, Path("/usr")))]
+    return (
+        *sorted(str(path) for path in shown if path not in (Path("/"), Path("/usr"))),
+        str(redacted_course_folder()),
+    )
+
+
+@cache
+def _hidden() -> tuple[str, ...]:
+    """The course itself with its answers, and the folder that it is developed in."""
+    course = PACKAGE
+    developed_in = course.parent if (course.parent / "pyproject.toml").exists() else None
+    return tuple(str(path) for path in (course, developed_in) if path)

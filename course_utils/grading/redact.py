@@ -1,4 +1,9 @@
-"""Follow names from statement to statement and from module to module, and keep what is reached."""
+"""The redacted course that a student's kernel imports: it can ask the probes, and holds no answer.
+
+It is cut from the package itself. Of each module, only the statements stay that the exercises' `probes` and
+`observe` reach by name. References become stubs with a signature; misconceptions, hints and everything that
+judges are left out.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +14,75 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 from course_utils import exercises
 from course_utils.errors import ExerciseError
 from course_utils.exercises.model import Exercise, call
-from course_utils.grading.redact.statements import UsedNames, WithoutDocstrings, bound_names, single_imports
+from course_utils.grading.source import bound_by, names_read, single_imports
 
-PACKAGE = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[1]
+INSIDE = PACKAGE / "grading" / "sandbox" / "inside"
 EXERCISES = f"{PACKAGE.name}.exercises"
+ROOTS = (
+    (f"{EXERCISES}.observing", "observe"),
+    (f"{EXERCISES}.crossing", "to_json"),
+    (f"{EXERCISES}.model", "Observation"),
+    (f"{EXERCISES}.values", "Unreadable"),
+)
 KEPT = ("number", "points", "probes", "observe")
+_BANK = dedent(
+    """
+    from importlib import import_module
+
+    _HOMES = {homes!r}
+
+
+    def get(exercise_id):
+        module, name = _HOMES[exercise_id]
+        return getattr(import_module(module), name)
+
+
+    def names():
+        return list(_HOMES)
+    """
+).lstrip()
+
+
+def redacted_sources() -> dict[str, str]:
+    """Return the redacted course: the path of each file below its folder, and its text.
+
+    Raises
+    ------
+    ExerciseError
+        If an exercise's `probes` or `observe` need a reference or a misconception, which would then be in it.
+    """
+    redaction = Redaction()
+    for module, name in ROOTS:
+        redaction.keep(module, name)
+    homes = {}
+    for exercise_id in exercises.names():
+        module, name = redaction.home(exercise_id)
+        redaction.keep(module, name)
+        homes[exercise_id] = (module, name)
+    files = {module.file: module.text() for module in redaction.kept_modules()}
+    files[f"{EXERCISES.replace('.', '/')}/__init__.py"] = _BANK.format(homes=homes)
+    stub_course = INSIDE / "stub_course.py"
+    files[f"{PACKAGE.name}/__init__.py"] = stub_course.read_text(encoding="utf-8")
+    for path in sorted(set(INSIDE.glob("*.py")) - {stub_course}):
+        files[path.relative_to(PACKAGE.parent).as_posix()] = path.read_text(encoding="utf-8")
+    for file in list(files):
+        for folder in Path(file).parents[:-1]:
+            files.setdefault(f"{folder}/__init__.py", "")
+    return files
+
+
+def write_redacted(folder: Path) -> None:
+    """Write the redacted course below `folder`."""
+    for path, text in redacted_sources().items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
 
 
 @dataclass
@@ -40,7 +105,7 @@ class _Module:
     def bindings(self) -> dict[str, list[int]]:
         bound: dict[str, list[int]] = {}
         for index, statement in enumerate(self.statements):
-            for name in bound_names(statement):
+            for name in bound_by(statement):
                 bound.setdefault(name, []).append(index)
         return bound
 
@@ -53,7 +118,7 @@ class _Module:
         for index, statement in enumerate(self.statements):
             if index in self.kept:
                 body += self.stubs.get(index, [])
-                body.append(WithoutDocstrings().visit(statement))
+                body.append(_WithoutDocstrings().visit(statement))
         return ast.unparse(ast.fix_missing_locations(ast.Module(body, []))) + "\n"
 
 
@@ -74,9 +139,9 @@ class Redaction:
         }
         self._answers = dict(_answers())
 
-    def kept_modules(self) -> Iterator[str]:
-        """Yield the names of the modules of which something stays."""
-        return (name for name, module in self.modules.items() if module.kept and name != EXERCISES)
+    def kept_modules(self) -> Iterator[_Module]:
+        """Yield the modules of which something stays."""
+        return (module for module in self.modules.values() if module.kept and module.name != EXERCISES)
 
     def home(self, exercise_id: str) -> tuple[str, str]:
         """Return module and name of an exercise, after putting a stub in the place of its answers."""
@@ -96,14 +161,15 @@ class Redaction:
         words += [ast.keyword(word, ast.Tuple([], ast.Load())) for word in ("misconceptions", "hints")]
         statement.value.keywords = words
         module.stubs[index] = _stub(exercises.get(exercise_id))
-        return name, bound_names(statement)[0]
+        return name, next(bound_by(statement))
 
     def keep(self, module_name: str, name: str) -> None:
         """Keep what binds `name` in a module, and everything that it needs."""
         module = self.modules[module_name]
-        if (module_name, name) in self._answers:
+        known_by = ((module_name, name), id(getattr(import_module(module_name), name, None)))
+        if exercise_id := next((self._answers[key] for key in known_by if key in self._answers), None):
             raise ExerciseError(
-                f"What {self._answers[module_name, name]} asks needs {name} of {module_name}, an answer.",
+                f"What {exercise_id} asks needs {name} of {module_name}, an answer.",
                 next_step="Write the probes and `observe` without it: students' kernels get no answers.",
             )
         for index in module.bindings.get(name, ()):
@@ -117,11 +183,10 @@ class Redaction:
             if source in self.modules and f"{source}.{imported}" not in self.modules:
                 self.keep(source, imported)
             return
-        names = UsedNames()
-        names.visit(statement)
-        for name in names.plain:
+        plain, dotted = names_read(statement)
+        for name in plain:
             self.keep(module.name, name)
-        for name, attribute in names.dotted:
+        for name, attribute in dotted:
             for target in self._submodules(module, name):
                 self.keep(target, attribute)
 
@@ -139,16 +204,18 @@ def _exercise_id(module: str, statement: ast.stmt) -> str | None:
         return None
     if not isinstance(made.func, ast.Name) or made.func.id != Exercise.__name__:
         return None
-    exercise: Exercise = getattr(import_module(module), bound_names(statement)[0])
+    exercise: Exercise = getattr(import_module(module), next(bound_by(statement)))
     return exercise.id
 
 
-def _answers() -> Iterator[tuple[tuple[str, str], str]]:
+def _answers() -> Iterator[tuple[tuple[str, str] | int, str]]:
+    """Yield every answer, right or wrong, by its place and by its identity: a lambda has no name."""
     for exercise_id in exercises.names():
         exercise = exercises.get(exercise_id)
         wrong = (misconception.wrong for misconception in exercise.misconceptions)
         for answer in (exercise.reference, *exercise.also_right, *wrong):
             yield (answer.__module__, getattr(answer, "__qualname__", "")), exercise_id
+            yield id(answer), exercise_id
 
 
 def _stub_name(exercise_id: str) -> str:
@@ -169,3 +236,15 @@ def _stub(exercise: Exercise) -> list[ast.stmt]:
     name = _stub_name(exercise.id)
     text = f"def {name}{inspect.Signature(parameters)}: raise NotImplementedError"
     return ast.parse(f"{text}\n{name}.__name__ = {exercise.title!r}").body
+
+
+class _WithoutDocstrings(ast.NodeTransformer):
+    """Takes the docstrings away."""
+
+    def _cut(self, node: Any) -> Any:
+        self.generic_visit(node)
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        return node
+
+    visit_FunctionDef = visit_ClassDef = _cut  # noqa: N815
