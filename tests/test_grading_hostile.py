@@ -193,8 +193,8 @@ def test_whoever_kills_every_kernel_takes_nothing_from_a_whole_lab(answer, right
         fixture("saboteur", {}).cells["output_size"].replace("output_size(n, f, p=0, s=1)", "same_padding(f)")
     )
     cells = right | {"same_padding": source.replace("return 0", f"return {answer}")}
-    work = RunnableNotebook(1, tuple(CodeCell(text, name or None) for name, text in cells.items()))
-    done = grade_notebook(work, isolation=isolation, limits=LIMITS)
+    notebook = RunnableNotebook(1, tuple(CodeCell(text, name or None) for name, text in cells.items()))
+    done = grade_notebook(notebook, isolation=isolation, limits=LIMITS)
     earned = {v.exercise: v.earned for v in done.verdicts if v.exercise != "same_padding"}
     messages = {v.exercise: v.message for v in done.verdicts if v.earned < v.points}
     assert earned == {name: exercises.get(name).points for name in earned}, (messages, done.notes)

@@ -17,8 +17,9 @@ from grading_workers import FULL, PARTIAL, by_words, threads
 from course_utils.errors import GradingError
 from course_utils.grading import grade_many
 from course_utils.grading.grade_many import cluster, grade_tasks, this_machine
+from course_utils.grading.grades import Result
 from course_utils.grading.records import CodeCell, Limits, RunnableNotebook
-from course_utils.grading.result_store import Result, Store, Task, seed_of
+from course_utils.grading.result_store import Store, Task, seed_of
 
 
 def task(source: str = "RIGHT", *, seed: int = 0, level: str = "full") -> Task:
@@ -67,7 +68,7 @@ def test_tasks_survive_the_way_through_json():
         task(seed=1),
         task(level="partial"),
         replace(task(), limits=Limits(cell_seconds=1)),
-        replace(task(), work=RunnableNotebook(2, task().work.pieces)),
+        replace(task(), notebook=RunnableNotebook(2, task().notebook.cells)),
     ],
 )
 def test_a_key_depends_on_everything_that_a_grade_depends_on(changed):

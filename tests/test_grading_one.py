@@ -23,7 +23,7 @@ def isolation():
     return probe_isolation()
 
 
-def pieces(repository, folder, lab):
+def cells_of(repository, folder, lab):
     notebook = nbformat.read(repository / folder / f"{LABS[lab]}.ipynb", as_version=4)
     found = []
     for cell in notebook.cells:
@@ -41,7 +41,7 @@ def statuses(done):
 
 @pytest.mark.parametrize("lab", LABS)
 def test_solutions_get_every_point(lab, isolation, repository):
-    done = grade_notebook(RunnableNotebook(lab, pieces(repository, "solutions", lab)), isolation=isolation)
+    done = grade_notebook(RunnableNotebook(lab, cells_of(repository, "solutions", lab)), isolation=isolation)
     assert set(statuses(done).values()) == {"correct"} and not done.notes
     ours = [name for name in exercises.names() if exercises.get(name).lab == lab]
     assert [verdict.exercise for verdict in done.verdicts] == ours
@@ -49,7 +49,7 @@ def test_solutions_get_every_point(lab, isolation, repository):
 
 @pytest.mark.parametrize("lab", LABS)
 def test_untouched_labs_get_none(lab, isolation, repository):
-    done = grade_notebook(RunnableNotebook(lab, pieces(repository, "labs", lab)), isolation=isolation)
+    done = grade_notebook(RunnableNotebook(lab, cells_of(repository, "labs", lab)), isolation=isolation)
     assert set(statuses(done).values()) == {"not started"} and not done.notes
     assert sum(verdict.earned for verdict in done.verdicts) == 0
 
@@ -64,10 +64,10 @@ def test_a_wrong_answer_gets_the_notebooks_card(isolation):
 
 
 def test_probes_come_from_the_seed(isolation):
-    work = RunnableNotebook(
+    notebook = RunnableNotebook(
         1, (CodeCell("def output_size(n, f, p=0, s=1):\n    return n * 1000\n", "output_size"),)
     )
-    first, again = [grade_notebook(work, isolation=isolation, seed=3) for _ in range(2)]
+    first, again = [grade_notebook(notebook, isolation=isolation, seed=3) for _ in range(2)]
     assert [v.message for v in first.verdicts] == [v.message for v in again.verdicts]
     questions = ((0, "conv2d"), (1, "conv2d"), (0, "im2col"))
     assert len({kernel_run.probe_seed(seed, name) for seed, name in questions}) == 3
@@ -96,8 +96,8 @@ def test_a_cell_that_gives_no_answer_says_why(source, said, isolation):
 
 def test_an_answer_may_use_another_exercises(isolation):
     uses = "def same_padding(f):\n    return (f - output_size(f, f)) // 2\n"
-    work = RunnableNotebook(1, (CodeCell(RIGHT, "output_size"), CodeCell(uses, "same_padding")))
-    assert statuses(grade_notebook(work, isolation=isolation))["same_padding"] == "correct"
+    notebook = RunnableNotebook(1, (CodeCell(RIGHT, "output_size"), CodeCell(uses, "same_padding")))
+    assert statuses(grade_notebook(notebook, isolation=isolation))["same_padding"] == "correct"
 
 
 def test_a_cell_that_errs_after_its_answer_loses_nothing(isolation):
@@ -110,8 +110,8 @@ def test_a_cell_that_errs_after_its_answer_loses_nothing(isolation):
 
 def test_an_answer_is_taken_as_its_own_cell_leaves_it(isolation):
     spoils = "def same_padding(f):\n    return (f - 1) // 2\ndef output_size(n):\n    return 0\n"
-    work = RunnableNotebook(1, (CodeCell(RIGHT, "output_size"), CodeCell(spoils, "same_padding")))
-    assert statuses(grade_notebook(work, isolation=isolation))["output_size"] == "correct"
+    notebook = RunnableNotebook(1, (CodeCell(RIGHT, "output_size"), CodeCell(spoils, "same_padding")))
+    assert statuses(grade_notebook(notebook, isolation=isolation))["output_size"] == "correct"
 
 
 def test_the_whole_notebook_has_a_deadline(isolation):
@@ -125,7 +125,7 @@ def test_the_whole_notebook_has_a_deadline(isolation):
     )
     assert time.monotonic() - start < 60
     assert any("used up its time" in note for note in done.notes)
-    assert {statuses(done)[piece.exercise] for piece in endless} == {"error"}
+    assert {statuses(done)[cell.exercise] for cell in endless} == {"error"}
 
 
 def test_kernels_are_not_started_without_end(isolation):
@@ -137,14 +137,14 @@ def test_kernels_are_not_started_without_end(isolation):
 
 
 def test_work_travels_as_text(repository):
-    work = RunnableNotebook(1, (*pieces(repository, "labs", 1), CodeCell("\ud800 'x'")))
-    assert RunnableNotebook.from_json(work.to_json()) == work
+    notebook = RunnableNotebook(1, (*cells_of(repository, "labs", 1), CodeCell("\ud800 'x'")))
+    assert RunnableNotebook.from_json(notebook.to_json()) == notebook
 
 
 @pytest.mark.parametrize("lab", LABS)
 def test_nothing_is_unusual_about_the_solutions(lab, repository):
-    for piece in pieces(repository, "solutions", lab):
-        assert piece.exercise is None or not suspicious.reasons_to_look(piece.source), piece.exercise
+    for cell in cells_of(repository, "solutions", lab):
+        assert cell.exercise is None or not suspicious.reasons_to_look(cell.source), cell.exercise
 
 
 @pytest.mark.parametrize(

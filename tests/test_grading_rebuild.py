@@ -38,8 +38,8 @@ def rebuilt(template):
     return make
 
 
-def source_of(work, exercise: str) -> str | None:
-    return next((piece.source for piece in work.pieces if piece.exercise == exercise), None)
+def source_of(runnable, exercise: str) -> str | None:
+    return next((cell.source for cell in runnable.cells if cell.exercise == exercise), None)
 
 
 def extra(source: str, grade_id: str = "") -> nbformat.NotebookNode:
@@ -49,17 +49,17 @@ def extra(source: str, grade_id: str = "") -> nbformat.NotebookNode:
 
 def test_an_untouched_lab_gives_every_exercise_in_order(rebuilt, template):
     result = rebuilt(lab_notebook())
-    assert [p.exercise for p in result.work.pieces if p.exercise] == template.exercises
+    assert [p.exercise for p in result.notebook.cells if p.exercise] == template.exercises
     assert (result.unclear, result.remarks, result.notes) == ({}, (), ())
 
 
 def test_only_the_instructors_imports_and_the_exercise_cells_run(rebuilt, notebook):
     notebook.cells.insert(0, extra("import torch\ntorch.equal = lambda *_: True"))
-    work = rebuilt(notebook).work
-    given = [piece.source for piece in work.pieces if not piece.exercise]
+    runnable = rebuilt(notebook).notebook
+    given = [cell.source for cell in runnable.cells if not cell.exercise]
     assert given == ["import torch\nimport torch.nn as nn\nimport torch.nn.functional as F"]
-    assert source_of(work, "zero_pad") == ANSWER
-    assert "lambda" not in work.to_json()
+    assert source_of(runnable, "zero_pad") == ANSWER
+    assert "lambda" not in runnable.to_json()
 
 
 def test_setup_holds_what_references_use_and_nothing_else():
@@ -100,19 +100,19 @@ def test_every_labs_solutions_rebuild_without_a_word(lab):
     cells = read_cells(json.dumps(submission(solutions(lab), lab)).encode())
     result = rebuild(cells, template)
     assert (result.unclear, result.notes, result.remarks) == ({}, (), ())
-    assert len(result.work.pieces) > len(template.exercises)
+    assert len(result.notebook.cells) > len(template.exercises)
 
 
 def test_an_order_of_its_own_becomes_the_instructors(rebuilt, template, notebook):
     notebook.cells.reverse()
-    work = rebuilt(notebook).work
-    assert [p.exercise for p in work.pieces if p.exercise] == template.exercises
+    runnable = rebuilt(notebook).notebook
+    assert [p.exercise for p in runnable.cells if p.exercise] == template.exercises
 
 
 def test_a_cell_that_lost_its_id_is_found_by_its_function(rebuilt, notebook):
     del cell_of(notebook, "zero_pad").metadata["nbgrader"]
     result = rebuilt(notebook)
-    assert source_of(result.work, "zero_pad") == ANSWER
+    assert source_of(result.notebook, "zero_pad") == ANSWER
     assert "lost its id" in result.remarks[0]
 
 
@@ -120,8 +120,8 @@ def test_a_class_is_found_by_its_name():
     template = read_template(find_labs(REPOSITORY, 3)[0])
     notebook = lab_notebook(3)
     del cell_of(notebook, "lenet5").metadata["nbgrader"]
-    work = rebuild(read_cells(json.dumps(notebook).encode()), template).work
-    assert source_of(work, "lenet5").startswith("class LeNet5(nn.Module)")
+    runnable = rebuild(read_cells(json.dumps(notebook).encode()), template).notebook
+    assert source_of(runnable, "lenet5").startswith("class LeNet5(nn.Module)")
 
 
 def test_two_cells_that_could_be_meant_are_not_guessed(rebuilt, notebook):
@@ -129,7 +129,7 @@ def test_two_cells_that_could_be_meant_are_not_guessed(rebuilt, notebook):
     notebook.cells.append(extra(OTHER))
     result = rebuilt(notebook)
     assert "2 cells define `zero_pad`" in result.unclear["zero_pad"]
-    assert source_of(result.work, "zero_pad") is None
+    assert source_of(result.notebook, "zero_pad") is None
     assert "Exercise 1.2" in result.notes[0]
 
 
@@ -146,7 +146,7 @@ def test_a_duplicate_that_is_the_same_or_untouched_does_not_matter(place, rebuil
     notebook.cells.append(extra(ANSWER + "\n", "zero_pad"))
     result = rebuilt(notebook)
     assert result.unclear == {}
-    assert source_of(result.work, "zero_pad").strip() == ANSWER
+    assert source_of(result.notebook, "zero_pad").strip() == ANSWER
 
 
 def test_a_split_cell_is_put_together(rebuilt, notebook):
@@ -155,7 +155,9 @@ def test_a_split_cell_is_put_together(rebuilt, notebook):
     rest = "def zero_pad(image, padding):\n    return F.pad(image, sides(padding))"
     notebook.cells.insert(place + 1, extra(rest, "zero_pad"))
     result = rebuilt(notebook)
-    assert source_of(result.work, "zero_pad") == f"def sides(padding):\n    return [padding] * 4\n\n{rest}"
+    assert (
+        source_of(result.notebook, "zero_pad") == f"def sides(padding):\n    return [padding] * 4\n\n{rest}"
+    )
     assert "was split" in result.remarks[0]
 
 
@@ -163,7 +165,7 @@ def test_an_answer_that_moved_to_another_cell_is_found(rebuilt, notebook):
     cell_of(notebook, "zero_pad").source = "# see below"
     notebook.cells.append(extra(ANSWER))
     result = rebuilt(notebook)
-    assert ANSWER in source_of(result.work, "zero_pad")
+    assert ANSWER in source_of(result.notebook, "zero_pad")
     assert "another cell than its own" in result.remarks[0]
 
 
@@ -171,14 +173,14 @@ def test_merged_cells_answer_both_exercises(rebuilt, notebook):
     both = ANSWER + "\n\n\ndef same_padding(f):\n    return f // 2"
     cell_of(notebook, "zero_pad").source = both
     notebook.cells.remove(cell_of(notebook, "same_padding"))
-    work = rebuilt(notebook).work
-    assert source_of(work, "zero_pad") == source_of(work, "same_padding") == both
+    runnable = rebuilt(notebook).notebook
+    assert source_of(runnable, "zero_pad") == source_of(runnable, "same_padding") == both
 
 
 def test_a_renamed_function_is_told(rebuilt, notebook):
     cell_of(notebook, "zero_pad").source = ANSWER.replace("zero_pad", "my_pad")
     result = rebuilt(notebook)
-    assert source_of(result.work, "zero_pad") is not None
+    assert source_of(result.notebook, "zero_pad") is not None
     assert "renamed" in result.notes[0]
 
 
@@ -186,7 +188,7 @@ def test_a_missing_cell_and_one_turned_to_text_are_told(rebuilt, notebook):
     notebook.cells.remove(cell_of(notebook, "zero_pad"))
     cell_of(notebook, "same_padding").cell_type = "markdown"
     result = rebuilt(notebook)
-    assert source_of(result.work, "zero_pad") is None
+    assert source_of(result.notebook, "zero_pad") is None
     assert "no cell for it" in result.notes[0]
     assert "is text" in result.notes[1]
 
@@ -194,7 +196,7 @@ def test_a_missing_cell_and_one_turned_to_text_are_told(rebuilt, notebook):
 def test_a_second_definition_elsewhere_is_told_and_does_not_count(rebuilt, notebook):
     notebook.cells.append(extra(OTHER))
     result = rebuilt(notebook)
-    assert source_of(result.work, "zero_pad") == ANSWER
+    assert source_of(result.notebook, "zero_pad") == ANSWER
     assert "only its own cell counts" in result.notes[0]
 
 
@@ -211,8 +213,8 @@ def test_an_import_in_another_cell_is_taken_along(rebuilt, notebook):
     notebook.cells.insert(1, extra("import math, numpy as np\nprint(1)"))
     cell_of(notebook, "zero_pad").source = PADDED.replace(" * half", "")
     result = rebuilt(notebook)
-    assert source_of(result.work, "zero_pad").startswith("import numpy as np\ndef zero_pad")
-    assert "print" not in result.work.to_json()
+    assert source_of(result.notebook, "zero_pad").startswith("import numpy as np\ndef zero_pad")
+    assert "print" not in result.notebook.to_json()
     assert not result.notes
     assert "`import numpy as np` stood in another cell and was taken along" in result.remarks[0]
 
@@ -246,7 +248,7 @@ def test_deleted_and_edited_checks_are_told_and_change_nothing(rebuilt, notebook
 def test_a_cell_that_is_no_python_keeps_its_id_and_runs(rebuilt, notebook):
     cell_of(notebook, "zero_pad").source = "def zero_pad(image, padding)\n    return image"
     result = rebuilt(notebook)
-    assert source_of(result.work, "zero_pad").startswith("def zero_pad(image, padding)\n")
+    assert source_of(result.notebook, "zero_pad").startswith("def zero_pad(image, padding)\n")
     assert result.unclear == {}
 
 
@@ -254,7 +256,7 @@ def test_magics_hide_no_definition(rebuilt, notebook):
     cell_of(notebook, "zero_pad").metadata.pop("nbgrader")
     cell = next(c for c in notebook.cells if c.source == ANSWER)
     cell.source = f"%matplotlib inline\n!pip list\n{ANSWER}"
-    assert source_of(rebuilt(notebook).work, "zero_pad") == cell.source
+    assert source_of(rebuilt(notebook).notebook, "zero_pad") == cell.source
 
 
 def test_a_cell_larger_than_any_answer_does_not_run(rebuilt, notebook):
@@ -277,4 +279,4 @@ def test_a_cell_larger_than_any_answer_does_not_run(rebuilt, notebook):
 def test_code_made_to_break_parsers_breaks_nothing(source, rebuilt, notebook):
     notebook.cells.append(extra(source))
     cell_of(notebook, "conv2d").source = source
-    assert source_of(rebuilt(notebook).work, "zero_pad") == ANSWER
+    assert source_of(rebuilt(notebook).notebook, "zero_pad") == ANSWER

@@ -12,13 +12,12 @@ from course_utils import exercises
 from course_utils.errors import GradingError
 from course_utils.grading.collect import collect
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
-from course_utils.grading.grades import GradedClass, GradeRow
+from course_utils.grading.grades import GradedClass, GradeRow, Result
 from course_utils.grading.manual_points import ManualPoints, match_points
 from course_utils.grading.rebuild import Rebuilt, is_stub, rebuild
-from course_utils.grading.records import Limits
-from course_utils.grading.result_store import Result, Store, Task, seed_of
+from course_utils.grading.records import Collection, Limits, Submission
+from course_utils.grading.result_store import Store, Task, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
-from course_utils.grading.submission import Collection, Submission
 from course_utils.grading.template import Template, read_template
 from course_utils.notebooks.layout import find_labs
 
@@ -157,7 +156,7 @@ def _prepare(
             continue
         rebuilt = rebuild(submission.cells, templates[submission.lab])
         own_seed = seed_of(seed, submission.student, submission.lab)
-        task = Task(rebuilt.work, own_seed, limits, level)
+        task = Task(rebuilt.notebook, own_seed, limits, level)
         prepared[task.key] = _Prepared(submission, rebuilt, task)
     return prepared
 
@@ -213,9 +212,9 @@ def _similar(prepared: Mapping[str, _Prepared], templates: Mapping[int, Template
         stubs = template.stubs
         answers = {
             p.submission.student: {
-                piece.exercise: piece.source
-                for piece in p.rebuilt.work.pieces
-                if piece.exercise and not is_stub(piece.source, stubs[piece.exercise])
+                cell.exercise: cell.source
+                for cell in p.rebuilt.notebook.cells
+                if cell.exercise and not is_stub(cell.source, stubs[cell.exercise])
             }
             for p in prepared.values()
             if p.submission.lab == lab

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from course_utils.errors import GradingError
+from course_utils.grading.grades import Result, result_of
 from course_utils.grading.records import Isolation
-from course_utils.grading.result_store import Result, Store, Task, result_of
+from course_utils.grading.result_store import Store, Task
 from course_utils.threads import usable_cores
 
 Grade = Callable[[str], str]
@@ -57,7 +58,7 @@ def grade_task(text: str) -> str:
         return Result(level=isolation.level, failed=f"It was not graded: {why}.").to_json()
     # Judging fixes random states and captures prints for the whole process: one at a time in each.
     with _one_at_a_time:
-        done = grade_notebook(task.work, isolation=isolation, limits=task.limits, seed=task.seed)
+        done = grade_notebook(task.notebook, isolation=isolation, limits=task.limits, seed=task.seed)
     return result_of(done).to_json()
 
 

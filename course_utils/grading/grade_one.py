@@ -12,8 +12,9 @@ from course_utils.exercises.crossing import from_json
 from course_utils.exercises.guard import RunawayError, deadline
 from course_utils.exercises.model import Exercise, Observation, Verdict, VerdictStatus
 from course_utils.grading import kernel_run
+from course_utils.grading.grades import JudgedSubmission
 from course_utils.grading.kernel_run import KernelRun, probe_seed
-from course_utils.grading.records import CodeCell, Isolation, JudgedSubmission, Limits, RunnableNotebook
+from course_utils.grading.records import CodeCell, Isolation, Limits, RunnableNotebook
 from course_utils.grading.suspicious import reasons_to_look
 
 _JUDGE_SECONDS = 30.0
@@ -21,7 +22,7 @@ _LONGEST_LINE = 4 << 20
 
 
 def grade_notebook(
-    work: RunnableNotebook, *, isolation: Isolation, limits: Limits | None = None, seed: int = 0
+    notebook: RunnableNotebook, *, isolation: Isolation, limits: Limits | None = None, seed: int = 0
 ) -> JudgedSubmission:
     """Run a submission and judge every exercise of its lab.
 
@@ -30,7 +31,7 @@ def grade_notebook(
 
     Parameters
     ----------
-    work : RunnableNotebook
+    notebook : RunnableNotebook
         The submission.
     isolation : Isolation
         What `probe_isolation` found on this machine.
@@ -43,34 +44,34 @@ def grade_notebook(
     NotebookError
         If no kernel can be started, which is no fault of the submission.
     """
-    return _Grading(work, isolation, limits or Limits(), seed).run()
+    return _Grading(notebook, isolation, limits or Limits(), seed).run()
 
 
 class _Grading:
-    def __init__(self, work: RunnableNotebook, isolation: Isolation, limits: Limits, seed: int) -> None:
-        self.work, self.isolation, self.limits, self.seed = work, isolation, limits, seed
+    def __init__(self, notebook: RunnableNotebook, isolation: Isolation, limits: Limits, seed: int) -> None:
+        self.notebook, self.isolation, self.limits, self.seed = notebook, isolation, limits, seed
         self.start = time.monotonic()
         self.end = self.start + limits.notebook_seconds
         self.notes: list[str] = []
         self.verdicts: dict[str, Verdict] = {}
         self.suspects: set[str] = set()
-        self.pieces = list(enumerate(work.pieces))
+        self.cells = list(enumerate(notebook.cells))
 
     def run(self) -> JudgedSubmission:
-        lab = [e for e in map(exercises.get, exercises.names()) if e.lab == self.work.lab]
-        odd = self._odd_pieces()
-        handed_in = {piece.exercise for piece in self.work.pieces}
+        lab = [e for e in map(exercises.get, exercises.names()) if e.lab == self.notebook.lab]
+        odd = self._odd_cells()
+        handed_in = {cell.exercise for cell in self.notebook.cells}
         wanted = [exercise.id for exercise in lab if exercise.id in handed_in]
         plain = [name for name in wanted if name not in odd.values()]
         if odd and plain:
             # Cells that reach beyond their exercise are kept apart: the others are first tried without them.
-            self._try([entry for entry in self.pieces if entry[0] not in odd], plain)
-        self._try(self.pieces, [name for name in wanted if not self._correct(name)])
+            self._try([entry for entry in self.cells if entry[0] not in odd], plain)
+        self._try(self.cells, [name for name in wanted if not self._correct(name)])
         for name in [name for name in wanted if name in self.suspects]:
             # A kernel died in its turn, or before: another cell may have seen to that.
             for company in (self._needed(name), self._innocent(name)):
-                alone = [entry for entry in self.pieces if entry[1].exercise in company]
-                if len(alone) < len(self.pieces) and not self._correct(name):
+                alone = [entry for entry in self.cells if entry[1].exercise in company]
+                if len(alone) < len(self.cells) and not self._correct(name):
                     self._try(alone, [name])
         verdicts = tuple(
             self.verdicts.get(exercise.id) or _without_answer(exercise, "It is not in the notebook.")
@@ -83,7 +84,7 @@ class _Grading:
 
     def _needed(self, name: str) -> set[str | None]:
         """Return the exercises that this one's cell mentions, and so on."""
-        sources = {piece.exercise: piece.source for piece in self.work.pieces if piece.exercise}
+        sources = {cell.exercise: cell.source for cell in self.notebook.cells if cell.exercise}
         defines = {exercises.get(other).title: other for other in sources}
         needed, unread = {name}, [name]
         while unread:
@@ -97,17 +98,17 @@ class _Grading:
     def _correct(self, exercise_id: str) -> bool:
         return exercise_id in self.verdicts and self.verdicts[exercise_id].status == "correct"
 
-    def _odd_pieces(self) -> dict[int, str]:
+    def _odd_cells(self) -> dict[int, str]:
         odd = {}
-        for index, piece in self.pieces:
-            if piece.exercise is not None and (found := reasons_to_look(piece.source)):
-                odd[index] = piece.exercise
-                self._note(f"{piece.exercise}: its cell {' and '.join(found[:4])}")
+        for index, cell in self.cells:
+            if cell.exercise is not None and (found := reasons_to_look(cell.source)):
+                odd[index] = cell.exercise
+                self._note(f"{cell.exercise}: its cell {' and '.join(found[:4])}")
         return odd
 
-    def _try(self, pieces: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> None:
-        """Run `pieces` and judge `asked`; a piece that ends the kernel is left out of the next one."""
-        pieces, asked = list(pieces), list(asked)
+    def _try(self, cells: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> None:
+        """Run `cells` and judge `asked`; a cell that ends the kernel is left out of the next one."""
+        cells, asked = list(cells), list(asked)
         kernels, died = 0, False
         while asked:
             if kernels > self.limits.restarts or time.monotonic() > self.end:
@@ -121,7 +122,7 @@ class _Grading:
                 return
             kernels += 1
             outcome = kernel_run.run(
-                pieces, asked, isolation=self.isolation, limits=self.limits, seed=self.seed, end=self.end
+                cells, asked, isolation=self.isolation, limits=self.limits, seed=self.seed, end=self.end
             )
             blamed = self._blamed(outcome)
             over = outcome.culprit is None and outcome.asked is None
@@ -134,17 +135,17 @@ class _Grading:
                         self.suspects.add(name)
             if over:
                 return
-            pieces = [
-                (index, piece)
-                for index, piece in pieces
-                if index != outcome.culprit and (outcome.asked is None or piece.exercise != outcome.asked)
+            cells = [
+                (index, cell)
+                for index, cell in cells
+                if index != outcome.culprit and (outcome.asked is None or cell.exercise != outcome.asked)
             ]
 
     def _blamed(self, outcome: KernelRun) -> str | None:
         """Return the exercise that the kernel did not survive, if any, and note it."""
         name = outcome.asked
         if outcome.culprit is not None:
-            name = self.work.pieces[outcome.culprit].exercise
+            name = self.notebook.cells[outcome.culprit].exercise
             self._note(f"The kernel ended in {name or 'a cell of the lab itself'}: {outcome.why}")
         elif outcome.asked is not None:
             self._note(f"The kernel ended when {outcome.asked} was called: {outcome.why}")

@@ -1,15 +1,101 @@
-"""A class, graded: one row for each student and lab."""
+"""What grading finds, of one submission and of a class: plain, frozen data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 
 from course_utils import exercises
+from course_utils.exercises.model import Verdict
 from course_utils.grading.manual_points import Points
-from course_utils.grading.records import Isolation
-from course_utils.grading.result_store import Result
+from course_utils.grading.records import Isolation, Submission
 from course_utils.grading.similarity import SimilarPair
-from course_utils.grading.submission import Submission
+
+
+@dataclass(frozen=True)
+class JudgedSubmission:
+    """What came of running and judging one submission.
+
+    Attributes
+    ----------
+    verdicts : tuple of Verdict
+        One for each exercise of the lab, in the lab's order, also for those that are missing.
+    notes : tuple of str
+        What a human should look at, and why.
+    seconds : float
+        Wall time.
+    isolation : Isolation
+        How it was run.
+    """
+
+    verdicts: Sequence[Verdict]
+    notes: tuple[str, ...]
+    seconds: float
+    isolation: Isolation
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one exercise earned.
+
+    Attributes
+    ----------
+    exercise, number, title : str
+    status : str
+        As in `Verdict`, or ``"not graded"`` where a human must decide.
+    misconception : str or None
+    points, earned : int
+    reason : str
+        Why, in a sentence or two.
+    card : str
+        The verdict as the notebook shows it: HTML, the student's text in it escaped.
+    """
+
+    exercise: str
+    number: str
+    title: str
+    status: str
+    misconception: str | None
+    points: int
+    earned: int
+    reason: str
+    card: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one submission.
+
+    Attributes
+    ----------
+    marks : tuple of Mark
+        By exercise, in the lab's order.
+    notes : tuple of str
+        What a human should look at.
+    seconds : float
+    level : str
+        The isolation it ran under.
+    failed : str
+        Why it was not graded, though it could have been; such a result is not kept.
+    """
+
+    marks: tuple[Mark, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    level: str = ""
+    failed: str = ""
+
+    def to_json(self) -> str:
+        """Return the result as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Result:
+        """Return the result that `to_json` wrote."""
+        fields = json.loads(text)
+        marks = tuple(Mark(**mark) for mark in fields.pop("marks"))
+        return cls(marks=marks, notes=tuple(fields.pop("notes")), **fields)
 
 
 @dataclass(frozen=True)
@@ -102,3 +188,29 @@ class GradedClass:
     similar: list[SimilarPair] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+
+def result_of(attempt: JudgedSubmission) -> Result:
+    """Return what is kept of an attempt."""
+    return Result(
+        marks=tuple(_mark(verdict) for verdict in attempt.verdicts),
+        notes=tuple(attempt.notes),
+        seconds=round(attempt.seconds, 3),
+        level=attempt.isolation.level,
+    )
+
+
+def _mark(verdict: Verdict) -> Mark:
+    from course_utils.figures.card import verdict_card
+
+    return Mark(
+        exercise=verdict.exercise,
+        number=verdict.number,
+        title=verdict.title,
+        status=verdict.status,
+        misconception=verdict.misconception,
+        points=verdict.points,
+        earned=verdict.earned,
+        reason=verdict.reason,
+        card=verdict_card(verdict).html,
+    )

@@ -46,7 +46,7 @@ class KernelRun:
     errors : dict of str to str
         Exercise id to the error that its cell ended with.
     culprit : int or None
-        Index of the piece that the kernel did not survive.
+        Index of the cell that the kernel did not survive.
     asked : str or None
         The exercise whose probes the kernel did not survive.
     why : str
@@ -127,7 +127,7 @@ def probe_seed(seed: int, exercise_id: str) -> int:
 
 
 def run(
-    pieces: Sequence[tuple[int, CodeCell]],
+    cells: Sequence[tuple[int, CodeCell]],
     asked: Sequence[str],
     *,
     isolation: Isolation,
@@ -135,7 +135,7 @@ def run(
     seed: int,
     end: float,
 ) -> KernelRun:
-    """Run `pieces`, numbered, in a fresh kernel, then ask the probes of the exercises `asked`.
+    """Run `cells`, numbered, in a fresh kernel, then ask the probes of the exercises `asked`.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def run(
         If no kernel can be started.
     """
     with Sandbox(isolation, limits) as sandbox:
-        work = _Session(sandbox, limits, seed, end).all(pieces, asked)
+        work = _Session(sandbox, limits, seed, end).all(cells, asked)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -162,7 +162,7 @@ class _Session:
         self.sandbox, self.limits, self.seed, self.end = sandbox, limits, seed, end
         self.outcome = KernelRun()
 
-    async def all(self, pieces: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> KernelRun:
+    async def all(self, cells: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> KernelRun:
         context = zmq.asyncio.Context()
         context.MAXMSGSIZE = _LARGEST_MESSAGE
         context.RCVHWM = _MOST_MESSAGES
@@ -178,7 +178,7 @@ class _Session:
                 iopub_timeout=1,
             )
             self.notebook.kc = client
-            await self._cells(pieces)
+            await self._cells(cells)
             if self.outcome.culprit is None:
                 await self._probes(asked)
         finally:
@@ -198,20 +198,20 @@ class _Session:
         except RuntimeError as error:
             raise NotebookError("No kernel could be started for grading.", why=str(error)) from None
 
-    async def _cells(self, pieces: Sequence[tuple[int, CodeCell]]) -> None:
-        for index, piece in pieces:
+    async def _cells(self, cells: Sequence[tuple[int, CodeCell]]) -> None:
+        for index, cell in cells:
             try:
-                await self._execute(piece.source, self.limits.cell_seconds)
+                await self._execute(cell.source, self.limits.cell_seconds)
             except CellExecutionError as error:
-                if piece.exercise is not None:
-                    self.outcome.errors[piece.exercise] = _short(f"{error.ename}: {error.evalue}")
+                if cell.exercise is not None:
+                    self.outcome.errors[cell.exercise] = _short(f"{error.ename}: {error.evalue}")
             except _KernelEndedError as error:
                 self._ended(error)
                 self.outcome.culprit = index
                 return
-            if piece.exercise is not None:
+            if cell.exercise is not None:
                 try:
-                    await self._observer(f"take({piece.exercise!r}, globals())", self.limits.cell_seconds)
+                    await self._observer(f"take({cell.exercise!r}, globals())", self.limits.cell_seconds)
                 except _KernelEndedError as error:
                     self._ended(error)
                     self.outcome.culprit = index

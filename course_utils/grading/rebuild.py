@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils import exercises
-from course_utils.grading.collect.submitted_notebook import Cell
-from course_utils.grading.records import CodeCell, RunnableNotebook
+from course_utils.grading.records import Cell, CodeCell, RunnableNotebook
 from course_utils.grading.source import (
     LARGEST_CELL,
     imported_by,
@@ -25,8 +24,7 @@ class Rebuilt:
 
     Attributes
     ----------
-    work : RunnableNotebook
-        What runs.
+    notebook : RunnableNotebook
     unclear : dict
         Exercises that cannot be graded without guessing, with the reason.
     remarks : tuple of str
@@ -35,7 +33,7 @@ class Rebuilt:
         What a human should look at.
     """
 
-    work: RunnableNotebook
+    notebook: RunnableNotebook
     unclear: dict[str, str]
     remarks: tuple[str, ...]
     notes: tuple[str, ...]
@@ -51,29 +49,29 @@ class _StudentAnswer:
     note: str = ""
 
 
-def rebuild(cells: Sequence[Cell], template: Template) -> Rebuilt:
+def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
     """Take the exercise cells out of a student's notebook and put them between the instructor's.
 
     A cell is matched by its id; where the id is missing, by the one cell that defines the exercise's
     function or class. What could be meant in two ways is reported in `unclear` and not run.
     """
-    pieces, unclear, remarks, notes = [], {}, [], []
-    for piece in template.pieces:
-        if not piece.exercise:
-            pieces.append(piece)
+    cells, unclear, remarks, notes = [], {}, [], []
+    for cell in template.cells:
+        if not cell.exercise:
+            cells.append(cell)
             continue
-        found = _find(cells, piece.exercise, piece.source)
+        found = _find(submitted, cell.exercise, cell.source)
         if found.unclear:
-            unclear[piece.exercise] = found.unclear
+            unclear[cell.exercise] = found.unclear
         elif found.source is not None:
-            pieces.append(CodeCell(found.source, piece.exercise))
+            cells.append(CodeCell(found.source, cell.exercise))
         remarks += [found.remark] if found.remark else []
         notes += [found.note] if found.note else []
-    pieces, taken = _with_imports(cells, pieces)
-    remarks += [*taken, *_about_checks(cells, template)]
-    notes += _names_from_elsewhere(cells, pieces)
+    cells, taken = _with_imports(submitted, cells)
+    remarks += [*taken, *_about_checks(submitted, template)]
+    notes += _names_from_elsewhere(submitted, cells)
     notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
-    return Rebuilt(RunnableNotebook(template.lab, tuple(pieces)), unclear, tuple(remarks), tuple(notes))
+    return Rebuilt(RunnableNotebook(template.lab, tuple(cells)), unclear, tuple(remarks), tuple(notes))
 
 
 def is_stub(source: str, stub: str) -> bool:
@@ -155,43 +153,43 @@ def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
     return remarks
 
 
-def _with_imports(cells: Sequence[Cell], pieces: Sequence[CodeCell]) -> tuple[list[CodeCell], list[str]]:
+def _with_imports(submitted: Sequence[Cell], cells: Sequence[CodeCell]) -> tuple[list[CodeCell], list[str]]:
     """Put the imports that an answer needs, and that stand in another cell of the student's, before it."""
-    given = {name for piece in pieces for name in names_defined(piece.source)}
+    given = {name for cell in cells for name in names_defined(cell.source)}
     imports: dict[str, set[str]] = {}
-    for cell in cells:
-        tree = parse(cell.source) if cell.is_code else None
+    for one in submitted:
+        tree = parse(one.source) if one.is_code else None
         for name, statement in imported_by(tree) if tree else ():
             imports.setdefault(name, set()).add(statement)
     completed, remarks = [], []
-    for piece in pieces:
-        missing = sorted(names_used(piece.source) - given) if piece.exercise else []
+    for cell in cells:
+        missing = sorted(names_used(cell.source) - given) if cell.exercise else []
         # A name that two imports bind in two ways would have to be guessed.
         needed = [next(iter(imports[name])) for name in missing if len(imports.get(name, ())) == 1]
-        if piece.exercise and needed:
+        if cell.exercise and needed:
             told = ", ".join(f"`{statement}`" for statement in needed)
-            remarks.append(f"{_called(piece.exercise)}: {told} stood in another cell and was taken along.")
-            piece = CodeCell("\n".join([*needed, piece.source]), piece.exercise)
-        completed.append(piece)
+            remarks.append(f"{_called(cell.exercise)}: {told} stood in another cell and was taken along.")
+            cell = CodeCell("\n".join([*needed, cell.source]), cell.exercise)
+        completed.append(cell)
     return completed, remarks
 
 
-def _names_from_elsewhere(cells: Sequence[Cell], pieces: Sequence[CodeCell]) -> list[str]:
+def _names_from_elsewhere(submitted: Sequence[Cell], cells: Sequence[CodeCell]) -> list[str]:
     """Tell of answers that lean on what only another cell of the student's notebook defines."""
-    given = {name for piece in pieces for name in names_defined(piece.source)}
-    taken = {piece.source for piece in pieces}
+    given = {name for cell in cells for name in names_defined(cell.source)}
+    taken = {cell.source for cell in cells}
     others = {
         name
-        for cell in cells
+        for cell in submitted
         if cell.is_code and not _is_check(cell) and cell.source not in taken
         for name in names_defined(cell.source)
     }
     notes = []
-    for piece in pieces:
-        if piece.exercise and (missing := sorted((names_used(piece.source) - given) & others)):
+    for cell in cells:
+        if cell.exercise and (missing := sorted((names_used(cell.source) - given) & others)):
             names = ", ".join(f"`{name}`" for name in missing[:5])
             notes.append(
-                f"{_called(piece.exercise)}: its cell uses {names}, which only another cell of the notebook "
+                f"{_called(cell.exercise)}: its cell uses {names}, which only another cell of the notebook "
                 "defines; it was graded without."
             )
     return notes

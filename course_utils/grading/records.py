@@ -1,16 +1,81 @@
-"""What grading one submission takes and gives: plain, frozen data."""
+"""What grading passes on, in the order of its steps: plain, frozen data, up to what is to be run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Literal
-
-from course_utils.exercises.model import Verdict
 
 IsolationLevel = Literal["full", "partial", "none"]
 MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a student's notebook; only code and the cells that nbgrader marks are kept."""
+
+    source: str
+    grade_id: str = ""
+    is_code: bool = True
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in for one lab.
+
+    Attributes
+    ----------
+    student : str
+        Unique in the class; followed by the platform's number where two students have one name.
+    number : str
+        The platform's number of the student, or an empty string.
+    platform : str
+        ``"Moodle"``, ``"Canvas"``, ``"nbgrader"``, or an empty string.
+    lab : int or None
+        None if no notebook can be read.
+    path : str
+        The file that counts, below the folder of submissions.
+    cells : tuple of Cell
+        Its cells; empty if there is a problem.
+    submitted : datetime or None
+    late : bool
+        Whether the platform marks it as late.
+    others : tuple of str
+        Older versions and other files of the student, with what is to be said of them.
+    notes : tuple of str
+        What a human should look at.
+    problem : str
+        Why it cannot be graded, as a sentence; empty if it can.
+    """
+
+    student: str
+    number: str = ""
+    platform: str = ""
+    lab: int | None = None
+    path: str = ""
+    cells: tuple[Cell, ...] = ()
+    submitted: datetime | None = None
+    late: bool = False
+    others: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Everything that was found.
+
+    Attributes
+    ----------
+    submissions : list of Submission
+        By student and lab.
+    unread : list of str
+        Files that belong to nobody, with the reason.
+    """
+
+    submissions: list[Submission] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -34,17 +99,17 @@ class RunnableNotebook:
     """One submission of one lab, rebuilt: code cells in the instructor's order, as plain text."""
 
     lab: int
-    pieces: tuple[CodeCell, ...]
+    cells: tuple[CodeCell, ...]
 
     def to_json(self) -> str:
         """Return the work as one line of JSON."""
-        return json.dumps({"lab": self.lab, "pieces": [[p.source, p.exercise] for p in self.pieces]})
+        return json.dumps({"lab": self.lab, "cells": [[p.source, p.exercise] for p in self.cells]})
 
     @classmethod
     def from_json(cls, text: str) -> RunnableNotebook:
         """Return the work that `to_json` wrote."""
         fields = json.loads(text)
-        return cls(fields["lab"], tuple(CodeCell(source, exercise) for source, exercise in fields["pieces"]))
+        return cls(fields["lab"], tuple(CodeCell(source, exercise) for source, exercise in fields["cells"]))
 
 
 @dataclass(frozen=True)
@@ -109,25 +174,3 @@ class Isolation:
             *(f"holds: {text}" for text in self.holds),
             *(f"does not hold: {text}" for text in self.lacks),
         ]
-
-
-@dataclass(frozen=True)
-class JudgedSubmission:
-    """What came of running and judging one submission.
-
-    Attributes
-    ----------
-    verdicts : tuple of Verdict
-        One for each exercise of the lab, in the lab's order, also for those that are missing.
-    notes : tuple of str
-        What a human should look at, and why.
-    seconds : float
-        Wall time.
-    isolation : Isolation
-        How it was run.
-    """
-
-    verdicts: Sequence[Verdict]
-    notes: tuple[str, ...]
-    seconds: float
-    isolation: Isolation

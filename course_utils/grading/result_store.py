@@ -6,94 +6,31 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from course_utils.errors import GradingError
-from course_utils.exercises.model import Verdict
-from course_utils.grading.records import JudgedSubmission, Limits, RunnableNotebook
+from course_utils.grading.grades import Result
+from course_utils.grading.records import Limits, RunnableNotebook
 
 _JUDGES = ("exercises", "grading", "figures")
 _LIBRARIES = ("torch", "numpy", "ipykernel", "nbclient")
 
 
 @dataclass(frozen=True)
-class Mark:
-    """What one exercise earned.
-
-    Attributes
-    ----------
-    exercise, number, title : str
-    status : str
-        As in `Verdict`, or ``"not graded"`` where a human must decide.
-    misconception : str or None
-    points, earned : int
-    reason : str
-        Why, in a sentence or two.
-    card : str
-        The verdict as the notebook shows it: HTML, the student's text in it escaped.
-    """
-
-    exercise: str
-    number: str
-    title: str
-    status: str
-    misconception: str | None
-    points: int
-    earned: int
-    reason: str
-    card: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of one submission.
-
-    Attributes
-    ----------
-    marks : tuple of Mark
-        By exercise, in the lab's order.
-    notes : tuple of str
-        What a human should look at.
-    seconds : float
-    level : str
-        The isolation it ran under.
-    failed : str
-        Why it was not graded, though it could have been; such a result is not kept.
-    """
-
-    marks: tuple[Mark, ...] = ()
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
-    level: str = ""
-    failed: str = ""
-
-    def to_json(self) -> str:
-        """Return the result as one line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Result:
-        """Return the result that `to_json` wrote."""
-        fields = json.loads(text)
-        marks = tuple(Mark(**mark) for mark in fields.pop("marks"))
-        return cls(marks=marks, notes=tuple(fields.pop("notes")), **fields)
-
-
-@dataclass(frozen=True)
 class Task:
     """One submission to grade, as it travels to whoever grades it."""
 
-    work: RunnableNotebook
+    notebook: RunnableNotebook
     seed: int
     limits: Limits
     level: str
 
     def to_json(self) -> str:
         """Return the task as one line of JSON."""
-        fields = {"work": self.work.to_json(), "limits": self.limits.to_json()}
+        fields = {"notebook": self.notebook.to_json(), "limits": self.limits.to_json()}
         return json.dumps({**fields, "seed": self.seed, "level": self.level}, sort_keys=True)
 
     @classmethod
@@ -101,7 +38,7 @@ class Task:
         """Return the task that `to_json` wrote."""
         fields = json.loads(text)
         limits = Limits(**json.loads(fields["limits"]))
-        return cls(RunnableNotebook.from_json(fields["work"]), fields["seed"], limits, fields["level"])
+        return cls(RunnableNotebook.from_json(fields["notebook"]), fields["seed"], limits, fields["level"])
 
     @property
     def key(self) -> str:
@@ -112,32 +49,6 @@ class Task:
 def seed_of(seed: int, student: str, lab: int) -> int:
     """Return the seed of one student's lab: the same in every run, different from the neighbour's."""
     return int(hashlib.sha256(f"{seed}\n{student}\n{lab}".encode()).hexdigest()[:8], 16)
-
-
-def result_of(attempt: JudgedSubmission) -> Result:
-    """Return what is kept of an attempt."""
-    return Result(
-        marks=tuple(_mark(verdict) for verdict in attempt.verdicts),
-        notes=tuple(attempt.notes),
-        seconds=round(attempt.seconds, 3),
-        level=attempt.isolation.level,
-    )
-
-
-def _mark(verdict: Verdict) -> Mark:
-    from course_utils.figures.card import verdict_card
-
-    return Mark(
-        exercise=verdict.exercise,
-        number=verdict.number,
-        title=verdict.title,
-        status=verdict.status,
-        misconception=verdict.misconception,
-        points=verdict.points,
-        earned=verdict.earned,
-        reason=verdict.reason,
-        card=verdict_card(verdict).html,
-    )
 
 
 @cache

@@ -26,8 +26,8 @@ class Template:
     Attributes
     ----------
     lab : int
-    pieces : tuple of CodeCell
-        In the instructor's order: setup code, and for each exercise a piece with its stub.
+    cells : tuple of CodeCell
+        In the instructor's order: setup code, and for each exercise a cell with its stub.
     checks : tuple of (str, str)
         Id and source of each check's cell.
     questions : tuple of (str, float)
@@ -37,7 +37,7 @@ class Template:
     """
 
     lab: int
-    pieces: tuple[CodeCell, ...]
+    cells: tuple[CodeCell, ...]
     checks: tuple[tuple[str, str], ...]
     questions: tuple[tuple[str, float], ...] = ()
     references: tuple[tuple[str, str], ...] = ()
@@ -45,17 +45,17 @@ class Template:
     @property
     def exercises(self) -> list[str]:
         """Ids of the exercises, in order."""
-        return [piece.exercise for piece in self.pieces if piece.exercise]
+        return [cell.exercise for cell in self.cells if cell.exercise]
 
     @property
     def stubs(self) -> dict[str, str]:
         """The cell that a student starts from, by exercise."""
-        return {piece.exercise: piece.source for piece in self.pieces if piece.exercise}
+        return {cell.exercise: cell.source for cell in self.cells if cell.exercise}
 
     @property
     def setup(self) -> list[str]:
         """The instructor's code that runs before exercises."""
-        return [piece.source for piece in self.pieces if not piece.exercise]
+        return [cell.source for cell in self.cells if not cell.exercise]
 
 
 def title_of(lab: Lab) -> str:
@@ -94,16 +94,16 @@ def template_of(notebook: NotebookNode, given: NotebookNode, lab: int) -> Templa
     plain = {i: code[i].source for i in range(last) if not marked[i]}
     needed = _closure(set().union(*(names_used(code[i].source) for i in places)), plain.values())
     stubs = {grade_id_of(cell): cell.source for cell in given.cells}
-    pieces = []
+    cells = []
     for i in range(last + 1):
         if i in plain:
             if source := _kept(plain[i], needed):
-                pieces.append(CodeCell(source))
+                cells.append(CodeCell(source))
         elif marked[i] in known:
-            pieces.append(CodeCell(stubs[marked[i]], marked[i]))
+            cells.append(CodeCell(stubs[marked[i]], marked[i]))
     checks = tuple((f"check_{marked[i]}", stubs.get(f"check_{marked[i]}", "")) for i in places)
     references = tuple((marked[i], code[i].source) for i in places)
-    return Template(lab, tuple(pieces), checks, tuple(_questions(notebook, known)), references)
+    return Template(lab, tuple(cells), checks, tuple(_questions(notebook, known)), references)
 
 
 def _questions(notebook: NotebookNode, known: set[str]) -> Iterator[tuple[str, float]]:

@@ -181,7 +181,7 @@ def by_course_grade(name: str, folder: Path, isolation: Isolation) -> tuple[Poin
     """Return what the submission deserves, and the points that ``course grade`` gives."""
     path, deserved = hand_in(name, folder, folder)
     rebuilt = rebuild(read_cells(path.read_bytes()), read_template(LAB))
-    done = grade_notebook(rebuilt.work, isolation=isolation)
+    done = grade_notebook(rebuilt.notebook, isolation=isolation)
     return deserved, {v.exercise: 0 if v.exercise in rebuilt.unclear else v.earned for v in done.verdicts}
 
 

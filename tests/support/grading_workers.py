@@ -10,8 +10,9 @@ from pathlib import Path
 
 from course_utils import exercises
 from course_utils.grading.grade_many import Workers
+from course_utils.grading.grades import Mark, Result
 from course_utils.grading.records import Isolation
-from course_utils.grading.result_store import Mark, Result, Task
+from course_utils.grading.result_store import Task
 
 FULL = Isolation("full", holds=("no network",))
 PARTIAL = Isolation("partial", holds=("no network",), lacks=("other files are in sight",))
@@ -25,7 +26,7 @@ def threads(isolation: Isolation = FULL, size: int = 2) -> Workers:
 def by_words(text: str) -> str:
     """Grade by what stands in the cells: RIGHT, an idea in angle brackets, DIE, RAISE, or nothing."""
     task = Task.from_json(text)
-    answers = {p.exercise: p.source for p in task.work.pieces if p.exercise}
+    answers = {p.exercise: p.source for p in task.notebook.cells if p.exercise}
     if log := next((s.split("LOG=")[1].split()[0] for s in answers.values() if "LOG=" in s), ""):
         with Path(log).open("a") as file:
             file.write(f"{task.seed}\n")
@@ -36,7 +37,7 @@ def by_words(text: str) -> str:
             raise OSError("no kernel")
         if "SLEEP" in source:
             time.sleep(0.2)
-    known = [e for e in map(exercises.get, exercises.names()) if e.lab == task.work.lab]
+    known = [e for e in map(exercises.get, exercises.names()) if e.lab == task.notebook.lab]
     marks = [_mark(e, answers.get(e.id, "")) for e in known]
     return Result(tuple(marks), (), 0.1, task.level).to_json()
 

@@ -12,9 +12,9 @@ from course_utils import exercises
 from course_utils.errors import GradingError
 from course_utils.grading.collect.owner import Owner, groups_of, is_wrapper, owner_of
 from course_utils.grading.collect.submitted_files import SubmittedFile, find_files
-from course_utils.grading.collect.submitted_notebook import Cell, UnreadableNotebookError, read_cells
+from course_utils.grading.collect.submitted_notebook import UnreadableNotebookError, read_cells
+from course_utils.grading.records import Cell, Collection, Submission
 from course_utils.grading.source import names_defined
-from course_utils.grading.submission import Collection, Submission
 
 
 @dataclass(frozen=True)

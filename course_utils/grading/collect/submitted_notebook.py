@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from course_utils.grading.records import Cell
 
 MOST_CELLS = 5_000
 MOST_SOURCE = 2**20
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a student's notebook; only code and the cells that nbgrader marks are kept."""
-
-    source: str
-    grade_id: str = ""
-    is_code: bool = True
 
 
 class UnreadableNotebookError(ValueError):

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.grading.grades import GradedClass, GradeRow
+from course_utils.grading.grades import GradedClass, GradeRow, Mark, Result
 from course_utils.grading.report.summary import STATUSES, summarise
-from course_utils.grading.result_store import Mark, Result, Store, write_whole
+from course_utils.grading.result_store import Store, write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
