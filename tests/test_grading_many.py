@@ -96,7 +96,7 @@ def test_a_result_that_was_cut_off_is_graded_again(store, tmp_path):
 
 
 def test_what_a_killed_run_left_half_written_is_cleared(tmp_path):
-    (tmp_path / ".abc.tmp").write_text("half")
+    (tmp_path / "abc.json.1-0a.new").write_text("half")
     Store(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -128,7 +128,7 @@ def test_without_room_for_results_it_stops_and_says_how_to_go_on(store, monkeypa
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("course_utils.grading.result_store.os.replace", full)
+    monkeypatch.setattr("course_utils.files.os.replace", full)
     with pytest.raises(GradingError, match="No space left") as caught:
         graded(keyed(task()), store)
     assert "goes on where it was" in str(caught.value)

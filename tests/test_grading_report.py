@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import stat
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -291,6 +293,24 @@ def test_only_what_is_new_or_changed_is_graded_again(handed_in, report):
     third, _ = report()
     assert (third.graded, third.kept) == (1, 3)
     assert report(seed=1)[0].graded == 4
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002])
+def test_every_file_has_the_permissions_that_the_umask_gives(umask, report, tmp_path):
+    write(submission(RIGHT), tmp_path / "moodle" / "Ada_1_assignsubmission_file_" / "x.ipynb")
+    write(submission(RIGHT), tmp_path / "canvas" / "ada_77_900_x.ipynb")
+    before = os.umask(umask)
+    try:
+        for folder in ("in", "moodle", "canvas"):
+            _, output = report(folder=tmp_path / folder)
+    finally:
+        os.umask(before)
+    files = {path.relative_to(output).as_posix(): path for path in output.rglob("*") if path.is_file()}
+    assert {"grades.csv", "grades.json", "index.html", "canvas-lab-01.csv"} < files.keys()
+    assert {name.partition("/")[0] for name in files} >= {"results", "students"}
+    assert {name: oct(stat.S_IMODE(path.stat().st_mode)) for name, path in files.items()} == dict.fromkeys(
+        files, oct(0o666 & ~umask)
+    )
 
 
 def test_the_outcome_does_not_depend_on_how_many_grade(report, tmp_path):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from course_utils.errors import GradingError
+from course_utils.files import published
 from course_utils.grading.grades import Result
 from course_utils.grading.records import Limits, RunnableNotebook
 
@@ -75,8 +74,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(".*.tmp"):
-            left.unlink(missing_ok=True)
+        for unfinished in folder.glob("*.new"):
+            unfinished.unlink(missing_ok=True)
 
     def get(self, key: str) -> Result | None:
         """Return a result, or None if there is none that can be read."""
@@ -93,29 +92,24 @@ class Store:
         GradingError
             If it cannot be written.
         """
-        write_whole(self._path(key), result.to_json())
+        publish(self._path(key), result.to_json())
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
+def publish(path: Path, text: str) -> None:
+    """Write a file of the grades, whole or not at all.
 
     Raises
     ------
     GradingError
         If it cannot be written.
     """
-    name = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(name, path)
+        with published(path) as file:
+            file.write(text.encode("utf-8"))
     except OSError as error:
-        if name:
-            Path(name).unlink(missing_ok=True)
         raise GradingError(
             f"{path} cannot be written.",
             why=str(error.strerror),

@@ -11,7 +11,7 @@ from typing import Any
 
 from course_utils import exercises
 from course_utils.grading.grades import GradedClass, GradeRow
-from course_utils.grading.result_store import write_whole
+from course_utils.grading.result_store import publish
 
 HEADS = ("Student", "ID", "Lab", "Points", "Max", "Percent")
 ENDS = ("Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes")
@@ -22,18 +22,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def write_tables(graded: GradedClass, output: Path, pages: Mapping[str, str]) -> None:
     """Write ``grades.csv``, ``grades.json``, and a table for each platform and lab that files came from."""
-    write_whole(output / "grades.csv", _csv(*_grades(graded.rows)))
-    write_whole(
-        output / "grades.json", json.dumps(_as_json(graded, pages), indent=2, ensure_ascii=False) + "\n"
-    )
+    publish(output / "grades.csv", _csv(*_grades(graded.rows)))
+    publish(output / "grades.json", json.dumps(_as_json(graded, pages), indent=2, ensure_ascii=False) + "\n")
     for lab in sorted({row.lab for row in graded.rows if row.lab is not None}):
         rows = [row for row in graded.rows if row.lab == lab and row.submission.number]
         canvas = [row for row in rows if row.submission.platform == "Canvas"]
         moodle = [row for row in rows if row.submission.platform == "Moodle"]
         if canvas:
-            write_whole(output / f"canvas-lab-{lab:02}.csv", _csv(*_canvas(lab, canvas)))
+            publish(output / f"canvas-lab-{lab:02}.csv", _csv(*_canvas(lab, canvas)))
         if moodle:
-            write_whole(output / f"moodle-lab-{lab:02}.csv", _csv(MOODLE, map(_moodle, moodle)))
+            publish(output / f"moodle-lab-{lab:02}.csv", _csv(MOODLE, map(_moodle, moodle)))
 
 
 def safe(text: str) -> str:

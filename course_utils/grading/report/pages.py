@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.grading.grades import GradedClass, GradeRow, Mark, Result
 from course_utils.grading.report.summary import STATUSES, summarise
-from course_utils.grading.result_store import Store, write_whole
+from course_utils.grading.result_store import Store, publish
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,7 +37,7 @@ def write_pages(graded: GradedClass, output: Path, store: Store, titles: Mapping
     for student, rows in by_student.items():
         labs = [(row, _whole(row, store)) for row in rows]
         text = template.render(student=student, labs=labs, titles=titles)
-        write_whole(folder / names[student], text)
+        publish(folder / names[student], text)
     pages = {student: f"students/{name}" for student, name in names.items()}
     overview = environment.get_template("instructor.html").render(
         graded=graded,
@@ -48,7 +48,7 @@ def write_pages(graded: GradedClass, output: Path, store: Store, titles: Mapping
         statuses=STATUSES,
         look=[row for row in graded.rows if row.look],
     )
-    write_whole(output / "index.html", overview)
+    publish(output / "index.html", overview)
     return pages
 
 
