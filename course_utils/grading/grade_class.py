@@ -37,7 +37,6 @@ def grade_class(
     workers: Workers,
     lab: int | None = None,
     seed: int = 0,
-    limits: Limits | None = None,
     manual: Path | None = None,
     require_full: bool = False,
     started: Callable[[int, int], None] = lambda todo, kept: None,
@@ -59,8 +58,6 @@ def grade_class(
         Only this lab.
     seed : int, optional
         From it and the student's name, the inputs of every student's checks are drawn.
-    limits : Limits, optional
-        What a submission may use.
     manual : Path, optional
         CSV with points for open questions.
     require_full : bool, optional
@@ -88,7 +85,7 @@ def grade_class(
     collection = collect(submissions, lab)
     handed_in = {submission.lab for submission in collection.submissions}
     templates = {one.number: read_template(one) for one in labs if one.number in handed_in}
-    prepared = _prepare(collection, templates, seed, limits or Limits(), isolation.level)
+    prepared = _prepare(collection, templates, seed, isolation.level)
     points = match_points(
         manual,
         [(s.student, s.number, s.lab) for s in collection.submissions if s.lab is not None],
@@ -148,7 +145,7 @@ def _alone(output: Path) -> Iterator[None]:
 
 
 def _prepare(
-    collection: Collection, templates: Mapping[int, Template], seed: int, limits: Limits, level: str
+    collection: Collection, templates: Mapping[int, Template], seed: int, level: str
 ) -> dict[str, _Prepared]:
     prepared = {}
     for submission in collection.submissions:
@@ -156,7 +153,7 @@ def _prepare(
             continue
         rebuilt = rebuild(submission.cells, templates[submission.lab])
         own_seed = seed_of(seed, submission.student, submission.lab)
-        task = Task(rebuilt.notebook, own_seed, limits, level)
+        task = Task(rebuilt.notebook, own_seed, Limits(), level)
         prepared[task.key] = _Prepared(submission, rebuilt, task)
     return prepared
 

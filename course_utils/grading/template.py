@@ -43,19 +43,9 @@ class Template:
     references: tuple[tuple[str, str], ...] = ()
 
     @property
-    def exercises(self) -> list[str]:
-        """Ids of the exercises, in order."""
-        return [cell.exercise for cell in self.cells if cell.exercise]
-
-    @property
     def stubs(self) -> dict[str, str]:
         """The cell that a student starts from, by exercise."""
         return {cell.exercise: cell.source for cell in self.cells if cell.exercise}
-
-    @property
-    def setup(self) -> list[str]:
-        """The instructor's code that runs before exercises."""
-        return [cell.source for cell in self.cells if not cell.exercise]
 
 
 def title_of(lab: Lab) -> str:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from course_utils.grading.sandbox.inside import syscalls, walls
 from course_utils.grading.sandbox.inside.walls import Spec
@@ -41,12 +41,11 @@ def watch(spec: Spec, line: socket.socket, kernel: int) -> str:
     return f"{ended}; {remaining} processes could not be ended" if remaining else ended
 
 
-def main(spec: Spec, line: socket.socket, start: object) -> int:
+def main(spec: Spec, line: socket.socket, start: Callable[[Spec], int]) -> int:
     """Start the kernel behind its walls and watch it; tell the grader how it ended."""
     os.setsid()
     if sys.platform == "linux":
         syscalls.adopt_orphans()
-    assert callable(start)
 
     def outer() -> int:
         line.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import signal
 import struct
 from collections.abc import Iterable
 from errno import EAFNOSUPPORT, ENOSYS, EPERM
@@ -76,9 +77,9 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, options
     )
 
 
-def restrict_mount(target: str, *, read_only: bool, devices: bool = False) -> None:
-    """Make a mount and all below it set-user-id free, and read-only or without devices as asked."""
-    wanted = 2 | (1 if read_only else 0) | (0 if devices else 4)
+def restrict_mount(target: str, *, read_only: bool) -> None:
+    """Make a mount and all below it free of set-user-id programs and devices, and read-only if asked."""
+    wanted = NOSUID | NODEV | (RDONLY if read_only else 0)
     attributes = struct.pack("=QQQQ", wanted, 0, 0, 0)
     _checked(_libc.syscall(442, -100, _bytes(target), 0x8000, attributes, len(attributes)))
 
@@ -97,9 +98,9 @@ def adopt_orphans() -> None:
     _checked(_libc.prctl(_SUBREAPER, 1, 0, 0, 0))
 
 
-def die_with_parent(signal_number: int = 9) -> None:
+def die_with_parent() -> None:
     """Have this process killed when its parent ends."""
-    _checked(_libc.prctl(_PDEATHSIG, signal_number, 0, 0, 0))
+    _checked(_libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
 def close_memory(*, closed: bool = True) -> None:
@@ -164,11 +165,6 @@ def landlock(readable: Iterable[str], writable: Iterable[str]) -> None:
 
 
 # -------------------------------------------------------------------------------------------- seccomp
-
-
-def seccomp_offered() -> bool:
-    """Whether the filter below is written for this machine."""
-    return platform.system() == "Linux" and platform.machine() in _ARCHITECTURES
 
 
 def seccomp() -> None:

@@ -192,9 +192,7 @@ def _show(root: str, path: str) -> None:
 def give_up_rights(spec: Spec) -> None:
     """Set the limits of this process and give up every right that the kernel does not need."""
     os.umask(0o077)
-    # So that whoever watches over it is always served first.
-    os.setpriority(os.PRIO_PROCESS, 0, 10)
-    # So that whoever watches over it is always served first.
+    # So that the supervisor is always served first.
     os.setpriority(os.PRIO_PROCESS, 0, 10)
     limit_resources(spec)
     if "uid" in spec.means:
