@@ -201,21 +201,20 @@ class _Session:
     async def _cells(self, cells: Sequence[tuple[int, CodeCell]]) -> None:
         for index, cell in cells:
             try:
-                await self._execute(cell.source, self.limits.cell_seconds)
-            except CellExecutionError as error:
-                if cell.exercise is not None:
-                    self.outcome.errors[cell.exercise] = _short(f"{error.ename}: {error.evalue}")
+                await self._cell(cell)
             except _KernelEndedError as error:
                 self._ended(error)
                 self.outcome.culprit = index
                 return
+
+    async def _cell(self, cell: CodeCell) -> None:
+        try:
+            await self._execute(cell.source, self.limits.cell_seconds)
+        except CellExecutionError as error:
             if cell.exercise is not None:
-                try:
-                    await self._observer(f"take({cell.exercise!r}, globals())", self.limits.cell_seconds)
-                except _KernelEndedError as error:
-                    self._ended(error)
-                    self.outcome.culprit = index
-                    return
+                self.outcome.errors[cell.exercise] = _short(f"{error.ename}: {error.evalue}")
+        if cell.exercise is not None:
+            await self._observer(f"take({cell.exercise!r}, globals())", self.limits.cell_seconds)
 
     async def _probes(self, asked: Sequence[str]) -> None:
         for exercise in asked:
