@@ -57,7 +57,7 @@ def fetch(names: Names = None) -> None:
 
 @app.command()
 def verify(names: Names = None, json: Json = False) -> None:
-    """Compare every byte with its checksum; remove damaged files from the cache, with exit code 1."""
+    """Compare every byte with its checksum; remove damaged files from the cache (exit code 1)."""
     from course_utils.data import manage
 
     checks = manage.verify(names or [])

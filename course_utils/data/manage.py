@@ -85,17 +85,9 @@ def status() -> list[Item]:
 
 
 def fetch(names: Iterable[str] = ()) -> list[tuple[str, str]]:
-    """Make datasets ready to load, downloading what is missing; an interrupted download continues.
+    """Make datasets ready to load, by default all published ones; an interrupted download continues.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Default: all published datasets.
-
-    Returns
-    -------
-    list of (str, str)
-        Each dataset's name, and where it is now.
+    Returns each dataset's name and where it is now.
 
     Raises
     ------
@@ -111,25 +103,17 @@ def fetch(names: Iterable[str] = ()) -> list[tuple[str, str]]:
 def verify(names: Iterable[str] = ()) -> list[Verification]:
     """Compare every byte of the datasets on this machine with its checksum.
 
-    A damaged file in the user cache is removed, so that the next load makes a new one. The shared folder is
-    only read.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Default: everything, decoded copies of folders included.
+    By default everything is checked, decoded copies of folders included. A damaged file in the user cache is
+    removed, so that the next load makes a new one. The shared folder is only read.
     """
     wanted = set(names)
     return [_checked(item) for item in status() if not wanted or item.dataset in wanted]
 
 
 def clear(names: Iterable[str] = ()) -> list[Item]:
-    """Remove datasets, and the rest of interrupted downloads, from the user cache; returns what was removed.
+    """Remove datasets, by default all, from the user cache; returns what was removed.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Default: all datasets. Checkpoints and progress are never touched.
+    What is left of interrupted downloads goes too. Checkpoints and progress are never touched.
 
     Raises
     ------
