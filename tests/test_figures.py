@@ -179,14 +179,14 @@ def test_worst_mistakes_are_the_most_confident_ones_first() -> None:
     )
     assert drawn.text.splitlines() == [
         "The 1 most confident of 2 mistakes among 4 images:",
-        "  image 1: taken for dog with 100.0%, is cat",
+        "  image 1: predicted dog (100.0%), is cat",
     ]
 
 
 def test_without_mistakes_a_sentence_says_so() -> None:
     scores = torch.tensor([[3.0, 0.0]])
     drawn = figures.worst_mistakes(random(1, 1, 8, 8), scores, torch.tensor([0]), ["cat", "dog"])
-    assert drawn.text == "No mistake among 1 images."
+    assert drawn.text == "No mistakes: 1 of 1 images are right."
 
 
 def test_an_image_grid_is_recognised_by_its_pixels() -> None:
@@ -195,7 +195,7 @@ def test_an_image_grid_is_recognised_by_its_pixels() -> None:
     texts = [figures.image_grid(images).text for images in (first, first, second)]
     assert texts[0] == texts[1] != texts[2]
     assert figures.image_grid(first + 1e-7).text == texts[0], "rounding must not change what is compared"
-    assert texts[0].startswith("4 images of 1×8×8 in 1 rows of 4; digest ")
+    assert texts[0].startswith("4 images of 1×8×8 in 1 row of 4; digest ")
 
 
 def test_images_show_black_and_white_where_they_are() -> None:
@@ -298,7 +298,7 @@ def test_names_are_escaped() -> None:
         (lambda: figures.number_grids(a=torch.zeros(1, 1, 1, 1)), "a has 4 axes"),
         (lambda: figures.number_grids(a="x"), "a has no numbers"),
         (lambda: figures.number_grids(a=[[1]], windows={"b": (0, 0)}), "names 'b'"),
-        (lambda: figures.table([[1, 2]], ["a"]), "2 cells where 1 columns"),
+        (lambda: figures.table([[1, 2]], ["a"]), "2 cells, but 1 columns"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_error_with_what_the_figure_takes(

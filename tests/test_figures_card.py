@@ -122,7 +122,7 @@ def test_the_text_sets_input_expected_and_yours_side_by_side() -> None:
         "[ ] differs   ( ) what the first differing number is made from",
     ]
     assert "The reason." in told
-    assert told.endswith("check.cross_correlate.hint() gives a hint.")
+    assert told.endswith("For a hint: check.cross_correlate.hint()")
 
 
 def test_the_html_marks_the_same_cells_by_more_than_colour() -> None:

@@ -364,7 +364,7 @@ def test_a_loss_that_ran_away_leaves_a_gap() -> None:
     run = history(4)
     run.records[3].train_loss = math.inf
     made = figures.training_panel(run)
-    assert made.data["epochs"][3][2] is None and "last loss no number" in made.text
+    assert made.data["epochs"][3][2] is None and "last loss not a number" in made.text
     json.dumps(made.data, allow_nan=False)
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from course_utils.figures.picture import Picture as Picture
     from course_utils.figures.tables import table as table
 
-# A module of this folder never has a function's name: importing the module would hide the function. Live
-# figures live one folder below, each in the module of its name.
+# A live figure is in the module of its name. No module of this folder has a function's name: importing the
+# module would hide the function.
 _HOMES = {
     "HtmlFigure": "html_figure",
     "line": "html_figure",

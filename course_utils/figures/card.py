@@ -10,7 +10,7 @@ from course_utils.figures.counterexample import draw_case
 from course_utils.figures.html_figure import HtmlFigure
 
 VERDICT_MIME = "application/vnd.convnet-labs.verdict+json"
-"""How tools read verdicts from a notebook's outputs."""
+"""The MIME type under which tools find verdicts in a notebook's outputs."""
 
 
 def verdict_card(verdict: Any) -> HtmlFigure:
@@ -19,7 +19,7 @@ def verdict_card(verdict: Any) -> HtmlFigure:
     Parameters
     ----------
     verdict : course_utils.exercises.Verdict
-        Its status decides the form: one slim line when correct or not started, a card otherwise.
+        Drawn as one line if it is correct or not started, as a card otherwise.
     """
     data = {
         VERDICT_MIME: {
@@ -51,7 +51,7 @@ def verdict_text(verdict: Any) -> str:
         parts.append(indent(verdict.traceback.rstrip(), "    "))
     if verdict.printed:
         parts.append("Your code printed:\n" + indent(verdict.printed.rstrip(), "    "))
-    parts += [verdict.reason, f"{_where_to_read(verdict)}{_hint_call(verdict)} gives a hint."]
+    parts += [verdict.reason, f"{_where_to_read(verdict)}For a hint: {_hint_call(verdict)}"]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -91,7 +91,7 @@ def _card(verdict: Any) -> str:
         html.append(f"<p>Your code printed:</p><pre>{escape(verdict.printed.rstrip())}</pre>")
     html.append(f'<p style="white-space:pre-line">{escape(verdict.reason)}</p>')
     where, call = escape(_where_to_read(verdict)), escape(_hint_call(verdict))
-    html.append(f'<p class="cl-quiet">{where}<code>{call}</code> gives a hint.</p>')
+    html.append(f'<p class="cl-quiet">{where}For a hint: <code>{call}</code></p>')
     body = "\n".join(html)
     kind = "cl-wrong" if wrong else "cl-error"
     return f'<div class="cl-card {kind}" role="group" aria-label="{escape(title[2:])}">\n{body}\n</div>'

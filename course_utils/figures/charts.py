@@ -22,14 +22,14 @@ def timing_bars(seconds: Mapping[str, float], *, what: str = "time per call") ->
     Parameters
     ----------
     seconds : mapping
-        Name to seconds, drawn from top to bottom.
+        Names and seconds, drawn from top to bottom.
     what : str
-        What was timed: the axis's label.
+        What was timed; the label of the axis.
 
     Raises
     ------
     FigureError
-        If there is no time, or one is not positive.
+        If there are no times, or one is not positive.
     """
     _need(seconds, "timing_bars takes a dict of names and seconds.")
     times = {name: float(value) for name, value in seconds.items()}
@@ -43,13 +43,13 @@ def timing_bars(seconds: Mapping[str, float], *, what: str = "time per call") ->
     def paint(figure: Figure) -> None:
         axis = figure.subplots()
         low, places = min(times.values()), range(len(times))
-        # A bar would start at an arbitrary time, as a logarithmic axis has no zero; a mark claims no length.
+        # A logarithmic axis has no zero for a bar to start at; a mark claims no length.
         axis.hlines(places, low / 4, list(times.values()), color=PALE, linewidth=1)
         axis.plot(list(times.values()), places, "o", color=BLUE, markersize=8)
         axis.set_yticks(places, list(times))
         axis.invert_yaxis()
         axis.set_xscale("log")
-        # Room for the labels, which stand to the right of the marks.
+        # Room for the labels to the right of the marks.
         axis.set_xlim(low / 4, slowest * (slowest / low * 4) ** 0.5)
         axis.margins(y=0.5 / len(times))
         axis.xaxis.set_major_formatter(lambda value, _: duration_text(value))
@@ -67,14 +67,14 @@ def receptive_field_growth(fields: Mapping[str, int], *, image: int | None = Non
     Parameters
     ----------
     fields : mapping
-        Layer's name to its receptive field in pixels, from the input up.
+        Names of layers and their receptive fields in pixels, from the input up.
     image : int, optional
-        The input's side in pixels, drawn as a line.
+        The side of the input in pixels, drawn as a line.
 
     Raises
     ------
     FigureError
-        If there is no layer, or a field is not positive.
+        If there are no layers, or a field is not positive.
     """
     _need(fields, "receptive_field_growth takes a dict of layers and pixels.")
     sizes = {name: int(value) for name, value in fields.items()}
@@ -95,7 +95,7 @@ def receptive_field_growth(fields: Mapping[str, int], *, image: int | None = Non
 
 
 def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
-    """Compare networks' parameters and multiply-adds with what the slide says, on logarithmic axes.
+    """Compare networks' parameters and multiply-adds with the slide's, on logarithmic axes.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
     Raises
     ------
     FigureError
-        If there is no row, or one lacks a number.
+        If there are no rows, or one lacks a number.
     """
     for row in rows:
         if not {"name", "parameters", "multiply_adds"} <= set(row):
@@ -132,7 +132,7 @@ def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
             _bare(axis)
         slide = [(r["slide_parameters"], i) for i, r in enumerate(rows) if r.get("slide_parameters")]
         if slide:
-            # Hollow and larger, so that both marks are seen where they agree.
+            # Hollow and larger, so that both marks show where they agree.
             left.plot(*zip(*slide, strict=True), "D", markersize=12, markerfacecolor="none",
                       markeredgecolor=ORANGE, markeredgewidth=2, label="slide")  # fmt: skip
         left.set_yticks(range(len(rows)), names)
@@ -178,4 +178,4 @@ def _need(numbers: Mapping[str, Any], sentence: str) -> None:
     except (TypeError, ValueError, AttributeError):
         good = False
     if not good:
-        raise FigureError(sentence, why=f"Every number must be above 0; it got {numbers!r}.")
+        raise FigureError(sentence, why=f"Every number must be above 0. It got {numbers!r}.")

@@ -1,4 +1,4 @@
-"""Which class was taken for which."""
+"""Which class was mistaken for which."""
 
 from __future__ import annotations
 

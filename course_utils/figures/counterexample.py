@@ -1,4 +1,4 @@
-"""A counterexample drawn: inputs, expected and yours side by side, with what differs marked."""
+"""Counterexamples: inputs, expected and actual result side by side, with the differences marked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def draw_case(shown: Any) -> tuple[str, str]:
     Parameters
     ----------
     shown : course_utils.exercises.Counterexample
-        Arrays are drawn as grids; numbers, shapes and everything else are written on a line.
+        Arrays are drawn as grids; numbers, shapes and everything else are written on one line.
     """
     expected, actual = _drawable(shown.expected), _drawable(shown.actual)
     differs, digits, first = None, 4, None
@@ -51,7 +51,7 @@ def _pairs(expected: np.ndarray, actual: np.ndarray, differs: np.ndarray) -> lis
 
 
 def _drawable(value: Any) -> np.ndarray | None:
-    """Return an array with axes; a tuple or list of numbers, such as a shape, is no picture."""
+    """Return an array to draw, or None; a tuple or list of numbers, such as a shape, is not drawn."""
     array = as_array(value)
     if array is None or array.ndim == 0 or (array.ndim == 1 and isinstance(value, (list, tuple))):
         return None
@@ -72,7 +72,7 @@ def _input(
     first: tuple[int, ...] | None,
 ) -> list[Grid]:
     read = mask_of(window[name], array.shape) if window and name in window else None
-    # Of a bank of filters, the one that makes the first differing channel.
+    # Of several filters, show the one that makes the first differing channel.
     filters = array.ndim == 4 and expected is not None and expected.ndim == 3 and len(array) == len(expected)
     return grids(name, array, window=read, focus=(first[0], 0, 0, 0) if filters and first else None)
 

@@ -1,4 +1,4 @@
-"""Small matrices drawn with their numbers: as HTML tables, and as blocks of aligned text."""
+"""Small matrices with their numbers, as HTML tables and as blocks of aligned text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from course_utils.text import number_text, shape_text
 
 ROWS, COLUMNS, SLICES = 8, 10, 4
-"""What is shown at most of one matrix, and of an array's matrices."""
+"""The most rows and columns of one matrix, and the most matrices of one array, that are shown."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Grid:
     name : str
         As code, for example ``x[1]``.
     note : str
-        Shape, and which part is shown.
+        Shape, and the part that is shown.
     values : numpy.ndarray
         2-D.
     differs, window : numpy.ndarray of bool
         Cells to outline, and cells to mark as read; 2-D like `values`.
     origin : tuple of int
-        Row and column of the first cell that is shown.
+        Row and column of the first cell shown.
     digits : int
         Significant digits.
     """
@@ -59,10 +59,9 @@ def grids(
 ) -> list[Grid]:
     """Cut an array of any rank into the matrices worth showing.
 
-    A vector is one row. Of more than two axes, the last two are drawn; the leading ones are fixed where the
-    first difference, the window or `focus` lies, except that the third axis from the end (the channels) is
-    shown whole when it has at most `slices` entries. Large matrices are cropped around the first difference
-    or the window.
+    A vector is one row. The last two axes are drawn. The leading ones are fixed where the first difference,
+    the window or `focus` is, but the third axis from the end (the channels) is shown whole if it has at most
+    `slices` entries. Large matrices are cropped around the first difference or the window.
     """
     differs = np.zeros(array.shape, bool) if differs is None else differs
     window = np.zeros(array.shape, bool) if window is None else window
@@ -145,7 +144,7 @@ def _cell(grid: Grid, i: int, j: int) -> str:
 
 
 def grid_text(grid: Grid) -> list[str]:
-    """Return the matrix as lines: ``[5]`` differs, ``(5)`` lies in the window."""
+    """Return the matrix as lines: ``[5]`` differs, ``(5)`` is in the window."""
     caption = f"{grid.name} {grid.note}"
     if not grid.values.size:
         return [caption]
@@ -162,9 +161,9 @@ def grid_text(grid: Grid) -> list[str]:
 
 
 def beside(groups: Sequence[Sequence[Sequence[str]]], *, gap: int = 3, width: int = 100) -> str:
-    """Set blocks of lines side by side, in several rows where `width` characters do not hold them.
+    """Set blocks of lines side by side, in several rows if `width` characters are too few.
 
-    A group begins a new row rather than being broken, if it fits on one.
+    A group that fits on one row is not broken.
     """
     shelves: list[list[Sequence[str]]] = [[]]
     used = 0
@@ -192,7 +191,7 @@ def _shelf(blocks: list[Sequence[str]], gap: int) -> str:
 
 
 def mask_of(regions: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return where `regions` (index tuples of numbers and slices) lie; what is outside is left out."""
+    """Return where `regions` (index tuples of numbers and slices) are; what is outside is left out."""
     mask = np.zeros(shape, bool)
     for region in regions:
         try:

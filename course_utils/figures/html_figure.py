@@ -1,4 +1,4 @@
-"""What every figure without a picture is made of: HTML for the notebook beside its twin in plain text."""
+"""The base of all figures: HTML for notebooks, and the same content in plain text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def stylesheet(*files: Path) -> str:
-    """Return style sheets as one, without the comments and white space that pages need not carry."""
+    """Return style sheets as one, without comments and unnecessary white space."""
     css = " ".join(file.read_text("utf-8") for file in files)
     css = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", css, flags=re.S))
     return re.sub(r" ?([{};,]) ?|(?<=:) ", r"\1", css).strip()
@@ -23,9 +23,9 @@ STYLE = f"<style>{stylesheet(Path(__file__).with_suffix('.css'))}</style>"
 
 
 def as_array(value: Any) -> np.ndarray | None:
-    """Return `value` as an array of numbers, or None when it is none.
+    """Return `value` as an array of numbers, or None if it is not one.
 
-    Tensors on any device, arrays, numbers, and lists or tuples of them are taken.
+    `value` may be a tensor on any device, an array, a number, or a list or tuple of them.
     """
     if hasattr(value, "detach"):
         value = value.detach().cpu()
@@ -47,7 +47,7 @@ class HtmlFigure:
     text : str
         The same content in plain text.
     data : mapping
-        Further MIME types for tools that read notebooks.
+        Further MIME types, for tools that read notebooks.
     """
 
     html: str
@@ -62,5 +62,5 @@ class HtmlFigure:
 
 
 def line(text: str) -> HtmlFigure:
-    """Return one calm line."""
+    """Return a figure that is one line of text."""
     return HtmlFigure(f'<div class="cl-card" role="note">{escape(text)}</div>', text)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 100
-"""Images in one figure."""
+"""The most images in one figure."""
 
 _WIDEST_TITLE = 18
-"""Letters above one of six images in a row."""
+"""Characters above one of six images in a row."""
 
 
 def image_grid(
@@ -32,19 +32,19 @@ def image_grid(
     Parameters
     ----------
     images : tensor or sequence of tensors
-        N×C×H×W or N×H×W with one or three channels. 8-bit numbers are shown as they are; other numbers too
-        when they lie in 0…1, and are otherwise stretched to it, all images alike.
+        N×C×H×W or N×H×W with one or three channels. 8-bit numbers, and others between 0 and 1, are shown as
+        they are; all others are stretched to this range, all images alike.
     titles : sequence, optional
         One per image.
     columns : int, optional
-        Chosen to fill the page's width by default.
+        By default, as many as fill the width of the page.
     alt : str, optional
         What the images show, for the picture's alt text.
 
     Raises
     ------
     FigureError
-        If the shapes are others, or there are more than `MOST` images.
+        If the shapes do not fit, or there are more than `MOST` images.
     """
     pixels = _pixels(images)
     count, height, width = pixels.shape[:3]
@@ -56,11 +56,11 @@ def image_grid(
     lines = max((str(title).count("\n") + 1 for title in titles or ()), default=0)
     shape = shape_text(_channels_first(pixels))
     named = ", titles " + ", ".join(str(title).split("\n")[0] for title in titles) if titles else ""
-    # Of 8-bit numbers, so that the last digit of a division is not compared between machines.
+    # A digest of 8-bit numbers: the last digit of a division differs between machines.
     identity = digest((pixels * 255).round().astype(np.uint8))
-    text = f"{count} images of {shape} in {rows} rows of {columns}{named}; digest {identity}"
+    text = f"{count} images of {shape} in {rows} row{'s' * (rows > 1)} of {columns}{named}; digest {identity}"
 
-    # One sheet in units of a column's width: an axis for each image would take seconds to lay out.
+    # One axis, in units of a column's width: an axis for each image would take seconds to lay out.
     gap, band = 0.06, 0.16 * lines / size
     tall = height / width + band + gap
 
@@ -86,14 +86,14 @@ def image_grid(
 def worst_mistakes(
     images: Any, scores: Any, labels: Any, classes: Sequence[str], count: int = 12
 ) -> HtmlFigure:
-    """Show the wrong answers that a network was most confident of.
+    """Show the mistakes that a network was most confident of.
 
     Parameters
     ----------
     images : tensor
         N×C×H×W.
     scores : tensor
-        N×K, before softmax; the confidence is the softmax of the class that was taken.
+        N×K, before softmax; the confidence is the softmax of the predicted class.
     labels : tensor
         N class numbers.
     classes : sequence of str
@@ -104,7 +104,7 @@ def worst_mistakes(
     Raises
     ------
     FigureError
-        If the shapes do not fit each other.
+        If the shapes do not match.
     """
     values, truth = as_array(scores), as_array(labels)
     if values is None or truth is None or values.ndim != 2 or truth.shape != values.shape[:1]:
@@ -121,16 +121,16 @@ def worst_mistakes(
     taken = values.argmax(1)
     wrong = np.flatnonzero(taken != truth)
     if not len(wrong):
-        return line(f"No mistake among {len(truth):,} images.")
+        return line(f"No mistakes: {len(truth):,} of {len(truth):,} images are right.")
     worst = wrong[np.argsort(-shares[wrong, taken[wrong]], kind="stable")][:count]
     said = [(f"says {classes[taken[i]]}", f"{shares[i, taken[i]]:.1%}") for i in worst]
-    # Titles wider than their picture would run into one another.
+    # Titles wider than their pictures would overlap.
     between = ", " if max(len(", ".join(parts)) for parts in said) <= _WIDEST_TITLE else "\n"
     titles = [f"{between.join(parts)}\nis {classes[truth[i]]}" for i, parts in zip(worst, said, strict=True)]
     drawn = image_grid([images[int(i)] for i in worst], titles, columns=6)
     summary = f"The {len(worst)} most confident of {len(wrong):,} mistakes among {len(truth):,} images"
     each = "\n".join(
-        f"  image {i}: taken for {classes[taken[i]]} with {shares[i, taken[i]]:.1%}, is {classes[truth[i]]}"
+        f"  image {i}: predicted {classes[taken[i]]} ({shares[i, taken[i]]:.1%}), is {classes[truth[i]]}"
         for i in worst
     )
     alt = f"{summary}: " + "; ".join(title.replace("\n", ", ") for title in titles)

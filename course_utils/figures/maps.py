@@ -24,19 +24,19 @@ _MOST_FILTERS, _MOST_CHANNELS = 8, 16
 def filters(weight: Any) -> Picture:
     """Show a layer's filters on one scale, with 0 in its middle.
 
-    The scale's lightness rises from the most negative to the most positive weight, so that it can be read
-    without colour.
+    Lightness rises from the most negative to the most positive weight, so that the scale can be read without
+    colour.
 
     Parameters
     ----------
     weight : tensor
-        F×C×h×w. With one input channel the filters fill a grid; with more, each row is one filter, channel by
-        channel.
+        F×C×h×w. With one input channel, the filters fill a grid; with more, each row is one filter, channel
+        by channel.
 
     Raises
     ------
     FigureError
-        If `weight` has another number of axes.
+        If `weight` does not have four axes.
     """
     array = as_array(weight)
     if array is None or array.ndim != 4 or not array.size:
@@ -56,7 +56,7 @@ def filters(weight: Any) -> Picture:
 
 
 def feature_maps(maps: Any) -> Picture:
-    """Show the feature maps of one image on one scale: from black up, or around 0 where some are negative.
+    """Show the feature maps of one image on one scale: from black to white, or around 0 if some are negative.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def feature_maps(maps: Any) -> Picture:
     Raises
     ------
     FigureError
-        If `maps` has another shape.
+        If `maps` does not have this shape.
     """
     array = as_array(maps)
     if array is not None and array.ndim == 4 and len(array) == 1:
@@ -114,7 +114,7 @@ def _sheet(
         from matplotlib.ticker import MaxNLocator
 
         axis = figure.subplots()
-        # Few enough colours to be kept exactly in a small file.
+        # Few enough colours for a small file to keep them exactly.
         colours = colormaps[palette].resampled(96)
         image = axis.imshow(sheet, colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
         axis.spines[:].set_visible(False)
@@ -130,12 +130,12 @@ def _sheet(
             )
             axis.set_ylabel(vertical)
             axis.tick_params(length=0, labelsize=8)
-        # An inset follows the sheet's own height, which the page's layout does not know.
+        # An inset follows the height of the sheet, which the layout of the page does not know.
         bar = figure.colorbar(image, cax=axis.inset_axes((1.02, 0, 0.12 / sheet_wide, 1)), label=unit)
         bar.locator = MaxNLocator(nbins=3 if rows < 3 else 6, symmetric=limits[0] < 0)
         bar.outline.set_visible(False)
 
-    # Inches: of the sheet, then with what is written around it.
+    # Inches of the sheet, and of the sheet with its labels.
     sheet_wide = min(7.0, 0.5 * columns) if vertical else min(7.0, max(2.0, 0.62 * columns))
     wide = sheet_wide + (1.4 if vertical else 0.9)
     tall = sheet_wide * sheet.shape[0] / sheet.shape[1] + (0.5 if vertical else 0.35)

@@ -1,4 +1,4 @@
-"""Small matrices drawn with their numbers: image * kernel = output."""
+"""Small matrices with their numbers: image * kernel = output."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def number_grids(
     signs : sequence of str
         What stands between them: ``signs="*="`` draws ``image * kernel = output``.
     windows : mapping, optional
-        Name to a region (an index: numbers and slices) or a list of regions, which are marked; for example
+        A name and the region to mark (an index of numbers and slices), or a list of regions; for example
         ``{"image": (slice(0, 3), slice(0, 3)), "output": (0, 0)}``.
     digits : int
-        Significant digits of numbers that are not whole.
+        Significant digits of numbers that are not integers.
     **named : tensor
-        Name to numbers: H×W, or C×H×W with at most four channels, which are drawn one by one. More than 16
-        rows or columns are cropped.
+        Matrices H×W, or C×H×W with at most four channels, which are drawn one by one. Matrices of more than
+        16 rows or columns are cropped.
 
     Raises
     ------
     FigureError
-        If something is no tensor of numbers of one to three axes, a window names no matrix, or there are more
-        signs than gaps.
+        If a value is not a tensor of numbers with one to three axes, a window names an unknown matrix, or
+        there are more signs than gaps.
     """
     if not named or len(signs) >= max(2, len(named)) or (len(named) == 1 and signs):
         raise FigureError(f"number_grids got {len(named)} matrices and {len(signs)} signs between them.")

@@ -37,7 +37,7 @@ class Picture(HtmlFigure):
     ----------
     png : bytes
     alt : str
-        What the picture shows, for those who do not see it.
+        What the picture shows, for readers who cannot see it.
     figure : matplotlib.figure.Figure
         What was drawn; its ``savefig`` writes other sizes and formats.
     """
@@ -58,8 +58,8 @@ def picture(
 ) -> Picture:
     """Paint a figure and return it as a small PNG.
 
-    The paper is white in every theme: a plot's colours are chosen for it. The user's own matplotlib settings
-    and pyplot's state play no part.
+    The background is white in every theme: a plot's colours are chosen for it. The user's matplotlib settings
+    and pyplot's state are not used.
 
     Parameters
     ----------

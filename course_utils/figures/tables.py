@@ -12,17 +12,17 @@ from course_utils.figures.html_figure import HtmlFigure
 from course_utils.text import number_text
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+( ?[%a-zµ]{1,3})?|–|")
-"""A number with its unit, or none."""
+"""A number, with or without a unit, or nothing."""
 
 
 def table(rows: Sequence[Sequence[Any]], columns: Sequence[str], caption: str = "") -> HtmlFigure:
-    """Set rows of numbers and words as a table.
+    """Lay out rows of numbers and words as a table.
 
     Parameters
     ----------
     rows : sequence of sequences
-        Whole numbers get thousands separators, others four significant digits; everything else is written as
-        it is. The first cell of a row is its heading.
+        Integers get thousands separators, other numbers four significant digits; everything else is written
+        as it is. The first cell of a row is its heading.
     columns : sequence of str
     caption : str, optional
 
@@ -34,7 +34,7 @@ def table(rows: Sequence[Sequence[Any]], columns: Sequence[str], caption: str = 
     for row in rows:
         if len(row) != len(columns):
             raise FigureError(
-                f"A row of the table has {len(row)} cells where {len(columns)} columns are named.",
+                f"A row of the table has {len(row)} cells, but {len(columns)} columns are named.",
                 why=repr(list(row)),
             )
     texts = [[_text(cell) for cell in row] for row in rows]
@@ -56,7 +56,7 @@ def _text(cell: Any) -> str:
 
 def _html(texts: list[list[str]], columns: Sequence[str], words: list[bool], caption: str) -> str:
     kinds = ['class="cl-words"' if word else "" for word in words]
-    # A heading without words would be read out as one.
+    # A screen reader would announce an empty heading.
     heads = [
         f'th scope="col" {kind}>{escape(name)}</th' if name else "td></td"
         for name, kind in zip(columns, kinds, strict=True)
@@ -83,7 +83,7 @@ def _plain(texts: list[list[str]], columns: Sequence[str], words: list[bool], ca
 
 
 def aligned(rows: Sequence[Sequence[str]], words: Sequence[bool]) -> list[str]:
-    """Return one line of text for each row, columns of words to the left and columns of numbers to the right."""
+    """Return one line of text for each row: words are aligned left, numbers right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

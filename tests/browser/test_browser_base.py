@@ -62,7 +62,7 @@ def test_a_sanitised_notebook_shows_the_pictures_alone(
     page.set_content(re.sub(r"<(script|style)[^>]*>.*?</\1>", "", html_of(all_figures), flags=re.S))
     words = set(page.locator("body").inner_text().split("\n")) - {""}
     assert words == {
-        "A still picture. The figure answers to mouse and keyboard where the notebook is trusted."
+        "This is a still picture. In a trusted notebook, the figure responds to mouse and keyboard."
     }
     shows_stills(page, all_figures)
 

@@ -168,7 +168,7 @@ def test_the_window_overhangs_the_image_by_the_padding(field: Field) -> None:
     press(page, "Unit", "Home")
     # Two layers of padding 1, the second at every other pixel: 1 + 2 rows and columns.
     assert rectangle(page, "window", "cl-overhang") == (-3, -3, 8, 8)
-    assert "sees 8×8 pixels: rows 0 to 4 and columns 0 to 4 of the image; 39 of its 64 places" in say(page)
+    assert "8×8 pixels: rows 0 to 4 and columns 0 to 4 of the image; 39 of the 64 are padding" in say(page)
 
 
 def test_the_scripts_windows_are_pythons(script: Callable[..., Any]) -> None:

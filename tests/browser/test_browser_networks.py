@@ -404,7 +404,7 @@ def sees(page: Page) -> np.ndarray:
 def test_without_a_kernel_the_pad_says_so_and_draws(show: Callable[..., Page]) -> None:
     page = show(figures.draw_digit(LeNet5()).figure)
     draw_seven(page)
-    assert says(page).startswith("The network answers only while its kernel runs")
+    assert says(page).startswith("The network answers only while its kernel is running")
     assert sees(page).sum() > 1000
     page.get_by_role("button", name="Undo").click()
     assert sees(page).sum() == 0 and says(page).startswith("Draw a digit")

@@ -286,7 +286,7 @@ def test_im2col_walk_follows_every_control(show: Callable[..., Page]) -> None:
         text, (tall, wide) = page.locator(".cl-quiet").inner_text(), matrix.shape
         assert f"= {tall}×{wide}: {tall * wide} numbers, {tall * wide / 40:.3g} times the image's 40" in text
         assert f"= {int(output[f, r, q])}. Row {row} holds" in say(page)
-        assert f"= {int(matrix[row, at])}, to be multiplied" in say(page)
+        assert f"= {int(matrix[row, at])}, which is multiplied" in say(page)
 
     check(0, 0)
     press(page, "Column", "ArrowRight", "ArrowDown")
@@ -342,9 +342,7 @@ def test_pool_walk_follows_every_control(show: Callable[..., Page]) -> None:
         assert torch.allclose(torch.tensor(values(page, "output, moved")).double(), after, rtol=5e-3)
         assert values(page, f"x[{c}] moved right by {k}") == moved.tolist()
         kept, before = int((after == output).sum()), int((moved == x[c]).sum())
-        words = (
-            f"{kept} of {output.numel()} outputs stay as they were (underlined), of the image itself {before}"
-        )
+        words = f"{kept} of {output.numel()} outputs (underlined) and {before} of the image's"
         assert words in page.locator(".cl-quiet").last.inner_text()
         same = [tuple(cell) for cell in (after == output).nonzero().tolist()]
         assert marks(page, "output, moved", "same") == same

@@ -1,1 +1,1 @@
-"""Figures that answer at once, in the reader's browser and without a kernel."""
+"""Figures that respond at once, in the browser and without a kernel."""

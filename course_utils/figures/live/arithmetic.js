@@ -7,17 +7,17 @@ function outputSize(n, f, padding, stride) {
   return Math.floor((n + 2 * padding - f) / stride) + 1;
 }
 
-// The pixel at a row and column that may lie in the padding.
+// The pixel at a row and column, which may be in the padding.
 function pixel(plane, i, j) {
   return plane[i]?.[j] ?? 0;
 }
 
-// The part of every channel that the window with this top left corner reads.
+// What a window with this top left corner reads, channel by channel.
 export function patch(x, top, left, high, wide) {
   return x.map((plane) => times(high, (i) => times(wide, (j) => pixel(plane, top + i, left + j))));
 }
 
-// Per channel, the products of a patch and a filter.
+// The products of a patch and a filter, channel by channel.
 export function products(part, filter) {
   return part.map((plane, c) => plane.map((row, i) => row.map((value, j) => value * filter[c][i][j])));
 }
@@ -37,7 +37,7 @@ export function convolve(x, filter, bias, padding, stride) {
   );
 }
 
-// Which of an axis' n positions any window reads.
+// Which of the n positions on an axis any window reads.
 export function readAlong(n, f, padding, stride) {
   const read = times(n, () => false);
   for (let at = 0; at < outputSize(n, f, padding, stride); at++) {
@@ -67,12 +67,12 @@ export function entryOf(entry, high, wide) {
   return [Math.floor(entry / (high * wide)), Math.floor(entry / wide) % high, entry % wide];
 }
 
-// The smallest padding with which a filter fits into the image.
+// The smallest padding with which a filter fits.
 export function leastPadding(x, high, wide) {
   return Math.max(0, Math.ceil((high - x[0].length) / 2), Math.ceil((wide - x[0][0].length) / 2));
 }
 
-// The output whose window has its middle nearest to a pixel of the padded image.
+// The output whose window is centred nearest to a pixel of the padded image.
 export function nearest(i, f, stride, outputs) {
   return clamp(Math.round((i - (f - 1) / 2) / stride), 0, outputs - 1);
 }
@@ -91,7 +91,7 @@ export function imageLook(plane, { padding, high, wide, top, left, read, shades 
   };
 }
 
-// Numbers where they have room, tints where they have not (`shades` is then the least and largest value).
+// Numbers where there is room, tints elsewhere (`shades` is then the smallest and largest value).
 export function cellLook(value, kind, shades) {
   if (!shades) return { text: short(value, 3), kind };
   const [least, most] = shades;
@@ -105,7 +105,7 @@ export function bracketed(value) {
 
 export const MOST_NUMBERS = 14;
 
-// Whether a matrix of so many columns has room for numbers; otherwise its least and largest value.
+// Null if a matrix with this many columns has room for numbers, otherwise its smallest and largest value.
 export function shadesOf(planes, columns) {
   if (columns <= MOST_NUMBERS) return null;
   const all = planes.flat(2);

@@ -1,4 +1,4 @@
-// conv_walk: one filter over the image, window by window.
+// One filter moves over the image, window by window.
 
 import {
   bracketed,
@@ -101,7 +101,9 @@ export function render({ model, el }) {
     const count = (flags) => flags.filter(Boolean).length;
     const pixels = x[0].length * x[0][0].length;
     const unread = pixels - count(read.rows) * count(read.columns);
-    const words = unread ? ` Hatched: ${unread} of ${pixels} pixels per channel that no window reads.` : "";
+    const words = unread
+      ? ` Hatched: the ${unread} of ${pixels} pixels per channel that are in no window.`
+      : "";
     sizes.textContent = `${sizesText(x, high, wide, p, s)}.${words}`;
     update();
   }

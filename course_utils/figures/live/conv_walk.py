@@ -24,13 +24,12 @@ def conv_walk(
     bias : tensor, optional
         One number per filter.
     padding, stride : int
-        Where the figure starts; the reader changes them.
+        Where the figure starts; the reader can change them.
 
     Raises
     ------
     FigureError
-        If shapes do not fit each other, the filter is larger than the padded image, or there are more than
-        `MOST` numbers.
+        If the shapes do not match, the filter is larger than the padded image, or there are too many numbers.
     """
     walk = convolution("conv_walk", x, weight, bias, padding, stride)
     text = (

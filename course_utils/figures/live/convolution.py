@@ -1,4 +1,4 @@
-"""What conv_walk and im2col_walk share: the convolution that they walk through."""
+"""The convolution that conv_walk and im2col_walk go through."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from course_utils.figures.live.live_figure import count, numbers, take
 from course_utils.text import shape_text
 
 SIDE, MOST = 32, 2400
-"""Pixels of an image's side, and numbers of image and filters together, that a figure takes."""
+"""The most pixels of an image's side, and the most numbers of image and filters together."""
 
 IMAGE = [
     [3, 2, 3, 3, 3, 1],
@@ -70,7 +70,7 @@ class Convolution:
 
 
 def convolution(call: str, x: Any, weight: Any, bias: Any, padding: int, stride: int) -> Convolution:
-    """Check what `call`, a figure, was given, and compute the output.
+    """Check what the figure `call` was given, and compute the output.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def convolution(call: str, x: Any, weight: Any, bias: Any, padding: int, stride:
 
 
 def cell_side(matrix: np.ndarray) -> int:
-    """Return the side of a cell: numbers, or squares where numbers would make the picture large."""
+    """Return the side of a cell, large enough for a number if the matrix is small."""
     return 26 if matrix.shape[1] <= 10 else 8
 
 
@@ -95,19 +95,20 @@ def _inputs(call: str, x: Any, weight: Any, bias: Any) -> tuple[np.ndarray, np.n
     filters = take(FILTER if weight is None else weight, wanted, (2, 3, 4), (MOST, MOST, SIDE, SIDE))
     if filters.shape[1] != image.shape[0]:
         raise FigureError(
-            f"{call} takes an image and filters of as many channels; the image {shape_text(image.shape)} has "
-            f"{image.shape[0]}, the filters {shape_text(filters.shape)} have {filters.shape[1]}."
+            f"{call} takes an image and filters with the same number of channels; "
+            f"the image {shape_text(image.shape)} has {image.shape[0]}, "
+            f"the filters {shape_text(filters.shape)} have {filters.shape[1]}."
         )
     if image.size + filters.size > MOST:
         raise FigureError(
             f"{call} takes at most {MOST:,} numbers in image and filters together; {shape_text(image.shape)} "
             f"and {shape_text(filters.shape)} are {image.size + filters.size:,}.",
-            next_step="take fewer channels or filters, or cut out a part of the image",
+            next_step="Use fewer channels or filters, or a part of the image.",
         )
     wanted = f"{call} takes one bias per filter, here {len(filters)}"
     offsets = np.zeros(len(filters)) if bias is None else take(bias, wanted, (1,), (MOST,))
     if len(offsets) != len(filters):
-        raise FigureError(f"{wanted}; these are {len(offsets)}.")
+        raise FigureError(f"{wanted}; it got {len(offsets)}.")
     return image, filters, offsets
 
 
@@ -124,7 +125,7 @@ def _output(
             f"{shape_text(filters.shape[2:])}, the image with padding {padding} is {high}×{wide}."
         )
     if max(high, wide) > 2 * SIDE:
-        raise FigureError(f"{call} takes a padding with which the image stays within {2 * SIDE}×{2 * SIDE}.")
+        raise FigureError(f"{call} takes a padding that keeps the image within {2 * SIDE}×{2 * SIDE}.")
     x, weight = (torch.from_numpy(np.asarray(each, np.float64)) for each in (image[None], filters))
     output: np.ndarray = functional.conv2d(x, weight, None, stride, padding)[0].numpy()
     return output + bias[:, None, None]

@@ -1,10 +1,10 @@
-// Tables that can be sorted, with a bar beside each number.
+// Sortable tables with a bar beside each number.
 
 import { button, choice, count, make, sentence, toolbar } from "./live_figure.js";
 
 const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
 
-// Rows in another order; equal ones stay in the network's. Numbers start with the largest, texts with A.
+// Rows in a new order; rows that tie keep the network's order.
 function sorted(rows, key, down) {
   const sign = down ? -1 : 1;
   const order = (a, b) =>
@@ -135,7 +135,7 @@ export function render({ model, el }) {
     const [largest, slowest] = [by("parameters"), by("work")];
     if (one) {
       const { name, input, parameters } = networks[pick.value - 1];
-      caption.textContent = `${name}, one image of ${input}; batch norm counts with its layer`;
+      caption.textContent = `${name}, one image of ${input}; batch norm is counted with its layer`;
       status.textContent =
         `${name}: ${count(parameters)} parameters, ` +
         `${percent(largest.parameters / weights)} of them in ${largest.name}; ` +

@@ -1,4 +1,4 @@
-"""Where networks keep their parameters and spend their work, layer by layer."""
+"""cost_bars: where networks keep their parameters and spend their work, layer by layer."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Model = nn.Module | Callable[[], nn.Module]
 def cost_bars(models: Mapping[str, tuple[Model, Sequence[int]]]) -> LiveFigure:
     """Compare parameters and multiply-adds of networks and of their layers.
 
-    Everything is counted on the networks themselves, run once on shapes alone. A multiply-add is one product
-    and its addition to a sum: half of what counters of floating-point operations give. Additions of biases,
-    activations and pooling are not counted.
+    Everything is counted on the networks themselves, which are run once, without numbers. A multiply-add is
+    one product and its addition to a sum: half of what counters of floating-point operations report. Biases,
+    activations and pooling do not count.
 
     Parameters
     ----------
     models : mapping
-        Name to (model, input shape): a ``torch.nn.Module``, or a function or class that builds one, and
-        (channels, height, width) of one image. What is built has no memory.
+        Names and pairs (model, input shape). A model is a ``torch.nn.Module``, or a function or class that
+        builds one, which takes no memory; an input shape is (channels, height, width) of one image.
 
     Raises
     ------
     FigureError
-        If it is no such mapping, or a model cannot run on its shape.
+        If `models` is not such a mapping, or a model cannot run on its shape.
     """
     sentence = f"cost_bars takes a dict of 1 to {_MOST} networks: name to (model, (channels, height, width))."
     if not isinstance(models, Mapping) or not 0 < len(models) <= _MOST:
@@ -69,7 +69,7 @@ def _traced(model: Any, shape: Any) -> Trace:
     return _remembered(model, image_shape(shape, "cost_bars"))
 
 
-# A function builds the same network each time; a module that exists may have been changed in place.
+# A function builds the same network each time; an existing module may have been changed in place.
 @lru_cache(maxsize=_MOST)
 def _remembered(model: Callable[[], nn.Module], shape: tuple[int, int, int]) -> Trace:
     return trace(model, shape, figure="cost_bars")
@@ -80,7 +80,7 @@ def _network(name: str, traced: Trace) -> dict[str, Any]:
     return {
         "name": name,
         "input": "×".join(map(str, traced.steps[0].shape[1:])),
-        # As networks' layers are counted: those with weights that take part.
+        # Layers are counted as usual: those that have weights and take part.
         "runs": sum(1 for layer in layers if layer[4]),
         "parameters": traced.parameters,
         "work": traced.multiply_adds,
@@ -89,7 +89,7 @@ def _network(name: str, traced: Trace) -> dict[str, Any]:
 
 
 def _layers(traced: Trace) -> list[list[Any]]:
-    """Return name, kind, output, parameters and multiply-adds of each layer, batch norm counted with it."""
+    """Return name, kind, output, parameters and multiply-adds of each layer, including its batch norm."""
     rows: dict[int, list[Any]] = {}
     origin: list[int] = []
     for index, step in enumerate(traced.steps):

@@ -1,13 +1,13 @@
-// A pad for strokes, the small image that the network sees, and the way to the kernel: a widget's hidden text
-// field further down the page. Strokes are lists of points in units of the pad's side.
+// A pad for strokes, and the small image that the network sees. The drawing reaches the kernel through a
+// widget's hidden text field further down the page. Strokes are lists of points in units of the pad's side.
 
 import { button, clamp, make, panel, QUIET, sentence, tick, toolbar } from "./live_figure.js";
 
 const PEN = 2.6 / 28;
 const NO_KERNEL =
-  "The network answers only while its kernel runs: run this cell (again) in a notebook. " +
-  "You can draw all the same.";
-const LATE = "has not answered yet: its kernel is busy or gone. If it stays so, run this cell again.";
+  "The network answers only while its kernel is running: run this cell in a notebook. You can still draw.";
+const LATE =
+  "has not answered yet: its kernel is busy or has stopped. If nothing changes, run this cell again.";
 
 function paintStrokes(canvas, strokes, place, pen) {
   const brush = canvas.getContext("2d", { willReadFrequently: true });
@@ -18,15 +18,14 @@ function paintStrokes(canvas, strokes, place, pen) {
     brush.beginPath();
     brush.moveTo(...place(stroke[0]));
     for (const point of stroke.slice(1)) brush.lineTo(...place(point));
-    // A single point has no length, and would leave no mark.
+    // A single point has no length and would leave no mark.
     if (stroke.length === 1) brush.lineTo(...place(stroke[0]).map((at) => at + 0.01));
     brush.stroke();
   }
   return brush;
 }
 
-// As MNIST was made (LeCun et al., 1998): the longer side fits 20 of 28 pixels, and the centre of mass is
-// the image's centre.
+// As in MNIST (LeCun et al., 1998): the longer side spans 20 of 28 pixels, the centre of mass is the middle.
 function fitted(canvas, strokes) {
   const size = canvas.width;
   const points = strokes.flat();
@@ -87,7 +86,7 @@ export function render({ model, el }) {
     width: size,
     height: size,
     role: "img",
-    "aria-label": "The image that the network gets",
+    "aria-label": "The image that the network sees",
   });
   const fit = tick("Size and centre as in MNIST", true, () => settle());
 
@@ -125,8 +124,7 @@ export function render({ model, el }) {
     }, 3000);
   }
 
-  // A notebook that is opened again keeps the place of a widget that is gone; the pad says it in better
-  // words.
+  // A reopened notebook shows an error in place of a widget that is gone; the pad says it in better words.
   function alone() {
     status.textContent = NO_KERNEL;
     for (const output of el.closest(".jp-OutputArea")?.querySelectorAll(".jp-OutputArea-child") ?? []) {
@@ -227,7 +225,7 @@ export function render({ model, el }) {
   const help = make(
     "p",
     { class: "cl-quiet" },
-    "Mouse, finger, or keyboard: arrow keys move, space lowers and lifts the pen.",
+    "Draw with mouse, finger or keyboard: arrow keys move, space lowers and lifts the pen.",
   );
   const small = panel(make("p", { class: "cl-quiet" }, `${name} sees (${size}×${size})`), sees);
   el.append(
@@ -238,6 +236,6 @@ export function render({ model, el }) {
     status,
   );
   settle();
-  // The widget comes into the page after the pad.
+  // The widget enters the page after the pad.
   timer = setTimeout(() => strokes.length || fieldOf(pad) || alone(), 2000);
 }

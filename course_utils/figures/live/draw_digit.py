@@ -1,4 +1,4 @@
-"""A pad to draw a digit on, and what the student's own network says to it."""
+"""draw_digit: a pad to draw a digit on, and what the student's own network makes of it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _SIZES = (8, 96)
 class DigitPad:
     """A drawing pad beside a network that answers while its kernel runs.
 
-    A notebook shows the pad, which is a page's own script, and below it the answer, an ipywidget. The script
-    finds the widget's hidden text field in the page and writes the drawing into it. A page without a kernel
-    shows the pad alone.
+    A notebook shows the pad, which is a live figure, and below it the answer, which is an ipywidget. The
+    figure's script finds the widget's hidden text field in the page and writes the drawing into it. A page
+    without a kernel shows the pad alone.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class DigitPad:
         display(self.widget())
 
     def widget(self) -> Any:
-        """Return the ipywidget: a field that takes a drawing's text, and the answer to it."""
+        """Return the ipywidget: a text field that receives a drawing, and the answer to it."""
         from ipywidgets import HTML, Layout, Textarea, VBox
 
         field = Textarea(layout=Layout(display="none"), continuous_update=True)
@@ -62,7 +62,7 @@ class DigitPad:
         answer.add_class("cl-draw-answer")
 
         def drawn(change: Any) -> None:
-            # The text starts with a running number, so that the same drawing is answered again.
+            # The text starts with a running number, so that the same drawing gets a new answer.
             number, _, code = change["new"].partition(":")
             answer.value = f'<div data-number="{escape(number)}">{self.answer(code)}</div>'
 
@@ -82,7 +82,7 @@ class DigitPad:
             image = torch.from_numpy(pixels.reshape(self._size, self._size).copy()) / 255
             scores, maps = self._run((image - self._mean) / self._std)
         except Exception as error:
-            # In a widget's callback an exception would reach nobody.
+            # Nobody would see an exception in a widget's callback.
             return f'<p class="cl-says">The network stopped: {escape(f"{type(error).__name__}: {error}")}</p>'
         return self._html(scores.softmax(0).tolist(), maps)
 
@@ -113,7 +113,7 @@ class DigitPad:
         )
         drawn = "".join(_maps_html(name, layer) for name, layer in maps.items())
         table = (
-            f'<table class="cl-shares"><caption>Soft-max of the scores</caption><tbody>{bars}</tbody></table>'
+            f'<table class="cl-shares"><caption>Softmax of the scores</caption><tbody>{bars}</tbody></table>'
         )
         return (
             f'<div class="cl-live"><p class="cl-says">{escape(says)}</p>'
@@ -131,15 +131,15 @@ def draw_digit(
 ) -> DigitPad:
     """Draw a digit with mouse, finger or keyboard, and see what a network makes of it.
 
-    After every stroke its soft-max is shown as bars, and the maps of its first convolutions as pictures. This
-    needs a running kernel; a page without one says so.
+    After every stroke, the figure shows the softmax of the network's scores as bars and the feature maps of
+    its first convolutions as pictures. This needs a running kernel; a page without one says so.
 
     Parameters
     ----------
     model : torch.nn.Module
         A network for grey images of one channel, on any device.
     mean, std : float
-        What its inputs are normalised with, in units where ink is 1; by default MNIST's.
+        Normalisation of its inputs, where ink is 1; MNIST's by default.
     classes : sequence of str
         The names of its scores.
     size : int
@@ -148,7 +148,7 @@ def draw_digit(
     Raises
     ------
     FigureError
-        If this is no such network, or the numbers do not fit.
+        If the model is not such a network, or a number is out of range.
     """
     if not isinstance(model, nn.Module):
         raise FigureError("draw_digit takes a torch.nn.Module.", why=f"It got {type(model).__name__}.")
@@ -182,7 +182,7 @@ def _maps_html(name: str, maps: Tensor) -> str:
 
 
 def _maps_png(maps: np.ndarray, columns: int) -> bytes:
-    """Lay maps out on one sheet of one scale, a pixel of grey between them."""
+    """Lay out maps on one sheet and one scale, with a grey pixel between them."""
     from PIL import Image
 
     count, high, wide = maps.shape

@@ -1,4 +1,4 @@
-// im2col_walk: a window is a column of a matrix, and one product with that matrix is the convolution.
+// Each window becomes a column of a matrix; one product with that matrix is the convolution.
 
 import {
   cellLook,
@@ -134,14 +134,14 @@ export function render({ model, el }) {
     paintMatrix();
     const value = geometry.matrix[entry.value][at.value];
     const [row, column] = [top + i, left + j];
-    const source = x[c][row]?.[column] === undefined ? "a zero of the padding" : `x[${c}, ${row}, ${column}]`;
-    const extra = model.get("biased") ? ` and bias ${short(bias[state.filter])}` : "";
+    const source = x[c][row]?.[column] === undefined ? "a padding zero" : `x[${c}, ${row}, ${column}]`;
+    const extra = model.get("biased") ? `, plus bias ${short(bias[state.filter])},` : "";
     say.textContent =
       `Column ${at.value} is the window at row ${r}, column ${q}. ` +
       `Its product with filter ${state.filter}${extra} ` +
       `is output[${state.filter}, ${r}, ${q}] = ${short(map[r][q])}. ` +
       `Row ${entry.value} holds ${source} = ${short(value)}, ` +
-      `to be multiplied by weight[${state.filter}, ${c}, ${i}, ${j}] = ` +
+      `which is multiplied by weight[${state.filter}, ${c}, ${i}, ${j}] = ` +
       `${short(filters[state.filter][c][i][j])}.`;
   }
 

@@ -1,7 +1,7 @@
-// What every live figure shares: elements, labelled controls, grids of numbers, and the way into the page.
-// A figure's own file follows this one in the same function and defines `render({ model, el })`, so that a
-// widget host could call it too. Indentation and lines of comment are cut before a page gets this text:
-// no string may run over several lines.
+// What all live figures share: elements, labelled controls, grids of numbers, and the way into the page.
+// A figure's own script exports `render({ model, el })`, so that a widget host could call it too. A page gets
+// all scripts of a figure as one function, without imports, indentation and comment lines: no string may run
+// over several lines.
 
 export const QUIET = { "data-lm-suppress-shortcuts": "true" };
 
@@ -23,7 +23,7 @@ function filled(element, attributes, children) {
   return element;
 }
 
-// At most `digits` significant digits, whole numbers without a point: as `number_text`.
+// At most `digits` significant digits, whole numbers without a decimal point: as Python's `number_text`.
 export function short(value, digits = 4) {
   if (!Number.isFinite(value)) return String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value).replace("-", "−");
@@ -34,7 +34,7 @@ export function short(value, digits = 4) {
   return (power === undefined ? cut : `${cut}e${power}`).replace(/-/g, "−");
 }
 
-// A whole number with commas between its thousands.
+// A whole number with commas between thousands.
 export function count(whole) {
   return whole.toLocaleString("en-US");
 }
@@ -47,16 +47,16 @@ export function times(count, each) {
   return Array.from({ length: count }, (_, index) => each(index));
 }
 
-// Controls. Each is { row, input, value, set(value) }: `row` goes into the page, `changed` hears the user,
-// `set` changes the control from outside without a call of `changed`.
+// Controls. Each is { row, input, value, set(value) }: `row` goes into the page, `changed` is called when the
+// user changes the value, and `set` changes it without calling `changed`.
 
-// The name is given twice: a label's text would take in the list's options and the slider's words.
+// The name is given twice: a label's text would include the list's options and the slider's words.
 function labelled(label, input, ...more) {
   input.setAttribute("aria-label", label);
   return make("label", { class: "cl-control" }, make("span", {}, label), input, ...more);
 }
 
-// `say` puts the value into words, for the eye beside the slider and for a screen reader.
+// `say` puts the value into words, shown beside the slider and read out by screen readers.
 export function range(label, { min = 0, max, value, say = String }, changed) {
   const input = make("input", { type: "range", min, max, step: 1, ...QUIET });
   const words = make("output", { "aria-hidden": "true" });
@@ -85,7 +85,7 @@ export function range(label, { min = 0, max, value, say = String }, changed) {
   return control;
 }
 
-// What is typed outside the limits counts as the nearest limit, and is corrected when the field is left.
+// A number outside the limits counts as the nearest limit, and is corrected when the field loses focus.
 export function number(label, { min, max, value }, changed) {
   const input = make("input", { type: "number", min, max, step: 1, ...QUIET });
   const control = {
@@ -114,7 +114,7 @@ export function number(label, { min, max, value }, changed) {
   return control;
 }
 
-// `options` are texts; the value is the index of the chosen one.
+// `options` are strings; the value is the index of the chosen one.
 export function choice(label, options, value, changed) {
   const input = make("select", QUIET);
   const control = {
@@ -157,9 +157,8 @@ export function button(label, clicked) {
   return make("button", { type: "button", onclick: clicked, ...QUIET }, label);
 }
 
-// A place in a matrix: one slider in reading order, on which the arrows up and down move by a row.
-// Its value is an index; `shape(rows, columns)` fits it to another matrix and keeps row and column where it
-// can.
+// A place in a matrix: one slider in reading order; the up and down arrows move by a row. Its value is an
+// index; `shape(rows, columns)` fits it to another matrix and keeps row and column if it can.
 export function place(label, changed, words = (_, row, column) => `row ${row}, column ${column}`) {
   let rows = 1;
   let columns = 1;
@@ -182,11 +181,11 @@ export function place(label, changed, words = (_, row, column) => `row ${row}, c
     event.preventDefault();
     control.go(control.value + step);
   });
-  control.input.title = "Arrow keys move by one cell; up and down by one row";
+  control.input.title = "Left and right move by one cell, up and down by one row";
   return control;
 }
 
-// A button that walks a `place` from cell to cell until it is pressed again; `line` stays silent meanwhile.
+// A button that steps a `place` from cell to cell until it is pressed again; `line` stays silent meanwhile.
 export function player(control, line) {
   let timer = null;
   const stop = () => {
@@ -208,14 +207,14 @@ export function player(control, line) {
 }
 
 // A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title } and
-// touches only what changed; `kind` is a list of the marks in the style sheets, `shade` from 0 to 1 tints.
-// `picked(i, j)` hears presses and drags with the mouse, a shortcut for what a control does too.
+// touches only what changed; `kind` lists classes of the style sheets, `shade` from 0 to 1 tints.
+// `picked(i, j)` is called for presses and drags with the mouse, a shortcut to what a control does too.
 export function grid(name, picked) {
   const caption = make("caption", {}, name);
   const body = make("tbody");
   const element = make("table", { class: "cl-nums" }, caption, body);
   const cells = [];
-  // What a matrix had before is kept: new nodes cost more than new numbers.
+  // Existing cells are kept: new nodes cost more than new numbers.
   const fit = (list, length, add) => {
     for (const gone of list.splice(length)) (gone.node ?? body.lastElementChild).remove();
     while (list.length < length) list.push(add());
@@ -240,7 +239,7 @@ export function grid(name, picked) {
           const { text = "", kind = "", shade, title } = look(i, j);
           const old = cells[i][j];
           if (old.text !== text) {
-            // A text that stays in the page costs half of a new one.
+            // Changing a text node costs half as much as replacing it.
             if (old.node.firstChild) old.node.firstChild.data = text;
             else old.node.textContent = text;
           }
@@ -254,7 +253,7 @@ export function grid(name, picked) {
   };
 }
 
-// The line that says in words what the picture shows; screen readers speak it after each change.
+// The line that says in words what the picture shows; screen readers read it out after each change.
 export function sentence() {
   return make("p", { class: "cl-say", role: "status", "aria-live": "polite" });
 }
@@ -267,9 +266,8 @@ export function panel(...children) {
   return make("div", { class: "cl-panel" }, ...children);
 }
 
-// Puts the figure in the place of its still picture, which stays when anything goes wrong.
-// Classic Notebook runs a figure's script outside of it: there the figure is one of that id that has not
-// begun.
+// Replaces the still picture by the figure; if anything goes wrong, the picture stays. Classic Notebook runs
+// the script outside the figure: there, the figure is one with this id that has not started yet.
 export function start(script, id, render) {
   const root = script?.closest(".cl-live") ?? document.querySelector(`#${id}:not(:has(.cl-stage))`);
   const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
@@ -277,7 +275,7 @@ export function start(script, id, render) {
   const el = make("div", { class: "cl-stage", ...QUIET });
   render({ model, el });
   const still = root.querySelector(".cl-still");
-  // A page that was saved from the browser holds the figure as it was; before the script, it is found here.
+  // A page saved from the browser already holds a figure; it is older than this one.
   root.querySelector(".cl-stage")?.remove();
   still.hidden = true;
   still.after(el);

@@ -1,4 +1,4 @@
-"""What every live figure is made of: data and script in one piece of HTML, and a still picture.
+"""The base of live figures: data, script and a still picture in one piece of HTML.
 
 A figure is three files with its name beside this one: a Python function that checks its input and returns a
 `LiveFigure`, a script that exports ``render({ model, el })``, and its style. They build on ``live_figure.js``
@@ -27,25 +27,25 @@ from course_utils.text import shape_text
 
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";$', re.M)
-_CAPTION = "A still picture. The figure answers to mouse and keyboard where the notebook is trusted."
+_CAPTION = "This is a still picture. In a trusted notebook, the figure responds to mouse and keyboard."
 
 
 @dataclass(frozen=True, repr=False)
 class LiveFigure:
-    """A figure that answers in the reader's browser, without a kernel.
+    """A figure that responds in the browser, without a kernel.
 
     Attributes
     ----------
     name : str
-        Of the script and the style beside this file.
+        Name of the script and the style beside this file.
     title : str
         Names the figure for the reader.
     data : mapping
-        What the script reads with ``model.get(key)``; plain numbers, texts, lists and dicts.
+        What the script reads with ``model.get(key)``: plain numbers, strings, lists and dicts.
     png : bytes
-        The still picture, at twice its size on the screen.
+        The still picture, at twice the size it has on the screen.
     text : str
-        The same for every run: names the figure and one or two key numbers. Also the picture's alt text.
+        Names the figure and one or two key numbers; the same in every run. Also the picture's alt text.
     """
 
     name: str
@@ -57,7 +57,7 @@ class LiveFigure:
     @cached_property
     def html(self) -> str:
         """The whole figure: style, still picture, data, script."""
-        # A "<" could end the script element early.
+        # A "<" could end the script element.
         data = json.dumps(self.data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         data = data.replace("<", "\\u003c")
         key = hashlib.sha256(f"{self.name}{data}".encode()).hexdigest()[:10]
@@ -82,7 +82,7 @@ class LiveFigure:
 
 @lru_cache
 def script(name: str) -> str:
-    """Return a script with what it imports before it, without indentation, comments and the imports."""
+    """Return a script after those that it imports, without import lines, indentation and comments."""
     source = "\n".join((_HERE / f"{each}.js").read_text("utf-8") for each in _with_imported(name))
     source = re.sub(r"^export ", "", _IMPORT.sub("", source), flags=re.M)
     lines = (line.strip() for line in source.splitlines())
@@ -103,7 +103,7 @@ def style(name: str) -> str:
 
 
 def numbers(array: np.ndarray) -> list[Any]:
-    """Return nested lists for JSON: integers where all are whole, otherwise the digits of float32."""
+    """Return nested lists for JSON: integers if all are whole, otherwise the digits of float32."""
     if array.dtype.kind == "b":
         return numbers(array.astype(np.int64))
     if array.dtype.kind in "iu" or bool((array == np.round(array)).all() and (abs(array) < 2**53).all()):
@@ -118,16 +118,16 @@ def take(value: Any, wanted: str, ranks: tuple[int, ...], largest: tuple[int, ..
     ----------
     value : tensor, array or nested lists
     wanted : str
-        The sentence's first half, for example ``"conv_walk takes an image C×H×W of at most 8×32×32"``.
+        The first half of the error, for example ``"conv_walk takes an image C×H×W of at most 8×32×32"``.
     ranks : tuple of int
-        The numbers of axes that are taken; an array of fewer axes than the largest gets leading ones.
+        The accepted numbers of axes; an array of fewer axes than the largest gets leading ones.
     largest : tuple of int
-        The longest that each axis may be, one per axis of the largest rank.
+        The largest size of each axis, one per axis of the largest rank.
 
     Raises
     ------
     FigureError
-        If rank or size are others, the array is empty, or a number is not finite.
+        If rank or size do not fit, the array is empty, or a number is not finite.
     """
     if hasattr(value, "shape") and _too_long(tuple(value.shape), largest):
         raise FigureError(f"{wanted}; this one is {shape_text(tuple(value.shape))}.")
@@ -151,12 +151,12 @@ def count(value: Any, name: str, least: int) -> int:
     Raises
     ------
     FigureError
-        If it is another number, a pair, or no number.
+        If it is any other number, a pair, or not a number.
     """
     try:
         number = int(value)
     except (TypeError, ValueError, RuntimeError):
         number = least - 1
     if number < least or number != value:
-        raise FigureError(f"{name} is a whole number of at least {least}; this one is {value!r}.")
+        raise FigureError(f"{name} must be a whole number of at least {least}; it is {value!r}.")
     return number

@@ -1,4 +1,4 @@
-// pool_walk: max and average pooling, where their gradients go, and what a shift of the image changes.
+// Max and average pooling, where their gradients go, and what changes when the image moves.
 
 import { cellLook, MOST_NUMBERS, shadesOf } from "./arithmetic.js";
 import {
@@ -23,7 +23,7 @@ function poolSize(n, size, stride, ceil) {
   return (outputs - 1) * stride >= n ? outputs - 1 : outputs;
 }
 
-// The window of an output cell: its pixels' places, the pixels, and the place of the first largest one.
+// The window of an output cell: where its pixels are, their values, and where the first maximum is.
 function poolWindow(plane, r, q, size, stride) {
   const inside = [];
   for (let i = r * stride; i < Math.min(r * stride + size, plane.length); i++) {
@@ -55,7 +55,7 @@ function poolGradient(plane, size, stride, ceil, average) {
   return gradient;
 }
 
-// The image moved to the right; what leaves comes back on the left, as with torch.roll.
+// The image moved to the right; what leaves comes back on the left, as in torch.roll.
 function rolled(plane, shift) {
   return plane.map((row) => row.map((_, j) => row[(j - shift + shift * row.length) % row.length]));
 }
@@ -128,13 +128,13 @@ export function render({ model, el }) {
         ? `Output height and width ${formula(height, now.map.length)}.`
         : `Output height ${formula(height, now.map.length)}, width ${formula(width, now.map[0].length)}.`) +
       (up && dropped ? " A window that would start outside the image is left out." : "") +
-      (unread ? ` Hatched: ${unread} of ${height * width} pixels that no window reads.` : "");
+      (unread ? ` Hatched: the ${unread} of ${height * width} pixels that are in no window.` : "");
     const outputs = now.map.length * now.map[0].length;
     const [kept, before] = [equalCells(now.map, now.moved), equalCells(plane, there)];
     moved.textContent =
-      `Moved right by ${state.shift} (what leaves comes back on the left): ` +
-      `${kept} of ${outputs} outputs stay as they were (underlined), ` +
-      `of the image itself ${before} of ${height * width} pixels.`;
+      `Moved right by ${state.shift} (what leaves on the right comes back on the left): ` +
+      `${kept} of ${outputs} outputs (underlined) ` +
+      `and ${before} of the image's ${height * width} pixels keep their values.`;
     update();
   }
 
@@ -159,7 +159,7 @@ export function render({ model, el }) {
       each.element.classList.toggle("cl-small", Boolean(now.shades));
       each.paint(map.length, map[0].length, look(values, other));
     }
-    gradient.caption.textContent = "gradient of x, if each output receives 1";
+    gradient.caption.textContent = "gradient of x if each output receives 1";
     gradient.element.classList.toggle("cl-small", Boolean(now.shades));
     const ends = now.shades && shadesOf([now.gradient], MOST_NUMBERS + 1);
     gradient.paint(height, width, (i, j) =>
@@ -168,11 +168,11 @@ export function render({ model, el }) {
     const list = here.values.length <= 9 ? ` of ${here.values.map((value) => short(value)).join(", ")}` : "";
     const [row, column] = here.largest;
     const place = average
-      ? `each of its ${here.values.length} pixels receives 1/${here.values.length} of the gradient`
-      : `ringed at row ${row}, column ${column}, which alone receives the gradient`;
+      ? `Each of its ${here.values.length} pixels receives 1/${here.values.length} of the gradient`
+      : `Only the ringed pixel, row ${row}, column ${column}, receives the gradient`;
     const what = average ? "average" : "largest";
     say.textContent =
-      `output[${state.channel}, ${r}, ${q}] is the ${what}${list}: ` + `${short(map[r][q])}; ${place}.`;
+      `output[${state.channel}, ${r}, ${q}] is the ${what}${list}: ` + `${short(map[r][q])}. ${place}.`;
 
     function paintImage(table, name, plane, window) {
       table.caption.textContent = name;

@@ -12,7 +12,7 @@ from course_utils.figures.live.still import Still
 from course_utils.text import number_text, shape_text
 
 SIDE, MOST = 32, 2500
-"""Pixels of a map's side, and numbers in all, that the figure takes."""
+"""The most pixels of a map's side, and the most numbers."""
 
 MAP = [
     [3, 3, 0, 1, 1, 1],
@@ -26,7 +26,7 @@ MAP = [
 
 
 def pool_walk(x: Any = None, size: int = 2, stride: int | None = None) -> LiveFigure:
-    """Show pooling one output at a time, its gradient, and the same image moved by some pixels.
+    """Show pooling one output at a time, its gradient, and the same for the image moved by some pixels.
 
     Parameters
     ----------
@@ -35,18 +35,18 @@ def pool_walk(x: Any = None, size: int = 2, stride: int | None = None) -> LiveFi
     size : int
         The window's side.
     stride : int, optional
-        `size` by default. The reader changes both.
+        `size` by default. The reader can change both.
 
     Raises
     ------
     FigureError
-        If the shape is another, the window is larger than the map, or there are more than `MOST` numbers.
+        If the shape does not fit, the window is larger than the map, or there are too many numbers.
     """
     wanted = f"pool_walk takes maps C×H×W of at most {SIDE}×{SIDE} pixels and {MOST:,} numbers"
     maps = take(MAP if x is None else x, wanted, (2, 3), (MOST, SIDE, SIDE))
     shape = shape_text(maps.shape)
     if maps.size > MOST:
-        raise FigureError(f"{wanted}; this one is {shape}.", next_step="take fewer channels")
+        raise FigureError(f"{wanted}; this one is {shape}.", next_step="Use fewer channels.")
     size = count(size, "pool_walk's size", 1)
     stride = size if stride is None else count(stride, "pool_walk's stride", 1)
     if size > min(maps.shape[1:]):

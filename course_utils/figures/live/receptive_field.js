@@ -1,4 +1,4 @@
-// receptive_field: the window of one unit on the image, and the feature maps of its layer.
+// The window that one unit sees on the image, and the feature maps of its layer.
 
 import {
   choice,
@@ -39,13 +39,13 @@ function span([step, first, last], unit) {
   return [step * unit + first, step * unit + last];
 }
 
-// The part of it that is image, or null where all of it is padding.
+// The part of it that is image, or null if all of it is padding.
 function seen([step, first, last, least, most], unit) {
   const cut = [Math.max(least, step * unit + first), Math.min(most, step * unit + last)];
   return cut[0] <= cut[1] ? cut : null;
 }
 
-// The unit whose window has its middle nearest to a pixel.
+// The unit whose window is centred nearest to a pixel.
 function unitAt([step, first, last], pixel, units) {
   return step ? clamp(Math.round((pixel - (first + last) / 2) / step), 0, units - 1) : 0;
 }
@@ -59,7 +59,7 @@ export function render({ model, el }) {
   }));
   const [depth, height, width] = image.shape;
   const pixels = decoded(image.pixels);
-  // The figure starts in the middle of the network; `map` counts the maps that are shown.
+  // The figure starts in the middle of the network; `map` is an index into the maps that are shown.
   const local = layers.filter((layer) => layer.shape.length === 3);
   const state = { layer: layers.indexOf(local[Math.floor(local.length / 2)]), map: 0 };
 
@@ -70,7 +70,7 @@ export function render({ model, el }) {
   const channel = choice("Channel", [], 0, (value) => change({ map: value }));
   const at = place("Unit", update);
 
-  // The margin is as wide as the farthest overhang, so that the picture keeps its size.
+  // The margin fits the largest overhang, so that the picture keeps its size.
   const margin = Math.max(
     1,
     ...layers.flatMap(({ field, size }) =>
@@ -82,7 +82,7 @@ export function render({ model, el }) {
   );
   const pad = margin + 0.5;
   const all = [width + 2 * pad, height + 2 * pad];
-  const scene = svg(`the image with the window that the unit sees`, -pad, -pad, ...all);
+  const scene = svg("The image with the window that the unit sees", -pad, -pad, ...all);
   const source = painted(height, width, (i, j) =>
     times(3, (c) => pixels[(depth === 3 ? c : 0) * height * width + i * width + j]),
   );
@@ -100,7 +100,7 @@ export function render({ model, el }) {
     draw("image", { href: source, width, height, class: "cl-pixels" }),
     ...frame,
   );
-  const map = svg("the feature map with the unit", 0, 0, 1, 1);
+  const map = svg("The feature map with the unit", 0, 0, 1, 1);
   const mapImage = draw("image", { class: "cl-pixels" });
   const unit = [draw("rect", { class: "cl-halo" }), draw("rect", { class: "cl-frame" })];
   map.append(mapImage, ...unit);
@@ -161,7 +161,7 @@ export function render({ model, el }) {
     const all = layer.shape.length === 3 ? layer.shape[0] : layer.shape.reduce((a, b) => a * b);
     const count = layer.shape.length === 3 ? maps : high * wide;
     const things = layer.shape.length === 3 ? "feature maps" : "units, row by row";
-    const some = layer.shape.length === 3 ? `the ${maps} of most contrast among` : `the first ${count} of`;
+    const some = layer.shape.length === 3 ? `the ${maps} with the most contrast of` : `the first ${count} of`;
     const [low, most] = layer.range;
     const ends = `from ${short(low, 3)} (black) to ${short(most, 3)} (white)`;
     kept.textContent = `Beside the image: ${count === all ? "all" : some} ${all} ${things}, ${ends}.`;
@@ -189,12 +189,12 @@ export function render({ model, el }) {
     const read = down && across ? (down[1] - down[0] + 1) * (across[1] - across[0] + 1) : 0;
     const where = read
       ? `rows ${down.join(" to ")} and columns ${across.join(" to ")} of the image`
-      : "nothing of the image";
+      : "none of the image";
     const rest = places - read;
     say.textContent =
       `${name} of layer ${state.layer + 1} (${layer.name}; about ${value}) ` +
       `sees ${box.height}×${box.width} pixels: ${where}` +
-      `${rest ? `; ${rest} of its ${places} places are padding` : ""}.`;
+      `${rest ? `; ${rest} of the ${places} are padding` : ""}.`;
   }
 
   function boxOf([top, bottom], [left, right]) {

@@ -17,7 +17,7 @@ from course_utils.figures.live.tracing import evaluating, explained
 from course_utils.text import shape_text
 
 SIDE, MOST_MAPS, MOST_UNITS, BUDGET = 64, 8, 256, 22_000
-"""Pixels of the image's side, feature maps and units of a layer that are shown, letters of image and maps."""
+"""The most pixels of the image's side, feature maps and units of a layer, and letters for image and maps."""
 
 LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
 """One letter for each of the 64 levels of a feature map."""
@@ -31,7 +31,7 @@ _LAYERS = ("conv", "pool", "adaptive", "add", "linear")
 class Axis(NamedTuple):
     """Along one axis, unit `u` sees the image from ``step * u + first`` to ``step * u + last``.
 
-    What of it is outside ``least`` to ``most`` is padding, of the image or of a layer in between.
+    The part outside ``least`` to ``most`` is padding, of the image or of a layer in between.
     """
 
     step: int
@@ -47,7 +47,7 @@ class Axis(NamedTuple):
         return self._replace(step=self.step * stride, first=first, last=last)
 
     def of(self, units: int) -> Axis:
-        """Return the same for a layer of so many units: they may leave pixels at the end unread."""
+        """Return the same for a layer of this many units, which may leave pixels at the end unread."""
         seen = [self.seen(unit) for unit in range(units)]
         seen = [(first, last) for first, last in seen if first <= last] or [(0, -1)]
         return self._replace(least=min(first for first, _ in seen), most=max(last for _, last in seen))
@@ -85,10 +85,10 @@ def _field(step: Step, fields: list[Field], shapes: list[tuple[int, ...]]) -> Fi
         return _both(lambda axis, d: _join([each[d] for each in fields]), field)
     if kind == "fixed" and len(step.shape) == 4:
         raise FigureError(
-            f"receptive_field follows convolutions, pooling, additions and what treats each number alone; "
+            "receptive_field follows convolutions, pooling, additions and elementwise operations; "
             f"this model also uses {step.label}."
         )
-    # What comes after mixes all places.
+    # What remains mixes all places.
     wholes = [_whole(*each) for each in zip(fields, shapes, strict=True)]
     return _both(lambda axis, d: _join([each[d] for each in wholes]), field)
 
@@ -114,14 +114,14 @@ def receptive_field(model: nn.Module, image: Any) -> LiveFigure:
     Parameters
     ----------
     model : torch.nn.Module
-        Any network of convolutions and pooling, trained or not; it is run once in evaluation mode.
+        Any network of convolutions and pooling, trained or not. It is run once, in evaluation mode.
     image : tensor
-        One image C×H×W as the model takes it, normalised; with 1 or 3 channels.
+        One image C×H×W with 1 or 3 channels, normalised for the model.
 
     Raises
     ------
     FigureError
-        If the image has another shape, or the model cannot be run on it or cannot be followed.
+        If the image does not fit, or the model cannot be run on it or cannot be followed.
     """
     pixels = take(image, _WANTED, (2, 3), (3, SIDE, SIDE))
     if pixels.shape[0] == 2:
@@ -137,8 +137,8 @@ def receptive_field(model: nn.Module, image: Any) -> LiveFigure:
     most = min(MOST_MAPS, (BUDGET - len(shades) - units) // max(area, 1))
     if most < 1:
         raise FigureError(
-            f"receptive_field takes a model and an image with at most {BUDGET:,} numbers, in image and one "
-            f"map of each layer together; this model has {area + units:,} on {shape_text(pixels.shape)}."
+            f"receptive_field takes a model and an image with at most {BUDGET:,} numbers in the image and "
+            f"one map of each layer; this model has {area + units:,} on {shape_text(pixels.shape)}."
         )
     shown = [_packed(layer, values, most) for layer, values in zip(layers, drawn, strict=True)]
     data = {"image": {"shape": list(pixels.shape), "pixels": shades}, "layers": shown}
@@ -152,12 +152,12 @@ def receptive_field(model: nn.Module, image: Any) -> LiveFigure:
 
 
 def _run(model: nn.Module, pixels: np.ndarray) -> list[dict[str, Any]]:
-    """Return each layer's name, field of view and output, what works number by number joined to it."""
+    """Return each layer's name, field of view and output; elementwise operations count as part of it."""
     like = next((each for each in model.parameters() if each.is_floating_point()), torch.zeros(()))
     batch = torch.from_numpy(pixels[None].astype(np.float32)).to(like.device, like.dtype)
     recorder = Recorder(batch)
     shape = shape_text(pixels.shape)
-    sentence = f"receptive_field takes an image that the model accepts; {shape} stopped it."
+    sentence = f"receptive_field takes an image that the model accepts; this model fails on {shape}."
     with explained(sentence), torch.no_grad(), evaluating(model), recorder:
         model(batch)
     layers: list[dict[str, Any]] = []
@@ -183,7 +183,7 @@ def _run(model: nn.Module, pixels: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _drawn(output: Tensor) -> np.ndarray:
-    """Return a layer's output as maps; the first units of a linear layer fill equal rows."""
+    """Return a layer's output as maps; the first units of a linear layer fill rows of equal length."""
     values: np.ndarray = output[0].float().cpu().numpy()
     if values.ndim == 3:
         return values
@@ -193,9 +193,11 @@ def _drawn(output: Tensor) -> np.ndarray:
 
 
 def _packed(layer: dict[str, Any], values: np.ndarray, most: int) -> dict[str, Any]:
-    """Return what the script reads of a layer: its maps of most contrast, in 64 levels."""
+    """Return what the script reads of a layer: the maps with the most contrast, in 64 levels."""
     if not np.isfinite(values).all():
-        raise FigureError(f"receptive_field takes a model with finite outputs; {layer['name']} gives others.")
+        raise FigureError(
+            f"receptive_field takes a model with finite outputs; those of {layer['name']} are not."
+        )
     contrast = values.std((1, 2))
     channels = np.sort(np.argsort(-contrast, kind="stable")[:most])
     kept = values[channels]

@@ -26,19 +26,19 @@ class Step:
         The rule for its output shape: ``input``, ``conv``, ``pool``, ``adaptive``, ``linear``, ``view``,
         ``flatten``, ``pad``, ``reduce``, ``add``, ``cat``, ``same`` (the input's) or ``fixed`` (unknown).
     label : str
-        What it is called: ``conv``, ``max pool``, ``ReLU``.
+        Its name for people: ``conv``, ``max pool``, ``ReLU``.
     module : str
-        Path of the submodule that ran it; empty for a plain function call in the model itself.
+        Path of the submodule that ran it; empty for a function call in the model itself.
     inputs : tuple of int
         Indices of the steps it reads.
     shape : tuple of int
-        Of its output, batch of one included.
+        Shape of its output, including the batch of one.
     settings : mapping
         What the rule needs: kernel, stride and padding as pairs, channels, sizes.
     parameters : int
-        Weights that are used here for the first time.
+        Number of weights used here for the first time.
     multiply_adds : int
-        For one image; additions of a bias are not counted.
+        For one image; additions of a bias do not count.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class Recorder(TorchDispatchMode):
     outputs : list of tensor
         One for each step.
     counted : set of str
-        Names of the weights that were used.
+        Names of the weights used so far.
     """
 
     def __init__(self, image: Tensor, weights: Mapping[int, str] | None = None) -> None:
@@ -73,7 +73,7 @@ class Recorder(TorchDispatchMode):
         self._sizes: list[int] | None = None
         self._step_of = {id(image): 0}
         self._weights = {key: {name} for key, name in (weights or {}).items()}
-        # A tensor that is freed may hand its id to another one.
+        # The id of a freed tensor may be given to a new one.
         self._kept: list[Any] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -111,7 +111,7 @@ class Recorder(TorchDispatchMode):
 
     @contextmanager
     def naming(self, module: nn.Module) -> Iterator[None]:
-        """Note with each step which submodule runs it, and what sizes were asked of a view."""
+        """Note with each step the submodule that runs it, and the sizes that a view asks for."""
         names = {part: name for name, part in module.named_modules()}
 
         def enter(part: nn.Module, _: Any) -> None:
@@ -130,7 +130,7 @@ class Recorder(TorchDispatchMode):
 
 
 class _Sizes(TorchFunctionMode):
-    """Notes the sizes that were asked of a view: below, -1 is already resolved."""
+    """Notes the sizes that a view asks for: one level below, -1 is already resolved."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _run_on_shapes(func: Any, args: Any, kwargs: Any) -> Any:
-    # On shapes alone PyTorch still takes batch norm apart in Python, ten times slower than all the rest.
+    # On the meta device, PyTorch decomposes batch norm in Python, ten times slower than all the rest.
     if func is torch.ops.aten.native_batch_norm.default:
         return torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)
     _check(func.overloadpacket.__name__, args)
@@ -160,7 +160,7 @@ def _run_on_shapes(func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _check(name: str, args: Any) -> None:
-    """Refuse in the words that PyTorch has for numbers; on shapes alone it says less."""
+    """Refuse in the words that PyTorch uses on a CPU; on the meta device it says less."""
     if name == "convolution" and not args[6] and args[0].shape[1] != args[1].shape[1] * args[8]:
         raise RuntimeError(
             f"Given groups={args[8]}, weight of size {list(args[1].shape)}, "

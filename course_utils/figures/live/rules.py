@@ -1,4 +1,4 @@
-"""PyTorch's operations by the rule that gives their output's shape, and what they cost."""
+"""The rule behind the output shape of each of PyTorch's operations, and what the operation costs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _pair(value: Any) -> list[int]:
 
 
 def multiply_adds(kind: str, label: str, given: list[Tensor], shape: tuple[int, ...]) -> int:
-    """One for each weight and place of a convolution; rows × inner × columns for each product of matrices."""
+    """Count one per weight and place of a convolution, and rows × inner × columns of a matrix product."""
     if kind == "conv" or label == "convolution":
         return given[1].numel() * math.prod(shape[2:]) * shape[0]
     if kind == "linear" or label in _MATRIX:

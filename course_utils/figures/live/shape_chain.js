@@ -1,4 +1,4 @@
-// The rules are PyTorch's (torch.nn.functional); a shape starts with the batch of one image.
+// The rules are those of torch.nn.functional; a shape starts with a batch of one image.
 
 import { button, clamp, count, draw, make, number, sentence, times, toolbar } from "./live_figure.js";
 
@@ -113,11 +113,11 @@ const RULES = {
   },
   fixed(box, shapes) {
     if (String(shapes) === String(box.in)) return box.shape;
-    refuse(`this figure has no rule for ${box.label} on another shape; run the model to see`);
+    refuse(`this figure has no rule for ${box.label} on other shapes: run the model to find out`);
   },
 };
 
-// Every box's { shape, parameters }, or { problem } where PyTorch stops, and {} after that.
+// { shape, parameters } of every box, { problem } where PyTorch stops, and {} after that.
 function follow(boxes) {
   let stopped = false;
   const found = [];
@@ -150,7 +150,7 @@ const LEAST = { kernel: 1, padding: 0, stride: 1 };
 const written = (shape) => (shape[0] === 1 ? shape.slice(1) : shape).join("×");
 const pair = ([high, wide]) => (high === wide ? `${high}×${high}` : `${high}×${wide}`);
 
-// A block as wide and high as its map; its depth grows with the logarithm of the channels.
+// A block as wide and high as its map, and as deep as the logarithm of its channels.
 function block(shape, largest) {
   const picture = draw("svg", { viewBox: "0 0 112 38", width: 112, height: 38, "aria-hidden": "true" });
   const style = { fill: "rgba(var(--cl-tint),.25)", stroke: "var(--cl-ink)", "stroke-width": 1 };
@@ -174,7 +174,7 @@ function block(shape, largest) {
 
 function operation(box) {
   const also = box.also.length ? ` · ${[...new Set(box.also)].join(", ")}` : "";
-  // A box that is named by what it does need not say it twice.
+  // A box that is named after its operation does not say it twice.
   const kind = box.name === box.label ? "" : box.label;
   const what = {
     conv: () =>
@@ -238,7 +238,7 @@ export function render({ model, el }) {
     }
     const back = box.from.filter((index) => boxes[index] !== boxes[boxes.indexOf(box) - 1]);
     const apart = back.length === box.from.length && back.length > 0;
-    const reads = `${apart ? "reads" : "and"} ${back.map((i) => boxes[i].name).join(", ")}`;
+    const reads = `${apart ? "reads" : "also reads"} ${back.map((i) => boxes[i].name).join(", ")}`;
     if (back.length) fields.unshift(make("div", { class: "cl-count" }, reads));
     const title = make("div", { class: "cl-name" }, box.name);
     const element = make(
@@ -269,18 +269,20 @@ export function render({ model, el }) {
     });
     const stop = found.findIndex(({ problem }) => problem);
     fault.style.visibility = stop < 0 ? "hidden" : "visible";
-    const lead = changed ? `${changed.name}: ${told(found[boxes.indexOf(changed)])}. ` : "";
+    const lead = changed ? `${changed.name} ${told(found[boxes.indexOf(changed)])}. ` : "";
     if (stop >= 0) {
       const { name, from } = boxes[stop];
       const given = from.map((index) => written(found[index].shape)).join(" and ");
       fault.replaceChildren(make("code", {}, `RuntimeError: ${found[stop].problem}`));
-      status.textContent = `${lead}${name} gets ${given} and no longer fits. PyTorch says:`;
+      status.textContent = `${lead}${name} receives ${given}, which does not fit. PyTorch says:`;
       return;
     }
     const total = found.reduce((sum, { parameters }) => sum + parameters, unused);
     const last = found[found.length - 1].shape;
-    const many = last[0] === 1 ? "" : ` One image has become ${last[0]} rows.`;
-    status.textContent = `${lead}Out come ${written(last)}; ${count(total)} parameters.${many}`;
+    const flat = last[0] === 1 && last.length === 2;
+    const many = last[0] === 1 ? "" : ` One image became ${last[0]} rows.`;
+    const output = `${written(last)}${flat ? " values" : ""}`;
+    status.textContent = `${lead}Output: ${output}; ${count(total)} parameters.${many}`;
   }
 
   const told = ({ shape, problem }) =>
@@ -298,8 +300,8 @@ export function render({ model, el }) {
   const help = make(
     "span",
     { class: "cl-quiet" },
-    "Change a size: what follows is computed anew. " +
-      "Shapes are channels×height×width; changed ones are underlined.",
+    "Change a size, and the shapes that follow are recomputed. " +
+      "Shapes are channels×height×width; changed shapes are underlined.",
   );
   el.append(title, toolbar(button("Start again", begin), help), status, fault, list);
 }

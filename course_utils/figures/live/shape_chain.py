@@ -1,4 +1,4 @@
-"""A network as boxes with shapes, whose kernels, paddings and strides can be changed."""
+"""shape_chain: a network as boxes with shapes; kernels, paddings and strides can be changed."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ _DRAWN = 24
 def shape_chain(model: nn.Module | Callable[[], nn.Module], input_shape: Sequence[int]) -> LiveFigure:
     """Draw a network as boxes with the shapes between them.
 
-    Kernel, padding and stride of every layer and the size of the image can be changed; all shapes that follow
-    are computed anew by PyTorch's rules, and where a layer no longer fits, PyTorch's own words say so.
+    The reader can change kernel, padding and stride of every layer and the size of the image. All shapes that
+    follow are recomputed by PyTorch's rules; if a layer no longer fits, the figure shows PyTorch's error.
 
     Parameters
     ----------
     model : torch.nn.Module or callable
-        A model on any device, or a function or class that builds one. It is run once, on shapes alone.
+        A model on any device, or a function or class that builds one. It is run once, without numbers.
     input_shape : sequence of int
         Channels, height and width of one image.
 
     Raises
     ------
     FigureError
-        If this is no model, no shape, the model cannot run on it, or it has more than 64 layers.
+        If `model` is not a model, `input_shape` is not a shape, the model cannot run on it, or it has more
+        than 64 layers.
     """
     traced = trace(model, input_shape, figure="shape_chain")
     boxes = _boxes(traced)
@@ -53,7 +54,7 @@ def shape_chain(model: nn.Module | Callable[[], nn.Module], input_shape: Sequenc
 
 
 def _boxes(traced: Trace) -> list[dict[str, Any]]:
-    """Join what leaves the shape as it is (ReLU, batch norm, dropout) to the box before it."""
+    """Join operations that keep the shape (ReLU, batch norm, dropout) to the box before them."""
     boxes: list[dict[str, Any]] = []
     box_of: list[int] = []
     for step in traced.steps:
@@ -77,7 +78,7 @@ def _box(step: Step, inputs: list[int]) -> dict[str, Any]:
         "from": inputs,
         "shape": list(step.shape),
         "also": [],
-        # A layer's own weights follow from its settings; these are the others, such as batch norm's.
+        # A layer's own weights follow from its settings; these are others, such as those of batch norm.
         "more": 0 if weighs else step.parameters,
         "weighs": weighs and step.parameters > 0,
         **step.settings,

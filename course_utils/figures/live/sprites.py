@@ -1,4 +1,4 @@
-"""Many small images in one picture, as small as a notebook can carry."""
+"""Many small images in one picture, small enough for a notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from course_utils.figures.html_figure import as_array
 from course_utils.text import shape_text
 
 LARGEST = 16_500
-"""Bytes of one sheet, so that a figure with its script stays below 60 kB in base64."""
+"""The most bytes of one sheet: a figure with its script then stays below 60 kB in base64."""
 
 _SIDE = 32
 _COLUMNS = 16
@@ -30,7 +30,7 @@ class Sheet:
     source : str
         The picture as a data URL.
     indices : tuple of int
-        Which images it holds, in reading order.
+        The images that it holds, in reading order.
     columns, width, height : int
         Images in a row, and pixels of one image.
     """
@@ -43,20 +43,20 @@ class Sheet:
 
 
 def sheet(images: Any, indices: Sequence[int], figure: str) -> Sheet:
-    """Draw as many of the images as fit in `LARGEST` bytes, the first ones first.
+    """Draw as many of the images as fit in `LARGEST` bytes, starting with the first.
 
     Parameters
     ----------
     images : tensor
-        N×C×H×W with one or three channels, in 8 bits or in 0…1. Larger than 32 pixels, they are reduced.
+        N×C×H×W with one or three channels, in 8 bits or in 0…1. Images larger than 32 pixels are reduced.
     indices : sequence of int
     figure : str
-        Who asks, for the error.
+        Name of the figure, for errors.
 
     Raises
     ------
     FigureError
-        If the images have another shape or other numbers.
+        If the images have a wrong shape or wrong numbers.
     """
     shape = tuple(getattr(images, "shape", ()))
     if len(shape) != 4 or shape[1] not in (1, 3) or 0 in shape:

@@ -17,14 +17,14 @@ SCALE = 2
 
 _WHITE, _INK, _RULE, _TINT, _ORANGE = "#ffffff", "#1f2328", "#9a9a9a", "#cfe3f1", "#b34700"
 _PALETTE = (_WHITE, _INK, _RULE, _TINT, _ORANGE, "#0072b2")
-"""All colours of a picture: to reduce a picture to few colours would take most of its time."""
+"""All colours of a picture: reducing a picture to few colours would take most of the time."""
 
 _COLOURS = 48
-"""Of one image."""
+"""The colours of one image."""
 
 
 class Still:
-    """White paper to write on; all places and sizes are pixels on the screen.
+    """White paper to draw on; all places and sizes are in pixels on the screen.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ class Still:
         self._pen = ImageDraw.Draw(self._image)
 
     def text(self, x: float, y: float, text: str, *, size: int = 11, centred: bool = False) -> None:
-        """Write a line; `x`, `y` is its top left corner, or its middle."""
+        """Write one line; `x`, `y` is its top left corner, or its middle."""
         mask = _written(text, size)
         across, down = (mask.width / 2, mask.height / 2) if centred else (0, 0)
         self._pen.bitmap((round(x * SCALE - across), round(y * SCALE - down)), mask, _index(_INK))
 
     def box(self, x: float, y: float, width: float, height: float, line: str = _RULE, fill: str = "") -> None:
-        """Draw a rectangle in colours of the palette; a `line` that is not the default is thick."""
+        """Draw a rectangle in colours of the palette; any other `line` than the default is thick."""
         corners = [each * SCALE for each in (x, y, x + width, y + height)]
         inside = _index(fill) if fill else None
         self._pen.rectangle(corners, inside, _index(line), width=1 if line == _RULE else 3 * SCALE)
@@ -61,7 +61,7 @@ class Still:
         at: tuple[int, int] | None = None,
         size: int = 26,
     ) -> float:
-        """Draw a matrix with its numbers, a line of text above; return where the next thing can start.
+        """Draw a matrix with its numbers below its name; return the `x` at which the next can start.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class Still:
         return x + max(values.shape[1] * size, len(name) * 6.5) + 24
 
     def image(self, x: float, y: float, pixels: np.ndarray, size: float) -> None:
-        """Put an image of 8-bit numbers, H×W or H×W×3, each of its pixels `size` wide."""
+        """Draw an image of 8-bit numbers, H×W or H×W×3, with pixels `size` wide."""
         from PIL import Image
 
         picture = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB").quantize(_COLOURS)
@@ -107,7 +107,7 @@ def _index(colour: str) -> int:
 
 @lru_cache(maxsize=1000)
 def _written(text: str, size: int) -> Any:
-    """Return a line of text without grey edges: at twice the screen's resolution it is smooth enough."""
+    """Return a line of text without grey edges: at twice the screen's resolution it looks smooth."""
     from PIL import Image, ImageDraw
 
     _, top, right, bottom = _font(size).getbbox(text or " ", anchor="ls")

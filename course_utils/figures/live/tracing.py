@@ -1,4 +1,4 @@
-"""What a model computes, operation by operation, found by running it on shapes alone."""
+"""What a model computes, operation by operation, found by running it without numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from course_utils.text import shape_text
 
 @dataclass(frozen=True)
 class Trace:
-    """A model's steps, the input first, and what no step used.
+    """A model's steps, from the input on, and the weights that no step used.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Trace:
         The model's class.
     steps : tuple of Step
     unused : mapping
-        Name of a submodule that was not run to the number of its weights.
+        Names of the submodules that were not run, and how many weights they have.
     """
 
     name: str
@@ -35,31 +35,31 @@ class Trace:
 
     @property
     def parameters(self) -> int:
-        """All weights, those of parts that are not run included."""
+        """All weights, including those of parts that are not run."""
         return sum(step.parameters for step in self.steps) + sum(self.unused.values())
 
     @property
     def multiply_adds(self) -> int:
-        """Of one image."""
+        """Multiply-adds of one image."""
         return sum(step.multiply_adds for step in self.steps)
 
 
 def trace(model: nn.Module | Callable[[], nn.Module], input_shape: Sequence[int], *, figure: str) -> Trace:
-    """Run a model once in evaluation mode on shapes alone: no weight is read, copied or changed.
+    """Run a model once, in evaluation mode and without numbers: no weight is read, copied or changed.
 
     Parameters
     ----------
     model : torch.nn.Module or callable
-        A model on any device, or a function or class that builds one; what it builds has no memory.
+        A model on any device, or a function or class that builds one; what it builds takes no memory.
     input_shape : sequence of int
         Channels, height and width of one image.
     figure : str
-        Who asks, for the error.
+        Name of the figure, for errors.
 
     Raises
     ------
     FigureError
-        If this is no model, no shape, or the model cannot run on this shape.
+        If `model` is not a model, `input_shape` is not a shape, or the model cannot run on it.
     """
     shape = image_shape(input_shape, figure)
     module = _built(model, figure)
@@ -72,7 +72,7 @@ def trace(model: nn.Module | Callable[[], nn.Module], input_shape: Sequence[int]
     recorder = Recorder(image, weights)
     told = explained(
         f"{figure} cannot follow this model on an image of {shape_text(shape)}.",
-        next_step="Call the model on one such image and mend what it says.",
+        next_step="Call the model on one such image, and fix the error.",
     )
     with told, torch.no_grad(), evaluating(module), recorder.naming(module), recorder:
         torch.func.functional_call(module, state, (image,))
@@ -86,12 +86,12 @@ def trace(model: nn.Module | Callable[[], nn.Module], input_shape: Sequence[int]
 
 
 def image_shape(shape: Any, figure: str) -> tuple[int, int, int]:
-    """Return (channels, height, width), or say what is wanted.
+    """Return (channels, height, width).
 
     Raises
     ------
     FigureError
-        If it is not three whole numbers above 0.
+        If `shape` is not three whole numbers above 0.
     """
     try:
         sizes = tuple(int(size) for size in shape)
@@ -119,7 +119,7 @@ def _built(model: Any, figure: str) -> nn.Module:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode, and each of its parts into its own mode afterwards."""
+    """Put a model into evaluation mode, and afterwards each part back into its own mode."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
@@ -131,9 +131,9 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def explained(sentence: str, why: str = "", *, next_step: str = "") -> Iterator[None]:
-    """Turn what goes wrong in a model into a `FigureError` with this sentence.
+    """Turn errors of a model into a `FigureError` with this sentence.
 
-    The error of an exercise that is not started passes: a notebook tells it calmly.
+    The error of an exercise that is not started passes through: notebooks show it as one calm line.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-// Curves with a chosen epoch, a confusion matrix with a chosen cell, and the images of that cell.
+// Curves to pick an epoch from, a confusion matrix to pick a cell from, and the images of that cell.
 
 import {
   button,
@@ -17,7 +17,7 @@ import {
 
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
-// Marks on an axis: 1, 2, 5 × powers of ten for a logarithmic one, even steps otherwise.
+// Ticks of an axis: 1, 2, 5 × powers of ten on a logarithmic one, even steps otherwise.
 function marks(low, high, log) {
   if (!log) {
     const rough = (high - low) / 5;
@@ -37,8 +37,8 @@ function marks(low, high, log) {
     : found;
 }
 
-// One plot: lines of { values, colour, dash, mark, label } over the epochs, a rule where the learning rate
-// steps.
+// One plot: lines of { values, colour, dash, mark, label } over the epochs, and a vertical line at each step
+// of the learning rate.
 function plot({ title, unit, epochs, lines, log, level, steps }) {
   const [wide, high, left, right, top, bottom] = [430, 236, 48, 12, 32, 34];
   const svg = draw("svg", { viewBox: `0 0 ${wide} ${high}`, width: wide, height: high, role: "img" });
@@ -120,7 +120,7 @@ function plot({ title, unit, epochs, lines, log, level, steps }) {
   });
   const hair = draw("line", { y1: top, y2: high - bottom, stroke: "var(--cl-ink)", "stroke-width": 1 });
   svg.append(hair);
-  // Last, and with a rim of paper, as curves and rules pass behind it.
+  // Drawn last, with a rim of paper, because curves and lines pass behind it.
   const rim = { "paint-order": "stroke", stroke: "var(--cl-paper)", "stroke-width": 4 };
   if (level) write(level.label, (left + wide) / 2, y(level.value) - 5, { "text-anchor": "middle", ...rim });
   return {
@@ -138,7 +138,7 @@ function plot({ title, unit, epochs, lines, log, level, steps }) {
   };
 }
 
-// Epochs at whose start the learning rate steps; a rate that moves all the time has none worth a line.
+// Epochs that start with a new learning rate; if the rate changes all the time, none is worth a line.
 function rateSteps(rows) {
   const found = rows.filter((row, i) => i && row[1] !== rows[i - 1][1]).map(([epoch]) => epoch);
   return found.length <= Math.max(1, rows.length / 2) ? found : [];
@@ -190,7 +190,7 @@ function curves(model) {
     const guess = loss !== null && Math.abs(loss - plateau) < 0.02 ? " (still guessing)" : "";
     said.textContent =
       `Epoch ${epoch}: learning rate ${short(rate)}; ` +
-      `loss ${loss === null ? "no number" : short(loss)}${guess}; ` +
+      `loss ${loss === null ? "not a number" : short(loss)}${guess}; ` +
       `error: training ${percent(train, 2)}, test ${percent(test, 2)}.`;
   };
   const slider = range("Epoch", { max: rows.length - 1, value: rows.length - 1, say }, show);
@@ -215,7 +215,7 @@ function curves(model) {
   );
   show(rows.length - 1);
   const legend = steps.length
-    ? `Dotted: the learning rate changes (${steps.map((epoch) => `epoch ${epoch}`).join(", ")}).`
+    ? `Dotted lines: the learning rate changes (${steps.map((epoch) => `epoch ${epoch}`).join(", ")}).`
     : "";
   return [
     make("div", { class: "cl-curves" }, ...plots.map(({ svg }) => svg)),
@@ -252,7 +252,7 @@ function gallery(model) {
   table.element.classList.add("cl-confusion");
   if (Math.max(...names.map((name) => name.length)) > 4) table.element.classList.add("cl-wordy");
 
-  // A whole number of the screen's pixels for each of the image's, about 64 across.
+  // A whole number of screen pixels for each image pixel, about 64 across.
   const scale = sheet ? Math.max(1, Math.round(64 / sheet.width)) : 1;
   const [wide, high] = sheet ? [sheet.width * scale, sheet.height * scale] : [];
 
@@ -277,7 +277,7 @@ function gallery(model) {
       const kind = [i === j ? "right" : "wrong", i - 1 === row && j - 1 === column ? "at" : ""]
         .join(" ")
         .trim();
-      // The square root lets rare mistakes be seen beside a diagonal near 1.
+      // The square root makes rare mistakes visible beside a diagonal near 1.
       return { kind, text: size ? String(size) : "·", shade: total ? Math.sqrt(size / total).toFixed(2) : 0 };
     };
     table.paint(names.length + 1, names.length + 1, look);
@@ -295,7 +295,7 @@ function gallery(model) {
 
   function shown(found) {
     if (found.length) return ` Shown: ${found.length}, the most confident first.`;
-    return " None of them is among the images that this figure carries.";
+    return " This figure holds none of these images.";
   }
 
   const next = button("Next most frequent mistake", () => {

@@ -1,4 +1,4 @@
-"""A training run: its curves, which class was taken for which, and the images behind each number."""
+"""training_panel: the curves of a training run, its confusion matrix, and the images behind each number."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def training_panel(
     Parameters
     ----------
     history : History
-        What `fit` returns; anything with its records, dataset, source and number of classes is taken.
+        What `fit` returns, or anything with the same records, dataset, source and number of classes.
     scores : tensor, optional
-        N×K scores before softmax; the confidence is the softmax of the class that was taken.
+        N×K scores before softmax; the confidence is the softmax of the predicted class.
     labels : tensor, optional
-        N class numbers; needed with `scores`.
+        N class numbers; required with `scores`.
     images : tensor, optional
-        N×C×H×W with one or three channels, in 8 bits or in 0…1. The figure carries small copies of wrong
-        ones, the most confident of each confusion first, as many as it has room for.
+        N×C×H×W with one or three channels, in 8 bits or in 0…1. The figure holds small copies of those
+        with wrong answers, as many as it has room for, the most confident of each confusion first.
     classes : sequence of str, optional
         The K names; numbers by default.
 
     Raises
     ------
     FigureError
-        If there is no epoch, or shapes do not fit each other.
+        If there are no epochs, or the shapes do not match.
     """
     epochs = _epochs(history)
     data: dict[str, Any] = {
@@ -60,7 +60,7 @@ def training_panel(
     _, _, loss, train, test = epochs[-1]
     text = (
         f"{data['title']} on {data['place']}: {len(epochs)} epoch{'s' * (len(epochs) != 1)}, last loss "
-        f"{'no number' if loss is None else f'{loss:g}'}, training error {100 * train:.2f} %, "
+        f"{'not a number' if loss is None else f'{loss:g}'}, training error {100 * train:.2f} %, "
         f"test error {100 * test:.2f} %"
     )
     answers = _answers(scores, labels, images, classes)
@@ -84,8 +84,8 @@ def _epochs(history: Any) -> list[list[Any]]:
             _TAKES, why=f"This one has {len(rows)} epochs; the figure shows 1 to {_MOST_EPOCHS}."
         )
     if not all(math.isfinite(value) for row in rows for value in (row[0], row[1], row[3], row[4])):
-        raise FigureError(_TAKES, why="This one has a learning rate or an error that is no number.")
-    # A loss that ran away is no number; the curve has a gap there.
+        raise FigureError(_TAKES, why="This one has a learning rate or an error that is not a number.")
+    # A loss that diverged is not a number: the curve has a gap.
     return [[float(f"{value:.5g}") if math.isfinite(value) else None for value in row] for row in rows]
 
 
@@ -149,7 +149,7 @@ def _confidence(values: np.ndarray) -> np.ndarray:
 
 
 def _order(truth: np.ndarray, taken: np.ndarray, sure: np.ndarray) -> list[int]:
-    """Return the wrong answers, a confusion's surest first; frequent confusions get more of the places."""
+    """Return the wrong answers, the surest of each confusion first; frequent confusions get more places."""
     wrong = np.flatnonzero(truth != taken)
     found: dict[tuple[int, int], list[int]] = {}
     for index in wrong[np.argsort(-sure[wrong], kind="stable")].tolist():
