@@ -1,4 +1,4 @@
-"""Lab 03: what the checks say about networks, training steps and evaluation; answers that are in no bank."""
+"""Lab 03: what the checks say about networks, training steps and evaluation."""
 
 import numpy as np
 import pytest
@@ -39,15 +39,19 @@ class Network(nn.Module):
 # ------------------------------------------------------------------------------------------------ LeNet5
 
 
+CONV1, CONV2 = 1 * 50 * 3 * 3 + 50, 50 * 100 * 3 * 3 + 100
+LINEAR1, LINEAR2 = 100 * 7 * 7 * 100 + 100, 100 * 10 + 10
+
+
 def test_the_reference_has_the_lectures_parameters():
-    assert sum(p.numel() for p in LeNet5().parameters()) == 536_710
+    assert sum(p.numel() for p in LeNet5().parameters()) == CONV1 + CONV2 + LINEAR1 + LINEAR2 == 536_710
 
 
 def test_missing_padding_names_the_first_layer_that_differs_with_both_shapes():
     found = verdict("lenet5", lambda: Network(padding=0, features=2500))
     assert found.status == "wrong"
     assert found.misconception == "no-padding"
-    assert "conv1 gives 50×26×26, the expected network 50×28×28: is its padding 1?" in found.message
+    assert "conv1 gives 50×26×26; expected 50×28×28. Is its padding 1?" in found.message
     assert "conv1 50×26×26" in str(found.counterexample.actual)
 
 
@@ -58,23 +62,23 @@ def test_padding_missing_in_the_second_convolution_only():
         return model
 
     found = verdict("lenet5", build)
-    assert "conv2 gives 100×12×12, the expected network 100×14×14: is its padding 1?" in found.message
+    assert "conv2 gives 100×12×12; expected 100×14×14. Is its padding 1?" in found.message
     assert found.misconception is None
 
 
 def test_an_error_half_way_shows_the_traceback_and_the_layer_that_led_to_it():
     found = verdict("lenet5", lambda: Network(padding=0))
     assert found.status == "error"
-    assert "conv1 gives 50×26×26, the expected network 50×28×28: is its padding 1?" in found.message
+    assert "conv1 gives 50×26×26; expected 50×28×28. Is its padding 1?" in found.message
     assert "self.last(F.relu(self.hidden(self.features(x))))" in found.traceback
     assert "mat1 and mat2 shapes cannot be multiplied" in found.traceback
 
 
-def test_a_head_of_the_wrong_size_is_told_where_it_stops():
+def test_a_head_of_the_wrong_size_says_where_it_stops():
     found = verdict("lenet5", lambda: Network(features=100 * 14 * 14))
     assert found.status == "error"
     assert (
-        "Until max-pool2 its layers are as expected; it stops where linear1 (100) should follow."
+        "Its layers are as expected up to max-pool2; it stops where linear1 (100) should follow."
         in found.message
     )
 
@@ -86,7 +90,7 @@ def test_errors_of_another_kind_are_not_taken_for_a_misconception():
 
 def test_another_number_of_filters_is_asked_about():
     found = verdict("lenet5", lambda: Network(width=64, features=64 * 49))
-    assert "conv2 gives 64×14×14, the expected network 100×14×14: has it the right number" in found.message
+    assert "conv2 gives 64×14×14; expected 100×14×14. Does it have the right number" in found.message
 
 
 def test_one_missing_relu_is_located():
@@ -106,24 +110,24 @@ def test_one_activation_of_another_kind_is_located():
         def forward(self, x):
             return self.last(F.gelu(self.hidden(self.features(x))))
 
-    assert "After linear1 comes a GELU, in the expected network a ReLU." in verdict("lenet5", Mixed).message
+    assert "After linear1 comes a GELU; expected a ReLU." in verdict("lenet5", Mixed).message
 
 
-def test_a_missing_bias_is_told_by_the_count():
+def test_a_missing_bias_is_reported_by_the_count():
     message = verdict("lenet5", lambda: Network(bias=False)).message
-    assert "536,660 parameters, the expected network 536,710: has every layer its bias?" in message
+    assert "536,660 parameters; expected 536,710. Does every layer have a bias?" in message
 
 
-def test_layers_that_are_never_used_are_told():
+def test_layers_that_are_never_used_are_reported():
     class WithSpare(Network):
         def __init__(self):
             super().__init__()
             self.spare = nn.Linear(10, 10)
 
-    assert "110 of them are never used in forward" in verdict("lenet5", WithSpare).message
+    assert "Its forward never uses 110 of them." in verdict("lenet5", WithSpare).message
 
 
-def test_layers_in_a_plain_list_are_told():
+def test_layers_in_a_plain_list_are_reported():
     class Unregistered(Network):
         def __init__(self):
             super().__init__()
@@ -134,7 +138,7 @@ def test_layers_in_a_plain_list_are_told():
     assert "1,010 parameters that model.parameters() does not list" in verdict("lenet5", Unregistered).message
 
 
-def test_a_detached_value_is_told():
+def test_a_detached_value_is_reported():
     class Detached(Network):
         def forward(self, x):
             return self.last(F.relu(self.hidden(self.features(x).detach())))
@@ -143,7 +147,7 @@ def test_a_detached_value_is_told():
     assert "45,600 of its 536,710 parameters get no gradient" in message
 
 
-def test_frozen_parameters_are_told():
+def test_frozen_parameters_are_reported():
     assert "get no gradient" in verdict("lenet5", lambda: Network().requires_grad_(False)).message
 
 
@@ -160,7 +164,7 @@ def test_dropout_is_found_in_training_and_in_evaluation_mode():
         assert "drops values at random" in verdict("lenet5", network).message
 
 
-def test_a_batch_mixed_into_the_features_is_told():
+def test_a_batch_mixed_into_the_features_is_reported():
     class Mixing(Network):
         def forward(self, x):
             return self.last(F.relu(self.hidden(self.features(x).reshape(1, -1))))
@@ -170,7 +174,7 @@ def test_a_batch_mixed_into_the_features_is_told():
     assert "works for one image and fails for several" in found.message
 
 
-def test_a_lost_batch_of_one_is_told():
+def test_a_lost_batch_of_one_is_reported():
     class Squeezing(Network):
         def forward(self, x):
             return super().forward(x).squeeze()
@@ -178,7 +182,7 @@ def test_a_lost_batch_of_one_is_told():
     assert "The shape for one image is 10; expected 1×10." in verdict("lenet5", Squeezing).message
 
 
-def test_one_layer_used_twice_is_told():
+def test_one_layer_used_twice_is_reported():
     class Twice(Network):
         def __init__(self):
             super().__init__()
@@ -201,11 +205,11 @@ def test_one_layer_used_twice_is_told():
         (lambda: nn.Module(), "Module has no method named forward."),
     ],
 )
-def test_what_is_no_network_is_told_so(candidate, sentence):
+def test_what_is_not_a_network_is_reported(candidate, sentence):
     assert sentence in verdict("lenet5", candidate).message
 
 
-def test_a_forward_that_returns_no_tensor_is_told_so():
+def test_a_forward_that_does_not_return_a_tensor_is_reported():
     class Pair(Network):
         def forward(self, x):
             return (super().forward(x),)
@@ -227,7 +231,7 @@ def test_a_stub_is_not_started():
     assert verdict("lenet5", HalfAStub).status == "not started"
 
 
-def test_tensors_that_equal_everything_are_no_scores():
+def test_tensors_that_equal_everything_are_not_scores():
     class Equal(torch.Tensor):
         def __eq__(self, other):
             return True
@@ -296,6 +300,17 @@ def test_the_small_optimizer_moves_as_pytorchs():
     torch.testing.assert_close(one.weight, other.weight)
 
 
+def test_a_step_subtracts_the_learning_rate_times_the_gradient():
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 2)
+    step = exercises.get("train_step").reference
+    loss = step(
+        model, torch.tensor([[3.0]]), torch.tensor([[1.0]]), nn.MSELoss(), SmallSGD(model, lr=0.1, momentum=0)
+    )
+    assert loss == (2 * 3 - 1) ** 2
+    assert model.weight.item() == pytest.approx(2 - 0.1 * 2 * (2 * 3 - 1) * 3)
+
+
 def test_a_forgotten_zero_grad_is_right_in_the_first_step_and_named_in_the_second():
     def train_step(model, images, labels, criterion, optimizer):
         loss = criterion(model(images), labels)
@@ -312,13 +327,13 @@ def test_a_forgotten_zero_grad_is_right_in_the_first_step_and_named_in_the_secon
 @pytest.mark.parametrize(
     ("order", "reason"),
     [
-        ("zero backward", "the optimizer never makes a step"),
+        ("zero backward", "the optimizer never takes a step"),
         ("zero step", "no gradient is ever computed"),
         ("zero step backward", "the optimizer steps before there is a gradient"),
         ("backward zero step", "the gradient is gone when the optimizer steps"),
     ],
 )
-def test_parameters_that_never_change_are_told_why(order, reason):
+def test_parameters_that_never_change_are_explained(order, reason):
     def train_step(model, images, labels, criterion, optimizer):
         loss = criterion(model(images), labels)
         for action in order.split():
@@ -330,7 +345,7 @@ def test_parameters_that_never_change_are_told_why(order, reason):
     assert found.misconception
 
 
-def test_a_step_without_return_is_told_so():
+def test_a_step_without_return_is_reported():
     def train_step(model, images, labels, criterion, optimizer):
         exercises.get("train_step").reference(model, images, labels, criterion, optimizer)
 
@@ -359,6 +374,7 @@ def test_the_mean_of_batch_means_is_named():
 
     found = verdict("evaluate", evaluate)
     assert found.misconception == "mean-of-batch-means"
+    assert (0 / 3 + 1 / 1) / 2 == 0.5 and (0 + 1) / (3 + 1) == 0.25
     assert "It returns 0.5; expected 0.25." in found.message
 
 
@@ -373,7 +389,7 @@ def test_a_right_share_in_the_wrong_mode_is_not_right():
     assert "The share is right, but the model ran in training mode." in found.message
 
 
-def test_recorded_gradients_are_told():
+def test_recorded_gradients_are_reported():
     def evaluate(model, batches):
         model.eval()
         return torch.cat([model(x).argmax(1) != y for x, y in batches]).float().mean()
@@ -382,7 +398,7 @@ def test_recorded_gradients_are_told():
     assert found.misconception == "gradients-recorded"
 
 
-def test_a_model_that_is_changed_on_the_way_is_told():
+def test_a_model_that_is_changed_on_the_way_is_reported():
     def evaluate(model, batches):
         share = exercises.get("evaluate").reference(model, batches)
         with torch.no_grad():
@@ -392,7 +408,7 @@ def test_a_model_that_is_changed_on_the_way_is_told():
     assert "the model is not the same afterwards: 0.1.weight changed" in verdict("evaluate", evaluate).message
 
 
-def test_a_share_that_is_made_up_without_the_model_is_told():
+def test_a_share_that_is_made_up_without_the_model_is_reported():
     def evaluate(model, batches):
         images = torch.cat([x.flatten(1) for x, _ in batches])
         return (images.argmax(1) != torch.cat([y for _, y in batches])).float().mean()
@@ -401,6 +417,9 @@ def test_a_share_that_is_made_up_without_the_model_is_told():
 
 
 # ------------------------------------------------------------------------------------------- the others
+
+MEAN = (0 + 1 + 0.2) / 3
+SPREAD = (((0 - MEAN) ** 2 + (1 - MEAN) ** 2 + (0.2 - MEAN) ** 2) / 3) ** 0.5
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -414,16 +433,35 @@ def test_drawn_scores_have_the_wrong_answers_that_were_asked_for(seed):
 @pytest.mark.parametrize(
     ("counts", "sentence"),
     [
-        ([500, 45_100, 490_100, 1_000], "The count of linear2 is 10 too small."),
-        ([500, 45_100, 490_100], "One number is expected for each of conv1, conv2, linear1, linear2"),
-        ([500, 45_100, 490_100, 1_010, 536_700], "It is not the sum of the others."),
-        (536_700, "As a total that is 10 too small."),
+        ([CONV1, CONV2, LINEAR1, 100 * 10], "The count for linear2 is 10 too small."),
+        ([CONV1, CONV2, LINEAR1], "One number is expected for each of conv1, conv2, linear1, linear2"),
+        ([CONV1, CONV2, LINEAR1, LINEAR2, 536_700], "It is not the sum of the others."),
+        (CONV1 + CONV2 + LINEAR1 + 100 * 10, "As a total, it is 10 too small."),
     ],
 )
-def test_counts_are_told_where_they_differ(counts, sentence):
+def test_counts_say_where_they_differ(counts, sentence):
     found = verdict("lenet5_parameters", lambda: counts)
     assert found.status == "wrong"
     assert sentence in found.message
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "arguments", "expected"),
+    [
+        ("pixel_statistics", (torch.tensor([[[[0, 255, 51]]]], dtype=torch.uint8),), (MEAN, SPREAD)),
+        ("lenet5_parameters", (), [CONV1, CONV2, LINEAR1, LINEAR2]),
+        (
+            "error_rate",
+            (torch.tensor([[1, 3, 2], [4, 0, 0], [5, 6, 7]]), torch.tensor([1, 2, 0])),
+            (0 + 1 + 1) / 3,
+        ),
+        ("lenet5_learning_rate", (4,), 0.25),
+        ("lenet5_learning_rate", (5,), 0.25 / 1.5),
+        ("lenet5_learning_rate", (14,), 0.25 / 1.5 / 1.5),
+    ],
+)
+def test_the_references_do_the_labs_arithmetic(exercise_id, arguments, expected):
+    assert exercises.get(exercise_id).reference(*arguments) == pytest.approx(expected)
 
 
 def test_both_standard_deviations_are_right():

@@ -24,9 +24,19 @@ def verdict(exercise_id, candidate, seed=0):
 def test_the_reference_has_the_lectures_parameters():
     with WithoutRandomInit():
         model = VGG()
-    assert sum(p.numel() for p in model.parameters()) == 27_540_554 == sum(vgg_parameters())
-    blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
-    assert blocks == vgg_parameters()[:4] == [38_720, 221_440, 885_248, 1_180_160]
+    parts = [sum(p.numel() for p in part.parameters()) for part in (*model.blocks, model.head)]
+    assert (
+        parts
+        == vgg_parameters()
+        == [
+            (3 * 64 * 9 + 64) + (64 * 64 * 9 + 64),
+            (64 * 128 * 9 + 128) + (128 * 128 * 9 + 128),
+            (128 * 256 * 9 + 256) + (256 * 256 * 9 + 256),
+            256 * 512 * 9 + 512,
+            (512 * 2 * 2 * 4096 + 4096) + (4096 * 4096 + 4096) + (4096 * 10 + 10),
+        ]
+    )
+    assert sum(parts) == 27_540_554
 
 
 def test_the_reference_takes_other_architectures():
@@ -53,10 +63,10 @@ def test_a_missing_pool_in_one_block_names_the_layer():
 
     found = verdict("vgg", Unpooled)
     assert found.status == "wrong"
-    assert "conv5 (256×16×16) comes after conv4, in the expected network max-pool2 (128×8×8)" in found.message
+    assert "conv5 (256×16×16) comes after conv4; expected max-pool2 (128×8×8)." in found.message
 
 
-def test_a_head_that_does_not_fit_tells_where_it_stops():
+def test_a_head_that_does_not_fit_says_where_it_stops():
     class Misfit(VGG):
         def __init__(self):
             super().__init__()
@@ -67,7 +77,7 @@ def test_a_head_that_does_not_fit_tells_where_it_stops():
     assert "it stops where linear1 (4096) should follow" in found.message
 
 
-def test_a_network_too_large_to_run_is_told_so_at_once():
+def test_a_network_too_large_to_run_is_reported_at_once():
     class WithoutPooling(VGG):
         def __init__(self):
             super().__init__()
@@ -157,7 +167,7 @@ def test_random_starting_values_are_drawn_again_afterwards():
 # ----------------------------------------------------------------------------------------------- blocks
 
 
-def test_a_list_of_layers_is_no_block():
+def test_a_list_of_layers_is_not_a_block():
     found = verdict("vgg_block", lambda i, o, n: [nn.Conv2d(i, o, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)])
     assert "It returns a list where a module (nn.Module) is expected." in found.message
 
@@ -186,10 +196,10 @@ def test_stride_in_place_of_pooling_is_asked_about():
     def block(in_channels, out_channels, convs):
         return nn.Sequential(nn.Conv2d(in_channels, out_channels, 3, padding=1, stride=2), nn.ReLU())
 
-    assert "is its stride 1?" in verdict("vgg_block", block).message
+    assert "Is its stride 1?" in verdict("vgg_block", block).message
 
 
-def test_shared_weights_are_told():
+def test_shared_weights_are_reported():
     def block(in_channels, out_channels, convs):
         layers = [nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU()]
         same = nn.Conv2d(out_channels, out_channels, 3, padding=1)
@@ -229,6 +239,19 @@ def test_a_relu_missing_in_the_deepest_place_is_located():
 
 
 # -------------------------------------------------------------------------------------- receptive field
+
+
+@pytest.mark.parametrize(
+    ("layers", "field"),
+    [
+        ([(3, 1)], 1 + 2),
+        ([(3, 1), (3, 1)], 1 + 2 + 2),
+        ([(3, 1), (2, 2), (3, 1)], 1 + 2 * 1 + 1 * 1 + 2 * 2),
+        ([(3, 2), (3, 3), (5, 1)], 1 + 2 * 1 + 2 * 2 + 4 * (2 * 3)),
+    ],
+)
+def test_a_kernel_adds_its_steps_times_the_strides_before_it(layers, field):
+    assert exercises.get("receptive_field").reference(layers) == field
 
 
 def test_the_field_of_the_labs_vgg_is_what_one_output_sees():
@@ -283,6 +306,16 @@ def test_batch_normalisation_is_accepted_and_a_forgotten_relu_with_it_is_not(bia
     assert verdict("residual_block", Block).status == ("correct" if final_relu else "wrong")
 
 
+def test_a_block_adds_its_input_to_what_its_convolutions_give():
+    block = exercises.get("residual_block").reference(1)
+    for conv, factor in ((block.conv1, 2), (block.conv2, 3)):
+        nn.init.zeros_(conv.weight)
+        nn.init.zeros_(conv.bias)
+        conv.weight.data[0, 0, 1, 1] = factor
+    (row,) = block(torch.tensor([[[[1.0, 4.0, -5.0]]]]))[0, 0].tolist()
+    assert row == [1 + 3 * (2 * 1), 4 + 3 * (2 * 4), max(0, -5 + 3 * 0)]
+
+
 def test_an_input_changed_in_place_gives_another_sum():
     class InPlace(nn.Module):
         def __init__(self, channels):
@@ -297,12 +330,20 @@ def test_an_input_changed_in_place_gives_another_sum():
     assert verdict("residual_block", InPlace).status == "wrong"
 
 
+@pytest.mark.parametrize(
+    ("epoch", "rate"),
+    [(9, 0.25), (10, 0.25 / 2), (14, 0.25 / 2 / 2), (17, 0.25 / 2 / 2), (18, 0.25 / 2 / 2 / 2)],
+)
+def test_the_rate_is_halved_three_times(epoch, rate):
+    assert exercises.get("vgg_learning_rate").reference(epoch) == rate
+
+
 def test_learning_rates_that_are_one_epoch_off_are_named():
     late = verdict("vgg_learning_rate", lambda epoch: 0.25 / 2 ** sum(epoch > at for at in (10, 14, 18)))
     assert late.misconception == "one-epoch-late"
     assert late.counterexample.call == "vgg_learning_rate(10)"
 
 
-def test_a_count_of_one_block_is_told_by_its_name():
+def test_a_count_of_one_block_is_reported_by_its_name():
     found = verdict("vgg_parameters", lambda: [38_720, 221_440, 885_248, 1_180_159, 25_214_986])
-    assert "The count of block 4 is 1 too small." in found.message
+    assert "The count for block 4 is 1 too small." in found.message

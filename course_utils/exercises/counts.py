@@ -1,4 +1,4 @@
-"""Counts of parameters, layer by layer: in which forms they are accepted, and what a wrong one says."""
+"""Parameter counts, layer by layer: which forms are accepted, and what is said about a wrong count."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from course_utils.exercises.model import Misconception, Probe
 def observe_counts(candidate: Callable[..., Any], probe: Probe) -> Any:
     """Call the candidate and bring its counts into one form.
 
-    A dict stands for its values, pairs such as ``("conv1", 500)`` for their numbers, and a total at the end
-    is left out when it is one.
+    Of a dict only the values count, and of pairs such as ``("conv1", 500)`` only the numbers. A last number
+    that is the sum of the others is left out.
     """
     found = candidate(*probe.arguments)
     if type(found) is dict:
@@ -27,7 +27,7 @@ def observe_counts(candidate: Callable[..., Any], probe: Probe) -> Any:
 
 
 def total_alone(counts: Callable[[], Sequence[int]]) -> Callable[[], int]:
-    """Return the variant of an answer that gives only the total."""
+    """Return an answer that gives only the total of `counts`."""
     return lambda: sum(counts())
 
 
@@ -40,20 +40,21 @@ def miscounted(name: str, counts: Sequence[int], sentence: str) -> tuple[Misconc
 
 
 def explain_counts(*layers: str) -> Callable[[Probe, Any, Any], str | None]:
-    """Return what says which of the named layers is counted wrongly."""
+    """Return a function that says which of the named layers is counted wrongly."""
 
     def explain(probe: Probe, expected: Sequence[int], actual: Any) -> str | None:
         if isinstance(actual, (int, float)):
-            return f"As a total that is {abs(actual - sum(expected)):,.0f} {_side(actual, sum(expected))}."
+            return f"As a total, it is {abs(actual - sum(expected)):,.0f} {_side(actual, sum(expected))}."
         if not isinstance(actual, (list, tuple)):
             return None
         if len(actual) == len(expected) + 1:
             return "Is the last number the total? It is not the sum of the others."
         if len(actual) != len(expected):
-            return f"One number is expected for each of {', '.join(layers)}; pooling and ReLU have none."
+            each = ", ".join(layers)
+            return f"One number is expected for each of {each}; pooling and ReLU have no parameters."
         for layer, right, mine in zip(layers, expected, actual, strict=True):
             if isinstance(mine, (int, float)) and mine != right:
-                return f"The count of {layer} is {abs(mine - right):,.0f} {_side(mine, right)}."
+                return f"The count for {layer} is {abs(mine - right):,.0f} {_side(mine, right)}."
         return None
 
     return explain

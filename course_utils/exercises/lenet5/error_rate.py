@@ -33,8 +33,8 @@ def _along_batch(scores: Tensor, labels: Tensor) -> float:
 def scores_with(draw: Draw, wrong: Sequence[bool], classes: int) -> tuple[Tensor, Tensor]:
     """Draw scores and labels such that exactly the images marked in `wrong` get a wrong answer.
 
-    A wrong answer is two classes beside the right one. The label has the lowest score in a wrong answer to
-    the first image only, so that taking the lowest score differs from counting the right answers.
+    A wrong answer is two classes away from the right one. The label has the lowest score only where the
+    answer to the first image is wrong, so that taking the lowest score differs from counting right answers.
     """
     rows, labels = [], []
     for index, is_wrong in enumerate(wrong):
@@ -91,7 +91,7 @@ EXERCISE = Exercise(
         Misconception(
             "percent",
             lambda scores, labels: 100 * error_rate(scores, labels),
-            "That is the error in percent; the lab keeps shares from 0 to 1.",
+            "That is the error in percent; the lab uses shares from 0 to 1.",
         ),
         Misconception(
             "accuracy-in-percent",
@@ -111,23 +111,24 @@ EXERCISE = Exercise(
         Misconception(
             "lowest-score",
             lambda scores, labels: (scores.argmin(dim=1) != labels).float().mean().item(),
-            "The lowest score is taken as the answer.",
+            "The class with the lowest score is taken as the answer.",
         ),
         Misconception(
             "along-the-batch",
             _along_batch,
-            "The highest score is looked for among the images, within each class; each image chooses among "
-            "the classes.",
+            "The highest score is taken over the images, for each class, not over the classes, for each "
+            "image.",
         ),
         Misconception(
             "divided-by-classes",
             lambda scores, labels: (scores.argmax(dim=1) != labels).sum().item() / scores.shape[1],
-            "The wrong answers are divided by the number of classes, not by that of images.",
+            "The number of wrong answers is divided by the number of classes, not by the number of images.",
         ),
         Misconception(
             "divided-by-all-scores",
             lambda scores, labels: (scores.argmax(dim=1) != labels).sum().item() / scores.numel(),
-            "The wrong answers are divided by the number of all scores, images times classes.",
+            "The number of wrong answers is divided by the number of scores, images times classes, not by "
+            "the number of images.",
         ),
         Misconception(
             "first-class-forgotten",
@@ -149,6 +150,6 @@ EXERCISE = Exercise(
     hints=(
         "What does the network answer for one image? The class with the highest score.",
         "scores.argmax(dim=1) gives one answer for each image; compare them with the labels.",
-        "The mean of wrong-or-not, as 0.0 and 1.0, is the share.",
+        "Count a wrong answer as 1.0 and a right one as 0.0: the mean is the share.",
     ),
 )

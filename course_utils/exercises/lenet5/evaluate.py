@@ -23,9 +23,9 @@ def evaluate(model: nn.Module, batches: Batches) -> float:
     Parameters
     ----------
     model : nn.Module
-        Images to scores. It is evaluated in evaluation mode, without recording gradients.
+        From images to scores. It runs in evaluation mode, without recording gradients.
     batches : iterable of (images, labels)
-        They need not be of one size.
+        Batches may differ in size.
     """
     model.eval()
     wrong = total = 0
@@ -73,7 +73,7 @@ def _along_the_batch(model: nn.Module, batches: Batches) -> float:
 
 
 def observe_evaluate(candidate: Callable[[nn.Module, Batches], Any], probe: Probe) -> dict[str, Any]:
-    """Let the candidate evaluate a model and watch in which mode the model runs."""
+    """Let the candidate evaluate a model, and observe in which mode the model runs."""
     model, batches = probe.arguments
     modes: set[str] = set()
     recorded: set[bool] = set()
@@ -96,7 +96,7 @@ def observe_evaluate(candidate: Callable[[nn.Module, Batches], Any], probe: Prob
 
 
 def compare_evaluate(expected: dict[str, Any], actual: Any) -> Difference | None:
-    """Compare the share first, then how the model ran."""
+    """Compare first the share, then how the model ran."""
     if not isinstance(actual, dict) or set(actual) != set(expected):
         return difference(expected, actual)
     if found := difference(expected["share"], actual["share"]):
@@ -104,7 +104,7 @@ def compare_evaluate(expected: dict[str, Any], actual: Any) -> Difference | None
     sentences = {
         "mode": f"The share is right, but the model {_ran(actual['mode'])}.",
         "gradients": "The share is right, but the model ran with gradients "
-        f"{actual['gradients']}; expected: {expected['gradients']}.",
+        f"{actual['gradients']}; expected {expected['gradients']}.",
         "changed": "The share is right, but the model is not the same afterwards: "
         f"{', '.join(actual['changed'])} changed.",
     }
@@ -123,7 +123,7 @@ def _text(value: str | list[str]) -> str:
 
 
 def _identity(classes: int) -> nn.Module:
-    """Return a model whose scores are its input, so that every score can be read in the images."""
+    """Return a model whose scores are its input, so that every score can be read off the images."""
     linear = nn.Linear(classes, classes)
     with torch.no_grad():
         linear.weight.copy_(torch.eye(classes))
@@ -140,7 +140,7 @@ def probes(seed: int) -> Sequence[Probe]:
         for wrong in batches:
             scores, labels = scores_with(draw, wrong, classes)
             made.append((scores.reshape(-1, 1, 1, classes), labels))
-        shown = {"scores that the model gives": torch.cat([images.flatten(1) for images, _ in made])}
+        shown = {"the model's scores": torch.cat([images.flatten(1) for images, _ in made])}
         shown["labels"] = torch.cat([labels for _, labels in made])
         model = nn.Sequential(_identity(classes), *more).train()
         return Probe((model, made), note=note, call="evaluate(model, batches)", shown=shown)
@@ -172,19 +172,19 @@ EXERCISE = Exercise(
         Misconception(
             "mean-of-batch-means",
             _computed(lambda share, shares, sizes: sum(shares) / len(shares)),
-            "The shares of the batches are averaged, so that an image in a small batch counts more.",
+            "The shares of the batches are averaged, so an image in a small batch counts for more.",
         ),
         Misconception(
             "training-mode",
             torch.no_grad()(lambda model, batches: _shares(model, batches)[0]),
-            "The model is left in training mode, where dropout drops and batch normalisation uses the batch "
-            "itself.",
+            "The model is left in training mode, where dropout is active and batch normalisation uses the "
+            "batch's own statistics.",
         ),
         Misconception(
             "gradients-recorded",
             lambda model, batches: _shares(model.eval(), batches)[0],
-            "PyTorch records every operation for a backward pass that never comes: time and memory for "
-            "nothing.",
+            "PyTorch records every operation for a backward pass that never comes, which wastes time and "
+            "memory.",
         ),
         Misconception(
             "training-mode-and-gradients",
@@ -199,7 +199,7 @@ EXERCISE = Exercise(
         Misconception(
             "percent",
             _computed(lambda share, shares, sizes: 100 * share),
-            "That is the error in percent; the lab keeps shares from 0 to 1.",
+            "That is the error in percent; the lab uses shares from 0 to 1.",
         ),
         Misconception(
             "count",
@@ -209,12 +209,12 @@ EXERCISE = Exercise(
         Misconception(
             "last-batch-only",
             _computed(lambda share, shares, sizes: shares[-1]),
-            "Only the last batch counts: what the batches before it gave is overwritten.",
+            "Only the last batch counts: it overwrites the result of the batches before it.",
         ),
         Misconception(
             "first-batch-only",
             _computed(lambda share, shares, sizes: shares[0]),
-            "Only the first batch counts: the loop is left too early.",
+            "Only the first batch counts: the loop ends too early.",
         ),
         Misconception(
             "sum-of-shares",
@@ -224,23 +224,24 @@ EXERCISE = Exercise(
         Misconception(
             "divided-by-batches",
             _computed(lambda share, shares, sizes: share * sum(sizes) / len(sizes)),
-            "The wrong answers are divided by the number of batches, not by that of images.",
+            "The number of wrong answers is divided by the number of batches, not by the number of images.",
         ),
         Misconception(
             "batches-of-one-size",
             _computed(lambda share, shares, sizes: share * sum(sizes) / (len(sizes) * sizes[0])),
-            "All batches are taken to be as large as the first; the last one is often smaller.",
+            "All batches are assumed to be as large as the first; the last one is often smaller.",
         ),
         Misconception("loss", _loss, "That is the mean loss, not the share of wrong answers."),
         Misconception(
             "along-the-batch",
             _along_the_batch,
-            "The highest score is looked for among the images, within each class.",
+            "The highest score is taken over the images, for each class, not over the classes, for each "
+            "image.",
         ),
     ),
     hints=(
         "Count wrong answers and images over all batches; divide once, at the end.",
-        "Dropout and batch normalisation behave differently while training: a model knows its mode.",
-        "model.eval() before the loop, and the loop under torch.no_grad().",
+        "Dropout and batch normalisation behave differently during training: a model has two modes.",
+        "Call model.eval() before the loop, and run the loop under torch.no_grad().",
     ),
 )

@@ -13,7 +13,7 @@ from course_utils.exercises.probes import Draw
 
 
 class LeNet5(nn.Module):
-    """The lab's LeNet5: N×1×28×28 images to N×10 scores."""
+    """The lab's LeNet5, from N×1×28×28 images to N×10 scores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def _like(
     flatten: Callable[[], nn.Module] = nn.Flatten,
     last: Callable[[], nn.Module] = nn.Identity,
 ) -> Callable[[], nn.Module]:
-    """Return a network like LeNet5 with some parts exchanged."""
+    """Return a function that builds LeNet5 with some parts changed."""
 
     def build() -> nn.Module:
         side = 28
@@ -84,33 +84,33 @@ EXERCISE = Exercise(
         Misconception(
             "no-padding",
             _like(padding=0),
-            "The convolutions have no padding, so each of them makes the map smaller by 2.",
+            "The convolutions have no padding, so each of them shrinks the map by 2 rows and 2 columns.",
         ),
         Misconception(
             "kernel-5",
             _like(f=5, padding=2),
-            "The kernels are 5×5, as in the network of 1998; the lab's are 3×3.",
+            "The kernels are 5×5, as in the 1998 network; the lab's are 3×3.",
         ),
         Misconception(
             "kernel-5-no-padding",
             _like(f=5, padding=0),
-            "The kernels are 5×5 without padding, as in the network of 1998; the lab's keep the size of the "
-            "map.",
+            "The kernels are 5×5 without padding, as in the 1998 network; the lab's convolutions keep the "
+            "size of the map.",
         ),
         Misconception(
             "widths-of-1998",
             _like(widths=(6, 16)),
-            "The convolutions have 6 and 16 filters, as in the network of 1998; the lab's has 50 and 100.",
+            "The convolutions have 6 and 16 filters, as in the 1998 network; the lab's have 50 and 100.",
         ),
         Misconception(
             "head-of-1998",
             _like(hidden=(120, 84)),
-            "The head has layers of 120 and 84 units, as in the network of 1998.",
+            "The head has hidden layers of 120 and 84 units, as in the 1998 network.",
         ),
         Misconception(
             "extra-linear-layer",
             _like(hidden=(100, 100)),
-            "There is one linear layer more than in the lab's network.",
+            "There is one more linear layer than in the lab's network.",
         ),
         Misconception(
             "no-hidden-layer",
@@ -120,31 +120,30 @@ EXERCISE = Exercise(
         Misconception(
             "softmax-inside",
             _like(last=lambda: nn.Softmax(dim=1)),
-            "The network ends in a softmax, and the cross-entropy loss applies one itself.",
+            "The network ends in a softmax, but the cross-entropy loss already applies one.",
             "Lab 03, Loss and error",
         ),
         Misconception(
             "log-softmax-inside",
             _like(last=lambda: nn.LogSoftmax(dim=1)),
-            "The network ends in a log-softmax, which the cross-entropy loss already contains.",
+            "The network ends in a log-softmax, but the cross-entropy loss already applies one.",
             "Lab 03, Loss and error",
         ),
         Misconception(
             "relu-on-scores",
             _like(last=nn.ReLU),
-            "A ReLU acts on the scores, so that no score can be negative.",
+            "A ReLU is applied to the scores, so no score can be negative.",
         ),
         Misconception(
             "sigmoid-on-scores",
             _like(last=nn.Sigmoid),
-            "A sigmoid squeezes the scores into 0 to 1 before the loss.",
+            "A sigmoid squeezes the scores into the range from 0 to 1 before the loss.",
             "Lab 03, Loss and error",
         ),
         Misconception(
             "no-relu",
             _like(activation=nn.Identity),
-            "There is no ReLU anywhere: without one, convolutions and linear layers collapse into one linear "
-            "map.",
+            "There is no ReLU anywhere: apart from the pooling, the whole network is linear.",
         ),
         Misconception(
             "no-relu-after-convolutions", _like(after_convs=nn.Identity), "No ReLU follows the convolutions."
@@ -152,42 +151,42 @@ EXERCISE = Exercise(
         Misconception(
             "no-relu-in-head",
             _like(after_hidden=nn.Identity),
-            "No ReLU stands between the two linear layers, which so collapse into one.",
+            "There is no ReLU between the two linear layers, so they collapse into one.",
         ),
         Misconception("sigmoid", _like(activation=nn.Sigmoid), "The activations are sigmoids, not ReLUs."),
         Misconception(
             "tanh",
             _like(activation=nn.Tanh),
-            "The activations are tanh, as in the network of 1998; the lab's are ReLUs.",
+            "The activations are tanh, as in the 1998 network; the lab's are ReLUs.",
         ),
         Misconception(
             "average-pooling",
             _like(pool=nn.AvgPool2d),
-            "The maps are averaged, as in the network of 1998; the lab's network keeps the maximum.",
+            "The pooling takes the average, as in the 1998 network; the lab's takes the maximum.",
         ),
-        Misconception("no-pooling", _like(pools=0), "Nothing is pooled, so that the maps stay 28×28."),
+        Misconception("no-pooling", _like(pools=0), "Nothing is pooled, so the maps stay 28×28."),
         Misconception(
             "dropout",
             _like(after_hidden=lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5))),
-            "Dropout stands in the head; the lab's network has none.",
+            "There is dropout in the head; the lab's network has none.",
         ),
         Misconception("no-biases", _like(bias=False), "The layers have no biases."),
         Misconception(
             "batch-into-one-row",
             _like(flatten=lambda: nn.Sequential(nn.Flatten(0), nn.Unflatten(0, (1, -1)))),
-            "The flattening makes one single row of the whole batch.",
+            "The whole batch is flattened into a single row.",
         ),
         Misconception(
             "everything-flattened",
             _like(flatten=lambda: nn.Flatten(0)),
-            "The flattening takes the batch axis too: of a batch nothing is left but one long vector.",
+            "The batch axis is flattened too, so the whole batch becomes one long vector.",
         ),
     ),
     hints=(
         "Two blocks of convolution, ReLU and 2×2 max-pooling, then two linear layers with a ReLU between "
         "them.",
-        "Padding 1 keeps the size under a 3×3 kernel, pooling halves it: 28 → 14 → 7.",
-        "What enters the first linear layer is 100·7·7 numbers for each image; x.flatten(1) keeps the batch.",
+        "With a 3×3 kernel, padding 1 keeps the size; pooling halves it: 28 → 14 → 7.",
+        "The first linear layer gets 100·7·7 numbers for each image; x.flatten(1) keeps the batch axis.",
         "The last layer gives the scores as they are: the loss takes care of the softmax.",
     ),
 )

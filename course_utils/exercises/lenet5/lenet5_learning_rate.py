@@ -40,13 +40,13 @@ EXERCISE = Exercise(
         Misconception(
             "decayed-every-epoch",
             lambda epoch: 0.25 / 1.5**epoch,
-            "The rate is divided in every epoch, not in every fifth.",
+            "The rate is divided every epoch, not every fifth epoch.",
         ),
         Misconception(
             "decayed-continuously",
             lambda epoch: 0.25 / 1.5 ** (epoch / 5),
-            "The rate falls a little in every epoch; the lecture's stays for five epochs and then steps "
-            "down.",
+            "The rate falls a little every epoch; the lecture's stays the same for five epochs and then "
+            "steps down.",
         ),
         Misconception(
             "one-epoch-early",
@@ -61,56 +61,57 @@ EXERCISE = Exercise(
         Misconception(
             "shifted-below-zero",
             lambda epoch: 0.25 / 1.5 ** ((epoch - 1) // 5),
-            "One is taken from the epoch first: the steps come one epoch late, and epoch 0 falls before the "
+            "1 is subtracted from the epoch: the steps come one epoch late, and epoch 0 falls before the "
             "first period.",
         ),
         Misconception(
             "divided-by-two",
             lambda epoch: 0.25 / 2 ** (epoch // 5),
-            "The rate is halved; that is the old exercise text, the lecture and its solution divide by 1.5.",
+            "The rate is halved, as in the old exercise text; the lecture and its solution divide by 1.5.",
         ),
         Misconception(
             "divided-once",
             lambda epoch: 0.25 if epoch < 5 else 0.25 / 1.5,
-            "The rate is divided once and then stays: later steps are missing.",
+            "The rate is divided once and then stays the same: the later steps are missing.",
         ),
         Misconception(
             "only-in-every-fifth-epoch",
             lambda epoch: 0.25 / 1.5 if epoch and epoch % 5 == 0 else 0.25,
-            "Only every fifth epoch itself has a lower rate; the epochs after it are back at 0.25.",
+            "Only every fifth epoch has a lower rate; the epochs after it are back at 0.25.",
         ),
         Misconception(
             "divided-by-multiples",
             lambda epoch: 0.25 / (1.5 * (epoch // 5)) if epoch >= 5 else 0.25,
-            "The divisor grows by 1.5 from step to step (1.5, 3, 4.5 …); steps compound, each divides the "
-            "rate before it.",
+            "The divisor grows by 1.5 at each step (1.5, 3, 4.5 …); steps compound: each divides the rate "
+            "before it.",
         ),
         Misconception(
             "subtracted",
             lambda epoch: 0.25 - (0.25 - 0.25 / 1.5) * (epoch // 5),
-            "Each step takes the same amount away, so that the rate reaches 0 and below.",
+            "Each step subtracts the same amount, so the rate reaches 0 and goes below it.",
         ),
         Misconception(
             "growing", lambda epoch: 0.25 * 1.5 ** (epoch // 5), "The rate grows: it is multiplied by 1.5."
         ),
         Misconception(
-            "every-ten-epochs", lambda epoch: 0.25 / 1.5 ** (epoch // 10), "The steps come every 10 epochs."
+            "every-ten-epochs",
+            lambda epoch: 0.25 / 1.5 ** (epoch // 10),
+            "The steps come every 10 epochs, not every 5.",
         ),
         Misconception(
             "remainder",
             lambda epoch: 0.25 / 1.5 ** (epoch % 5),
-            "The remainder of the division (%) counts the epochs within a period; the steps are counted by "
-            "the quotient.",
+            "The remainder (%) counts the epochs within a period; the quotient (//) counts the steps.",
         ),
         Misconception(
             "one-step-too-many",
             lambda epoch: 0.25 / 1.5 ** (epoch // 5 + 1),
-            "The rate is divided once too often, already in the first epoch.",
+            "The rate is divided once too often, from the first epoch on.",
         ),
         Misconception("constant", lambda epoch: 0.25, "The rate never changes."),
     ),
     hints=(
-        "How many steps lie behind an epoch? None for epochs 0 to 4, one for 5 to 9, two for 10 to 14.",
+        "How often has the rate been divided? Never in epochs 0 to 4, once in 5 to 9, twice in 10 to 14.",
         "The integer division epoch // 5 counts them.",
         "Each step divides by 1.5, so k steps divide by 1.5**k.",
     ),

@@ -26,17 +26,19 @@ EXERCISE = Exercise(
     section="Lab 03, Parameters",
     misconceptions=(
         *miscounted(
-            "no-biases", [450, 45000, 490000, 1000], "The biases are not counted, one for each output."
+            "no-biases",
+            [450, 45000, 490000, 1000],
+            "The biases are not counted; there is one for each filter or output.",
         ),
         *miscounted(
             "one-bias-a-layer",
             [451, 45001, 490001, 1001],
-            "Each layer is given a single bias; it has one for each filter or output.",
+            "A single bias is counted for each layer; there is one for each filter or output.",
         ),
         *miscounted(
             "bias-per-input",
             [451, 45050, 494900, 1100],
-            "The biases are counted for each input; a layer has one for each output.",
+            "A bias is counted for each input; there is one for each filter or output.",
         ),
         *miscounted(
             "input-channels-ignored",
@@ -44,7 +46,7 @@ EXERCISE = Exercise(
             "A filter of the second convolution is counted as 3×3; it reaches through all 50 channels.",
         ),
         *miscounted(
-            "kernel-counted-once", [100, 5100, 490100, 1010], "A kernel is counted as 1×1 number, not 3×3."
+            "kernel-counted-once", [100, 5100, 490100, 1010], "A kernel is counted as one number, not 3×3."
         ),
         *miscounted(
             "kernel-width-only", [200, 15100, 490100, 1010], "A kernel is counted as 3 numbers, not 3×3."
@@ -52,12 +54,12 @@ EXERCISE = Exercise(
         *miscounted(
             "kernel-5",
             [1300, 125100, 490100, 1010],
-            "The kernels are counted as 5×5, as in the network of 1998.",
+            "The kernels are counted as 5×5, as in the 1998 network.",
         ),
         *miscounted(
             "unpooled-map",
             [500, 45100, 1960100, 1010],
-            "The first linear layer is counted on 14×14 maps, before the second pooling.",
+            "The first linear layer is counted for 14×14 maps, the size before the second pooling.",
         ),
         *miscounted(
             "one-pixel-a-channel",
@@ -65,12 +67,15 @@ EXERCISE = Exercise(
             "The first linear layer is counted as if each of the 100 maps were one number; each has 7×7.",
         ),
         *miscounted(
-            "no-padding", [500, 45100, 250100, 1010], "The maps are counted as 5×5, as without padding."
+            "no-padding",
+            [500, 45100, 250100, 1010],
+            "The first linear layer is counted for 5×5 maps, the size without padding.",
         ),
     ),
     hints=(
-        "A filter has a weight for each channel it looks at and each place of its kernel, and one bias.",
-        "conv1: 50 filters with 1·3·3 weights and a bias each, so 500. ReLU and pooling have no parameters.",
+        "A filter has one weight for each place of its kernel in each channel of its input, and one bias.",
+        "conv1: 50 filters with 1·3·3 weights and one bias each, so 500. ReLU and pooling have no "
+        "parameters.",
         "The first linear layer connects each of the 100·7·7 inputs with each of the 100 outputs.",
     ),
 )

@@ -24,7 +24,7 @@ def pixel_statistics(images: Tensor) -> tuple[float, float]:
 
 
 def _mean_and_sample_std(pixels: Tensor) -> tuple[float, float]:
-    """Divide by n − 1 where the variance is averaged, as PyTorch does by default."""
+    """Return the standard deviation that divides by n − 1, PyTorch's default."""
     return pixels.mean().item(), pixels.std().item()
 
 
@@ -34,7 +34,7 @@ def _with_spread(spread: Callable[[Tensor], Tensor]) -> Callable[[Tensor], tuple
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Draw a few tiny sets of images whose images and channels differ in brightness."""
+    """Draw tiny sets of images; images and channels differ in brightness."""
     draw = Draw(seed)
 
     def images(*shape: int) -> Tensor:
@@ -61,35 +61,38 @@ EXERCISE = Exercise(
         Misconception(
             "not-scaled",
             lambda images: _mean_and_sample_std(images.float()),
-            "The numbers are those of pixels from 0 to 255, not from 0 to 1.",
+            "The pixels are on a scale from 0 to 255, not from 0 to 1.",
         ),
         Misconception(
             "only-mean-scaled",
             lambda images: ((images / 255).mean().item(), images.float().std().item()),
-            "The mean is in units of [0, 1], the standard deviation still in those of 0 to 255.",
+            "The mean is on a scale from 0 to 1, but the standard deviation is still on one from 0 to 255.",
         ),
         Misconception(
             "divided-by-256",
             lambda images: _mean_and_sample_std(images / 256),
-            "The pixels are divided by 256, the number of grey levels; the largest of them is 255.",
+            "The pixels are divided by 256, the number of grey levels; the largest level is 255.",
         ),
         Misconception(
             "scaled-by-largest-pixel",
             lambda images: _mean_and_sample_std(images / images.max()),
-            "The pixels are divided by the largest one that occurs, so that the scale changes with the "
-            "images.",
+            "The pixels are divided by the largest one that occurs, so the scale depends on the images.",
         ),
-        Misconception("variance", _with_spread(Tensor.var), "The second number is the variance."),
+        Misconception(
+            "variance",
+            _with_spread(Tensor.var),
+            "The second number is the variance, not the standard deviation.",
+        ),
         Misconception(
             "mean-of-image-stds",
             _with_spread(lambda pixels: pixels.std(dim=(1, 2, 3)).mean()),
-            "The standard deviation is taken within each image and then averaged: how much the images differ "
-            "from one another is lost.",
+            "The standard deviation is taken within each image and then averaged, which ignores how the "
+            "images differ from one another.",
         ),
         Misconception(
             "std-of-image-means",
             _with_spread(lambda pixels: pixels.mean(dim=(1, 2, 3)).std()),
-            "Each image is averaged first, so that the spread of the pixels within an image is lost.",
+            "Each image is averaged first, so the spread of the pixels within an image is lost.",
         ),
         Misconception(
             "mean-of-channel-stds",
@@ -99,12 +102,12 @@ EXERCISE = Exercise(
         Misconception(
             "per-channel",
             lambda images: ((images / 255).mean(dim=(0, 2, 3)), (images / 255).std(dim=(0, 2, 3))),
-            "There is one pair of numbers for each channel; the lab uses one for all pixels together.",
+            "There is one pair of numbers for each channel; the lab uses one pair for all pixels together.",
         ),
         Misconception(
             "first-image-only",
             lambda images: _mean_and_sample_std(images[:1] / 255),
-            "Only the first image is looked at.",
+            "Only the first image is used.",
         ),
         Misconception(
             "swapped",
@@ -113,8 +116,8 @@ EXERCISE = Exercise(
         ),
     ),
     hints=(
-        "All pixels of all images and channels count the same, as if they lay in one long row.",
-        "uint8 numbers have no mean in PyTorch: turn them into floats first, then scale 0…255 to 0…1.",
-        "With pixels = images.float() / 255, two methods of a tensor give both numbers.",
+        "All pixels of all images and channels count the same, as if they were in one long row.",
+        "PyTorch cannot average uint8 numbers: turn them into floats first, then scale 0…255 to 0…1.",
+        "With pixels = images.float() / 255, two tensor methods give the two numbers.",
     ),
 )

@@ -20,7 +20,7 @@ STEPS = 3
 def train_step(
     model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion, optimizer: Optimizer
 ) -> float:
-    """Make one step of `optimizer` on a batch and return the batch's loss before the step."""
+    """Take one step of `optimizer` on a batch and return the batch's loss before the step."""
     optimizer.zero_grad()
     loss = criterion(model(images), labels)
     loss.backward()
@@ -29,7 +29,7 @@ def train_step(
 
 
 class SmallSGD:
-    """SGD with momentum like `torch.optim.SGD`, whose first use imports PyTorch's compiler (a second)."""
+    """SGD with momentum. The first `torch.optim.SGD` takes a second: it imports PyTorch's compiler."""
 
     def __init__(
         self, model: nn.Module, *, lr: float, momentum: float, on_step: Callable[[], None] = lambda: None
@@ -47,7 +47,7 @@ class SmallSGD:
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Move each parameter that has a gradient; return what `closure` gives."""
+        """Move each parameter that has a gradient; return what `closure` returns."""
         with torch.enable_grad():
             loss = closure() if closure else None
         self.on_step()
@@ -63,9 +63,9 @@ class SmallSGD:
 
 
 def observe_train_step(candidate: Callable[..., Any], probe: Probe) -> dict[str, Any]:
-    """Let the candidate make three steps on one batch; keep each loss and the parameters after each step."""
+    """Let the candidate take three steps on one batch; keep each loss and the parameters after each step."""
     model, images, labels, criterion, optimizer = probe.arguments
-    # A copy of the pair could have lost its connection: the optimizer is made anew for this very model.
+    # A copied optimizer may not hold the copied model's parameters, so it is made again for this model.
     events: list[str] = []
     optimizer = SmallSGD(model, **optimizer.defaults, on_step=lambda: events.append("step"))
     for parameter in model.parameters():
@@ -85,7 +85,7 @@ def _parameters(model: nn.Module) -> list[Tensor]:
 
 def _why_stuck(events: list[str]) -> str:
     if "step" not in events:
-        return "the optimizer never makes a step"
+        return "the optimizer never takes a step"
     if "backward" not in events:
         return "no gradient is ever computed"
     if events.index("step") < events.index("backward"):
@@ -94,7 +94,7 @@ def _why_stuck(events: list[str]) -> str:
 
 
 def compare_train_step(expected: dict[str, Any], actual: Any) -> Difference | None:
-    """Compare step by step: the loss that is returned, then the parameters after it."""
+    """Compare step by step: first the returned loss, then the parameters after the step."""
     if not isinstance(actual, dict) or set(actual) != set(expected):
         return difference(expected, actual)
     if actual["stuck"] and actual["stuck"] != expected["stuck"]:
@@ -105,15 +105,15 @@ def compare_train_step(expected: dict[str, Any], actual: Any) -> Difference | No
     )
     for number, (loss, parameters, my_loss, my_parameters) in enumerate(steps, 1):
         if found := difference(loss, my_loss):
-            return _in_step(number, "The loss that it returns", found)
+            return _in_step(number, "The loss returned in", found)
         for right, mine in zip(parameters, my_parameters, strict=True):
             if found := difference(right, mine):
-                return _in_step(number, "What the step makes of the parameters", found)
+                return _in_step(number, "The parameters after", found)
     return None
 
 
 def _in_step(number: int, what: str, found: Difference) -> Difference:
-    which = "in the first step" if number == 1 else f"in step {number} (right until then)"
+    which = "the first step" if number == 1 else f"step {number} (right until then)"
     sentence = f"{what} {which}: {found.sentence[0].lower()}{found.sentence[1:]}"
     return Difference(found.kind, sentence, found.expected, found.actual, found.mask)
 
@@ -158,8 +158,8 @@ EXERCISE = Exercise(
     section="Lab 03, One training step",
     misconceptions=MISCONCEPTIONS,
     hints=(
-        "Four things: clear the old gradients, compute the loss, compute its gradients, step.",
-        "loss.backward() adds to the gradients that are there already.",
+        "Four things to do: clear the old gradients, compute the loss, compute its gradients, take a step.",
+        "loss.backward() adds to the gradients that are already there.",
         "optimizer.zero_grad(), loss = criterion(model(images), labels), loss.backward(), optimizer.step().",
     ),
 )

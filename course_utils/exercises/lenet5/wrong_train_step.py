@@ -1,4 +1,4 @@
-"""What goes wrong in a training step."""
+"""The misconceptions of `train_step`."""
 
 from __future__ import annotations
 
@@ -68,43 +68,41 @@ MISCONCEPTIONS = (
     Misconception(
         "gradients-not-zeroed",
         _in_order("backward", "step"),
-        "The gradients of the steps before are still there: backward adds to them.",
+        "The gradients of earlier steps are still there, and backward adds to them.",
     ),
     Misconception(
         "zeroed-after-backward",
         _in_order("backward", "zero", "step"),
         "The gradients are thrown away between backward and the step.",
     ),
-    Misconception(
-        "no-step", _in_order("zero", "backward"), "Gradients are computed, and nothing is done with them."
-    ),
+    Misconception("no-step", _in_order("zero", "backward"), "Gradients are computed but never used."),
     Misconception("no-backward", _in_order("zero", "step"), "The optimizer steps without any gradient."),
     Misconception(
         "step-before-backward",
         _in_order("zero", "step", "backward"),
-        "The step comes before the gradient that it should follow.",
+        "The step comes before the gradient it should follow.",
     ),
     Misconception(
         "gradient-of-the-batch-before",
         _in_order("step", "zero", "backward"),
-        "Each step follows the gradient of the batch before.",
+        "Each step follows the gradient of the previous batch.",
     ),
     Misconception(
         "softmax-before-criterion",
         lambda model, *rest: _train_step(nn.Sequential(model, nn.Softmax(dim=1)), *rest),
-        "The scores go through a softmax first, and the cross-entropy loss applies one itself.",
+        "The scores go through a softmax first, but the cross-entropy loss already applies one.",
         "Lab 03, Loss and error",
     ),
-    Misconception("loss-after-step", _loss_after_step, "That is the loss after the step."),
+    Misconception("loss-after-step", _loss_after_step, "That is the loss after the step, not before it."),
     Misconception(
         "summed-loss",
         lambda model, images, *rest: _train_step(model, images, *rest) * len(images),
-        "The loss is multiplied by the number of images; the criterion's value is wanted as it is.",
+        "The loss is multiplied by the number of images; the criterion's own value is expected.",
     ),
     Misconception(
         "loss-divided-again",
         lambda model, images, *rest: _train_step(model, images, *rest) / len(images),
-        "The loss is divided by the number of images, and the criterion averages already.",
+        "The loss is divided by the number of images, but the criterion already averages.",
     ),
     Misconception(
         "own-criterion",
@@ -119,17 +117,18 @@ MISCONCEPTIONS = (
     Misconception(
         "backward-twice",
         _in_order("zero", "backward", "backward", "step"),
-        "The gradient is computed twice and so counts twice.",
+        "The gradient is computed twice, so it counts twice.",
     ),
     Misconception(
         "evaluation-mode",
         lambda model, *rest: _train_step(model.eval(), *rest),
-        "The model is switched to evaluation mode, in which batch normalisation does not use the batch.",
+        "The model is switched to evaluation mode, where batch normalisation ignores the batch's own "
+        "statistics.",
     ),
     Misconception(
         "update-by-hand",
         _by_hand,
-        "The parameters are changed by hand, so that the optimizer and its momentum play no part.",
+        "The parameters are changed by hand, so the optimizer and its momentum play no part.",
     ),
     Misconception("error-rate-returned", _error_rate, "That is the share of wrong answers, not the loss."),
     Misconception(
@@ -137,6 +136,6 @@ MISCONCEPTIONS = (
         lambda model, images, labels, criterion, optimizer: (
             -_train_step(model, images, labels, lambda scores, truth: -criterion(scores, truth), optimizer)
         ),
-        "The step goes up the gradient, so that the loss grows.",
+        "The step goes up the gradient, so the loss grows.",
     ),
 )

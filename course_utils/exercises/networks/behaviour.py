@@ -17,7 +17,7 @@ MOST_PARAMETERS = 200_000_000
 
 
 def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, Any]:
-    """Build a network, give it fixed weights and look at what it does.
+    """Build a network, give it fixed weights and observe what it does.
 
     Parameters
     ----------
@@ -30,15 +30,15 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
     Returns
     -------
     dict
-        ``problem`` (a sentence, or empty), ``one`` (scores of the first image, in evaluation mode),
-        ``several`` (scores of all images in training mode, or the error that they gave), ``parameters`` (how
+        ``problem`` (a sentence, or empty), ``one`` (scores of the first image in evaluation mode),
+        ``several`` (scores of all images in training mode, or the error they raised), ``parameters`` (how
         many numbers are registered), ``learning`` (how many of them get a gradient), ``unused`` and
         ``unregistered`` (how many), ``stopped`` (whether an error ended it), ``layers`` (see `LayerTrace`).
 
     Raises
     ------
     Exception
-        What the network raises for one image; its ``observed`` holds the dict as far as it is known.
+        What the network raises for one image; its ``observed`` holds as much of the dict as is known.
     """
     *sizes, images = probe.arguments
     with WithoutRandomInit():
@@ -119,8 +119,12 @@ def _nothing() -> dict[str, Any]:
 
 
 def _a(value: Any) -> str:
-    name = type(value).__name__
-    return "nothing (None)" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+    return "nothing (None)" if value is None else with_article(type(value).__name__)
+
+
+def with_article(noun: str) -> str:
+    """Return ``a ReLU``, ``an ELU``."""
+    return f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"
 
 
 def _reached(scores: Tensor) -> set[int]:

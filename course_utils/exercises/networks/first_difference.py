@@ -1,4 +1,4 @@
-"""Saying where a network differs from the expected one: the first layer that does, with both shapes."""
+"""Say where a network first differs from the expected one: which layer, and both shapes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.exercises.compare import Difference, difference
+from course_utils.exercises.networks.behaviour import with_article
 
 Observed = Mapping[str, Any]
 Layer = Mapping[str, Any]
@@ -16,14 +17,13 @@ _DECISIVE = ("problem", "stopped", "one", "several", "parameters", "learning")
 _SHAPING = ("conv", "linear", "max-pool", "average-pool", "addition", "batch-norm")
 _WITH_ACTIVATION = ("conv", "linear", "addition", "batch-norm")
 _TRAIL = 3
-_WHOSE = "the expected network"
 
 
 def network_difference(expected: Observed, actual: Any) -> Difference | None:
     """Return how the behaviour of a network differs from the expected one, or None when it does not.
 
-    Scores, parameters and gradients decide; the layers on the way only serve the explanation, so that any
-    way of writing a network is accepted.
+    Scores, parameters and gradients decide. The layers only explain a difference, so any way of writing a
+    network is accepted.
 
     Parameters
     ----------
@@ -100,8 +100,7 @@ def _about_registration(actual: Observed) -> Difference | None:
     return Difference(
         "type",
         f"It uses {actual['unregistered']:,} parameters that model.parameters() does not list, so no "
-        "optimizer "
-        "can change them: are layers kept in a plain Python list?",
+        "optimizer can change them: are layers kept in a plain Python list?",
         0,
         actual["unregistered"],
     )
@@ -117,21 +116,24 @@ def _about_shapes(
     at = same.index(False) if False in same else len(same)
     if at == len(layers) == len(wanted):
         return None
-    before = f"after {layers[at - 1]['name']}" if at else "first"
-    if at == len(layers) and stopped:
-        until = f"Until {layers[-1]['name']} its layers are" if layers else "It is"
-        sentence = f"{until} as expected; it stops where {_described(wanted[at])} should follow."
-    elif at == len(layers):
-        sentence = f"It ends {before}; in {_WHOSE} {_described(wanted[at])} follows."
+    place = f"after {layers[at - 1]['name']}" if at else "first"
+    if at == len(layers):
+        sentence = _about_end(layers, wanted[at], stopped=stopped)
     elif at == len(wanted):
-        sentence = f"One layer more than expected comes {before}: {_described(layers[at])}."
+        sentence = f"There is an extra layer {place}: {_described(layers[at])}."
     elif layers[at]["kind"] != wanted[at]["kind"]:
-        sentence = (
-            f"In this network {_described(layers[at])} comes {before}, in {_WHOSE} {_described(wanted[at])}."
-        )
+        sentence = f"{_described(layers[at])} comes {place}; expected {_described(wanted[at])}."
     else:
         sentence = _about_layer(layers[at], wanted[at])
     return Difference("values", sentence, _trail(wanted, at), _trail(layers, at))
+
+
+def _about_end(layers: Sequence[Layer], following: Layer, *, stopped: bool) -> str:
+    verb = "stops" if stopped else "ends"
+    if not layers:
+        return f"It {verb} before its first layer; expected {_described(following)}."
+    last = layers[-1]["name"]
+    return f"Its layers are as expected up to {last}; it {verb} where {_described(following)} should follow."
 
 
 def _described(layer: Layer) -> str:
@@ -148,29 +150,28 @@ def _trail(layers: Sequence[Layer], at: int) -> tuple[str, ...]:
 def _about_layer(mine: Layer, right: Layer) -> str:
     gives, should = mine["shape"], right["shape"]
     if gives != should:
-        return f"{mine['name']} gives {_sizes(gives)}, {_WHOSE} {_sizes(should)}: {_question(mine, right)}"
+        return f"{mine['name']} gives {_sizes(gives)}; expected {_sizes(should)}. {_question(mine, right)}"
     return (
-        f"{mine['name']} has a weight of {_sizes(mine['weight'])}, {_WHOSE} one of "
-        f"{_sizes(right['weight'])}: "
-        f"{'is its kernel the right size?' if mine['kind'] == 'conv' else 'are its inputs the right ones?'}"
+        f"The weight of {mine['name']} is {_sizes(mine['weight'])}; expected {_sizes(right['weight'])}. "
+        f"{_question(mine, right)}"
     )
 
 
 def _question(mine: Layer, right: Layer) -> str:
     gives, should = mine["shape"], right["shape"]
     if len(gives) != len(should):
-        return "is a dimension lost or added before it?"
+        return "Is a dimension lost or added before it?"
     if mine["kind"] == "linear":
-        return "has it the right number of outputs?"
+        return f"Does it have the right number of {'inputs' if gives == should else 'outputs'}?"
     if mine["kind"] != "conv":
-        return "is its window 2×2 with stride 2?"
+        return "Is its window 2×2 with stride 2?"
     if mine["weight"][2:] != right["weight"][2:]:
-        return f"is its kernel {_sizes(right['weight'][2:])}?"
+        return f"Is its kernel {_sizes(right['weight'][2:])}?"
     if mine["stride"] != right["stride"]:
-        return f"is its stride {right['stride'][0]}?"
+        return f"Is its stride {right['stride'][0]}?"
     if mine["padding"] != right["padding"]:
-        return f"is its padding {right['padding'][0]}?"
-    return "has it the right number of filters, and the right input?"
+        return f"Is its padding {right['padding'][0]}?"
+    return "Does it have the right number of filters, and the right input?"
 
 
 def _about_activations(wanted: Sequence[Layer], layers: Sequence[Layer]) -> Difference | None:
@@ -184,13 +185,12 @@ def _about_activations(wanted: Sequence[Layer], layers: Sequence[Layer]) -> Diff
         missing = [kind for kind in due if kind not in found]
         extra = [kind for kind in found if kind not in due]
         if missing and extra:
-            sentence = f"After {name} comes {_a(extra[0])}, in {_WHOSE} {_a(missing[0])}."
+            sentence = f"After {name} comes {with_article(extra[0])}; expected {with_article(missing[0])}."
         elif missing:
             sentence = f"After {name} there is no {missing[0]}."
-        elif extra and name == mine[-1][0]:
-            sentence = f"After {name}, the last layer, comes {_a(extra[0])}; {_WHOSE} ends without."
         else:
-            sentence = f"After {name} comes {_a(extra[0])}, in {_WHOSE} none."
+            last = ", the last layer," if name == mine[-1][0] else ""
+            sentence = f"After {name}{last} comes {with_article(extra[0])}; no activation is expected there."
         return Difference("values", sentence, (name, *due), (name, *found))
     return None
 
@@ -205,10 +205,6 @@ def _after_each_layer(layers: Sequence[Layer]) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"
-
-
 def _about_dropout(actual: Observed) -> Difference | None:
     if not any(layer["kind"] == "dropout" for layer in actual["layers"]):
         return None
@@ -219,15 +215,15 @@ def _about_parameters(expected: Observed, actual: Observed) -> Difference | None
     mine, right = actual["parameters"], expected["parameters"]
     if mine == right:
         return None
-    sentence = f"It has {mine:,} parameters, {_WHOSE} {right:,}"
+    sentence = f"It has {mine:,} parameters; expected {right:,}."
     again = next((layer["name"] for layer in actual["layers"] if layer["again"]), None)
     if actual["unused"]:
-        sentence += f"; {actual['unused']:,} of them are never used in forward"
+        sentence += f" Its forward never uses {actual['unused']:,} of them."
     elif again:
-        sentence += f": {again} uses the weights of an earlier layer again"
+        sentence += f" The layer {again} uses the weights of an earlier layer again."
     elif mine < right:
-        sentence += ": has every layer its bias?"
-    return Difference("values", sentence.rstrip(".") + ("" if sentence.endswith("?") else "."), right, mine)
+        sentence += " Does every layer have a bias?"
+    return Difference("values", sentence, right, mine)
 
 
 def _about_gradients(actual: Observed) -> Difference | None:
@@ -235,8 +231,8 @@ def _about_gradients(actual: Observed) -> Difference | None:
     if total == learning:
         return None
     sentence = (
-        f"{total - learning:,} of its {total:,} parameters get no gradient, so they cannot learn: is a value "
-        "detached on the way, or taken with .data or under no_grad?"
+        f"{total - learning:,} of its {total:,} parameters get no gradient, so they cannot learn. Is a value "
+        "detached on the way (detach, .data, no_grad), or is requires_grad switched off?"
     )
     return Difference("values", sentence, total, learning)
 
@@ -248,16 +244,16 @@ def _about_scores(expected: Observed, actual: Observed) -> Difference:
         if found is None:
             continue
         if mine.dtype.kind not in "biuf":
-            return Difference("type", "Its scores are no numbers.", right, "no numbers")
+            return Difference("type", "Its scores are not numbers.", right, "not numbers")
         if right.shape != mine.shape:
             where = "one image" if run == "one" else "several images"
             sentence = f"The shape for {where} is {_sizes(mine.shape)}; expected {_sizes(right.shape)}."
         elif run == "several":
-            sentence = "It is right in evaluation mode and gives other values in training mode."
+            sentence = "It is right in evaluation mode, but gives other values in training mode."
         else:
             sentence = (
-                "Its layers have the expected shapes, but with equal weights the values differ: is each "
-                "layer used once, in the right order, and is every result passed on?"
+                "Its layers have the expected shapes, but with equal weights the values differ. Is each "
+                "layer used once and in the right order, and is every result passed on?"
             )
         return Difference(found.kind, sentence, right, mine, found.mask)
     return Difference("values", "Its behaviour differs.", "", "")

@@ -1,7 +1,7 @@
-"""Watching a forward pass from below: which layers run, what they give, which parameters they use.
+"""Watch a forward pass in PyTorch's dispatcher: which layers run, their outputs, their parameters.
 
-PyTorch's dispatcher sees ``nn.Conv2d``, ``F.conv2d`` and ``torch.conv2d`` as one operation, so a network
-is read the same way however it is written.
+The dispatcher sees ``nn.Conv2d``, ``F.conv2d`` and ``torch.conv2d`` as one operation, so a network is read
+the same way however it is written.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _KINDS = {
 class WithoutRandomInit(TorchFunctionMode):
     """A context in which ``torch.nn.init`` leaves memory as it is.
 
-    The parameters get fixed values afterwards; drawing 27 million random ones first would cost most of a
+    The parameters get fixed values afterwards. Drawing 27 million random ones first would take most of a
     second.
     """
 
@@ -66,17 +66,17 @@ class WithoutRandomInit(TorchFunctionMode):
 class LayerTrace(TorchDispatchMode):
     """Records the layers of a forward pass as they run, and gives the parameters fixed values.
 
-    A parameter gets its value the moment it is first used, numbered in order of use, matrices and vectors
-    apart. So two networks that compute the same have the same weights, in whatever order they registered
-    them, and a lazy layer is no special case.
+    A parameter gets its value when it is first used, numbered in order of use; matrices and vectors are
+    numbered separately. So two networks that compute the same have the same weights, in whatever order they
+    registered them, and a lazy layer is not a special case.
 
     Attributes
     ----------
     layers : list of dict
         For example ``{"name": "conv1", "kind": "conv", "shape": [50, 28, 28], "weight": [50, 1, 3, 3],
-        "stride": [1, 1], "padding": [1, 1], "again": False}``. The shape is that of one image; ``weight``,
-        ``stride`` and ``padding`` are empty for layers without; ``again`` tells that the layer's weights
-        served before.
+        "stride": [1, 1], "padding": [1, 1], "again": False}``. The shape is for one image; ``weight``,
+        ``stride`` and ``padding`` are empty for layers without them; ``again`` says whether an earlier layer
+        used the same weights.
     used : dict
         ``id`` to each parameter that has been used.
     """
@@ -113,7 +113,7 @@ class LayerTrace(TorchDispatchMode):
         if kind == "vector":
             values = _uniform(self._counts[kind], parameter.numel(), 0.3).reshape(tuple(shape)).copy()
         else:
-            # `x @ weight` keeps the matrix the other way round than nn.Linear does.
+            # `x @ weight` keeps the matrix transposed, compared with nn.Linear.
             turned = len(shape) == 2 and shape[0] == self._features and (shape[1] != shape[0] or right_factor)
             values = _matrix(self._counts[kind], *(shape[::-1] if turned else (shape[0], shape[1:].numel())))
             values = values.T if turned else values.reshape(tuple(shape))
@@ -146,11 +146,11 @@ class LayerTrace(TorchDispatchMode):
 
 
 def _matrix(index: int, out: int, inputs: int) -> np.ndarray:
-    """Draw weights of the size that He et al. (2015) advise, so that no layer fades or explodes."""
+    """Draw weights of the size that He et al. (2015) recommend, so that no values vanish or explode."""
     if out * inputs <= WIDE:
         return _uniform(index, out * inputs, sqrt(6 / inputs)).reshape(out, inputs).copy()
-    # Writing 100 MB would take longer than the forward pass, and zeros cost nothing until they are touched:
-    # each unit of a wide layer looks at a few inputs only.
+    # Writing 100 MB would take longer than the forward pass, but zeros cost nothing until they are touched:
+    # each unit of a wide layer uses only a few inputs.
     weights = np.zeros((out, inputs), dtype=np.float32)
     columns = (7 * np.arange(out)[:, None] + 13 * np.arange(INPUTS_OF_A_WIDE_UNIT)) % inputs
     values = _uniform(index, columns.size, sqrt(6 / INPUTS_OF_A_WIDE_UNIT)).reshape(columns.shape)
@@ -160,6 +160,6 @@ def _matrix(index: int, out: int, inputs: int) -> np.ndarray:
 
 @lru_cache(maxsize=128)
 def _uniform(index: int, count: int, bound: float) -> np.ndarray:
-    # RandomState's streams never change between NumPy versions: an answer and the reference may be observed
+    # RandomState's streams are the same in every NumPy version: an answer and the reference may be observed
     # on two machines.
     return np.random.RandomState(index).uniform(-bound, bound, count).astype(np.float32)

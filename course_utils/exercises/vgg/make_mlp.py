@@ -15,7 +15,7 @@ Sizes = Sequence[int]
 
 
 def make_mlp(sizes: Sizes) -> nn.Sequential:
-    """Return a network of linear layers with ReLUs between them; images are flattened first.
+    """Return linear layers with ReLUs between them; images are flattened first.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def _like(
     after_input: Callable[[], nn.Module] = nn.Identity,
     change: Callable[[Sizes], Sizes] = lambda sizes: sizes,
 ) -> Callable[[Sizes], nn.Module]:
-    """Return a builder of perceptrons with some parts exchanged."""
+    """Return a function that builds perceptrons with some parts changed."""
 
     def build(asked: Sizes) -> nn.Module:
         sizes = list(change(asked))
@@ -58,7 +58,7 @@ def _relu_once(sizes: Sizes) -> nn.Module:
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Draw sizes and images; a single layer first, then one and two hidden layers of different widths."""
+    """Draw sizes and images: first a single layer, then one to three hidden layers of different widths."""
     draw = Draw(seed)
 
     def probe(channels: int, height: int, width: int, *widths: int, count: int, note: str) -> Probe:
@@ -92,27 +92,27 @@ EXERCISE = Exercise(
         Misconception(
             "no-relu",
             _like(activation=nn.Identity),
-            "There is no ReLU between the layers, which so collapse into one linear layer.",
+            "There is no ReLU between the layers, so they collapse into one linear layer.",
         ),
         Misconception(
             "relu-on-scores",
             _like(last=nn.ReLU),
-            "A ReLU acts on the scores, so that no score can be negative.",
+            "A ReLU is applied to the scores, so no score can be negative.",
         ),
         Misconception(
             "relu-once",
             _relu_once,
-            "Only the first hidden layer has a ReLU; the layers after it collapse into one.",
+            "Only the first hidden layer has a ReLU, so the layers after it collapse into one.",
         ),
         Misconception(
             "relu-on-input",
             _like(after_input=nn.ReLU),
-            "A ReLU acts on the input already, and the dark half of the pixels is lost.",
+            "A ReLU is applied to the input, so the dark pixels, which are negative, are lost.",
         ),
         Misconception(
             "not-flattened",
             _like(first=nn.Identity),
-            "The images reach the first linear layer with their axes, which acts on their rows only.",
+            "The images are not flattened, so the first linear layer acts on each of their rows.",
         ),
         Misconception(
             "batch-flattened",
@@ -123,13 +123,13 @@ EXERCISE = Exercise(
         Misconception(
             "softmax-inside",
             _like(last=lambda: nn.Softmax(dim=1)),
-            "The network ends in a softmax, and the cross-entropy loss applies one itself.",
+            "The network ends in a softmax, but the cross-entropy loss already applies one.",
             "Lab 03, Loss and error",
         ),
         Misconception(
             "log-softmax-inside",
             _like(last=lambda: nn.LogSoftmax(dim=1)),
-            "The network ends in a log-softmax, which the cross-entropy loss already contains.",
+            "The network ends in a log-softmax, but the cross-entropy loss already applies one.",
             "Lab 03, Loss and error",
         ),
         Misconception("sigmoid", _like(activation=nn.Sigmoid), "The activations are sigmoids, not ReLUs."),
@@ -152,7 +152,7 @@ EXERCISE = Exercise(
         Misconception(
             "always-a-hidden-layer",
             _like(change=lambda sizes: sizes if len(sizes) > 2 else [sizes[0], sizes[0], sizes[1]]),
-            "Two sizes, which mean a single linear layer, still get a hidden one.",
+            "Two sizes mean a single linear layer, but a hidden layer is added.",
         ),
         Misconception(
             "dropout",
@@ -161,8 +161,9 @@ EXERCISE = Exercise(
         ),
     ),
     hints=(
-        "n sizes make n − 1 linear layers, one for each neighbouring pair.",
-        "zip(sizes[:-1], sizes[1:]) gives the pairs; nn.Flatten() first takes images to rows.",
-        "A ReLU stands between two linear layers, so none follows the last.",
+        "n sizes make n − 1 linear layers, one for each pair of neighbours.",
+        "zip(sizes[:-1], sizes[1:]) gives the pairs; nn.Flatten() comes first and turns each image into "
+        "a row.",
+        "A ReLU goes between two linear layers, so none follows the last.",
     ),
 )

@@ -14,7 +14,7 @@ Layers = Sequence[tuple[int, int]]
 def receptive_field(layers: Layers) -> int:
     """Return the width of the input that one output depends on.
 
-    Each layer widens it by its kernel less one, in steps as wide as the product of the strides before it.
+    Each layer widens it by its kernel less one, times the product of the strides before it.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def receptive_field(layers: Layers) -> int:
 
 
 def _stepping(step: Callable[[list[int], int], int]) -> Callable[[Layers], int]:
-    """Return the field if a layer's step were `step` of the strides before it and its own stride."""
+    """Return the field where a layer's step is `step` of the strides before it and of its own stride."""
 
     def field(layers: Layers) -> int:
         strides = [stride for _, stride in layers]
@@ -47,7 +47,7 @@ def _whole_kernels(layers: Layers) -> int:
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Ask no layer, one, stacks without stride, then strides of which no two are equal, and VGG's own."""
+    """Ask for one layer, stacks without strides, strides in several layers, VGG itself, and no layer."""
     draw = Draw(seed)
     a, b = draw.shuffled(3, 5)[:2]
     first, second = draw.shuffled(2, 3)
@@ -75,7 +75,7 @@ EXERCISE = Exercise(
         Misconception(
             "strides-ignored",
             _stepping(lambda before, own: 1),
-            "Strides play no part: behind a stride of 2, neighbours lie two pixels apart.",
+            "The strides are ignored; after a stride of 2, neighbouring values are two pixels apart.",
         ),
         Misconception(
             "kernels-added",
@@ -90,7 +90,7 @@ EXERCISE = Exercise(
         Misconception(
             "stride-one-layer-early",
             _stepping(lambda before, own: prod(before) * own),
-            "A layer's own stride already widens its own kernel; it spreads the layers after it.",
+            "A layer's stride already spreads its own kernel; it should only spread the layers after it.",
         ),
         Misconception(
             "stride-one-layer-late",
@@ -100,17 +100,18 @@ EXERCISE = Exercise(
         Misconception(
             "own-stride-only",
             _stepping(lambda before, own: own),
-            "Each kernel is stretched by its own stride alone.",
+            "Each kernel is spread only by its own stride.",
         ),
         Misconception(
             "stride-before-only",
             _stepping(lambda before, own: before[-1] if before else 1),
-            "Each kernel is stretched by the stride of the layer before alone; the strides before multiply.",
+            "Each kernel is spread only by the stride of the layer before it; all strides before it "
+            "multiply.",
         ),
         Misconception(
             "strides-added",
             _stepping(lambda before, own: 1 + sum(stride - 1 for stride in before)),
-            "The strides are added up; steps of steps multiply.",
+            "The strides are added up; they should be multiplied.",
         ),
         Misconception(
             "whole-kernels",
@@ -130,7 +131,7 @@ EXERCISE = Exercise(
         Misconception(
             "area",
             lambda layers: receptive_field(layers) ** 2,
-            "That is the number of pixels in the field; its width is asked.",
+            "That is the number of pixels in the field; its width is asked for.",
         ),
         Misconception(
             "last-layer-only",
@@ -140,12 +141,12 @@ EXERCISE = Exercise(
         Misconception(
             "pairs-swapped",
             lambda layers: receptive_field([(stride, kernel) for kernel, stride in layers]),
-            "Kernel and stride are exchanged.",
+            "Kernel and stride are swapped.",
         ),
     ),
     hints=(
         "Start from one pixel. A 3×3 kernel adds one pixel on each side: 1 → 3 → 5 → 7.",
-        "Behind a layer with stride 2, neighbouring values lie 2 input pixels apart: the next kernel adds "
+        "After a layer with stride 2, neighbouring values are 2 input pixels apart: the next kernel adds "
         "twice as much.",
         "Keep two numbers, the field and the step: field += (kernel − 1)·step, then step *= stride.",
     ),

@@ -27,7 +27,7 @@ class ResidualBlock(nn.Module):
 
 
 class _Like(nn.Module):
-    """A block with parts exchanged: `first` follows conv1, `join` gets the input and what conv2 gives."""
+    """A block with parts changed: `first` follows conv1; `join` gets the input and the output of conv2."""
 
     def __init__(
         self,
@@ -68,13 +68,13 @@ def _one_convolution_used_twice(channels: int) -> nn.Module:
     return block
 
 
-def _shape_changing(x: Tensor, y: Tensor) -> Tensor:
+def _add_to_cropped(x: Tensor, y: Tensor) -> Tensor:
     edge = (x.shape[-1] - y.shape[-1]) // 2
     return F.relu(x[..., edge : x.shape[-2] - edge, edge : x.shape[-1] - edge] + y)
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Draw maps; one channel first, then several on a map that is not square."""
+    """Draw maps that are not square: first of two channels, then of more."""
     draw = Draw(seed)
 
     def probe(channels: int, count: int, height: int, width: int, note: str) -> Probe:
@@ -105,22 +105,24 @@ EXERCISE = Exercise(
         Misconception(
             "relu-before-addition",
             _like(join=lambda x, y: x + F.relu(y)),
-            "The last ReLU comes before the addition: the block can then only ever add, never take away.",
+            "The last ReLU comes before the addition, so the block can only add, never subtract.",
         ),
         Misconception(
             "relu-before-and-after-addition",
             _like(join=lambda x, y: F.relu(x + F.relu(y))),
-            "A ReLU follows the second convolution before the addition as well: the block can then only ever "
-            "add.",
+            "There is another ReLU between the second convolution and the addition, so the block can only "
+            "add, never subtract.",
         ),
         Misconception("no-final-relu", _like(join=lambda x, y: x + y), "No ReLU follows the addition."),
         Misconception(
             "no-first-relu",
             _like(first=lambda y: y),
-            "No ReLU stands between the convolutions, which so collapse into one.",
+            "There is no ReLU between the convolutions, so they collapse into one.",
         ),
         Misconception(
-            "no-skip", _like(join=lambda x, y: F.relu(y)), "The input is never added: there is no residual."
+            "no-skip",
+            _like(join=lambda x, y: F.relu(y)),
+            "The input is never added, so there is no skip connection.",
         ),
         Misconception(
             "skip-doubled", _like(join=lambda x, y: F.relu(2 * x + y)), "The input is added twice."
@@ -128,18 +130,21 @@ EXERCISE = Exercise(
         Misconception(
             "branch-added-to-itself",
             _like(join=lambda x, y: F.relu(y + y)),
-            "What the convolutions give is added to itself: the name x no longer stands for the input.",
+            "The output of the convolutions is added to itself: the name x no longer stands for the input.",
         ),
         Misconception(
             "multiplied", _like(join=lambda x, y: F.relu(x * y)), "The input is multiplied, not added."
         ),
         Misconception(
-            "subtracted", _like(join=lambda x, y: F.relu(x - y)), "The branch is taken from the input."
+            "subtracted",
+            _like(join=lambda x, y: F.relu(x - y)),
+            "The branch is subtracted from the input, not added to it.",
         ),
         Misconception(
             "skip-through-relu",
             _like(join=lambda x, y: F.relu(F.relu(x) + y)),
-            "The input passes a ReLU before it is added; the skip connection leaves it as it is.",
+            "The input passes through a ReLU before it is added; the skip connection should leave it "
+            "unchanged.",
         ),
         Misconception("one-convolution", _like(convs=1), "There is a single convolution; the block has two."),
         Misconception(
@@ -148,21 +153,21 @@ EXERCISE = Exercise(
         Misconception(
             "one-convolution-used-twice",
             _one_convolution_used_twice,
-            "One convolution is used twice: both share their weights.",
+            "The same convolution is used twice, so both uses share their weights.",
         ),
         Misconception(
             "no-padding",
             _like(padding=0),
-            "The convolutions have no padding: what they give is smaller than the input and cannot be added "
+            "The convolutions have no padding, so their output is smaller than the input and cannot be added "
             "to it.",
         ),
         Misconception(
             "cropped-input",
-            _like(padding=0, join=_shape_changing),
+            _like(padding=0, join=_add_to_cropped),
             "The convolutions have no padding, and the input is cropped to fit.",
         ),
         Misconception("kernel-1", _like(f=1, padding=0), "The kernels are 1×1: they see no neighbours."),
-        Misconception("kernel-5", _like(f=5, padding=2), "The kernels are 5×5."),
+        Misconception("kernel-5", _like(f=5, padding=2), "The kernels are 5×5, not 3×3."),
     ),
     hints=(
         "The branch is convolution, ReLU, convolution; both convolutions keep channels and size.",

@@ -16,12 +16,12 @@ ARCH: Arch = ((2, 64), (2, 128), (2, 256), (1, 512))
 
 
 class VGG(nn.Module):
-    """The lab's VGG: N×3×32×32 images to N×10 scores.
+    """The lab's VGG, from N×3×32×32 images to N×10 scores.
 
     Parameters
     ----------
     arch : tuple of (convs, channels)
-        One pair for each block: how many convolutions, and how many channels they give.
+        One pair for each block: how many convolutions, and how many channels they return.
     hidden : int
         Width of the two hidden linear layers.
     """
@@ -60,7 +60,7 @@ def _like(
     normalise: Callable[[int], nn.Module] | None = None,
     last: Callable[[], nn.Module] = nn.Identity,
 ) -> Callable[[], nn.Module]:
-    """Return a network like VGG with some parts exchanged."""
+    """Return a function that builds VGG with some parts changed."""
 
     def build() -> nn.Module:
         layers: list[nn.Module] = []
@@ -117,15 +117,15 @@ EXERCISE = Exercise(
         Misconception(
             "no-padding",
             _like(padding=0),
-            "The convolutions have no padding, so each of them makes the map smaller by 2.",
+            "The convolutions have no padding, so each of them shrinks the map by 2 rows and 2 columns.",
         ),
         Misconception(
-            "kernel-5", _like(f=5, padding=2), "The kernels are 5×5; VGG's idea is to stack small ones, 3×3."
+            "kernel-5", _like(f=5, padding=2), "The kernels are 5×5; VGG's idea is to stack small 3×3 ones."
         ),
         Misconception(
             "last-pool-forgotten",
             _like(pools=3),
-            "The last block is not pooled, so that 512 maps of 4×4 reach the head.",
+            "The last block is not pooled, so 512 maps of 4×4 reach the head.",
         ),
         Misconception(
             "one-hidden-layer", _like(hidden=(4096,)), "The head has one hidden layer; the lab's has two."
@@ -141,55 +141,55 @@ EXERCISE = Exercise(
         Misconception(
             "batch-normalisation",
             _like(normalise=nn.BatchNorm2d),
-            "Batch normalisation follows the convolutions; it is younger than this network, and the lab's "
+            "Batch normalisation follows the convolutions; it was invented after VGG, and the lab's network "
             "has none.",
         ),
         Misconception(
             "dropout",
             _like(in_head=lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5))),
-            "Dropout stands in the head, as in the published VGG; the lab's network has none.",
+            "There is dropout in the head, as in the published VGG; the lab's network has none.",
         ),
         Misconception(
             "no-relu-in-head",
             _like(in_head=nn.Identity),
-            "No ReLU stands between the linear layers, which so collapse into one.",
+            "There is no ReLU between the linear layers, so they collapse into one.",
         ),
         Misconception(
             "no-relu",
             _like(activation=nn.Identity),
-            "There is no ReLU anywhere: the whole network is one linear map and the maximum of such maps.",
+            "There is no ReLU anywhere: apart from the pooling, the whole network is linear.",
         ),
         Misconception(
             "no-relu-after-convolutions",
             _like(activation=nn.Identity, in_head=nn.ReLU),
-            "No ReLU follows the convolutions, so that stacked ones collapse into one.",
+            "No ReLU follows the convolutions, so stacked convolutions collapse into one.",
         ),
         Misconception(
             "relu-on-scores",
             _like(last=nn.ReLU),
-            "A ReLU acts on the scores, so that no score can be negative.",
+            "A ReLU is applied to the scores, so no score can be negative.",
         ),
         Misconception(
             "softmax-inside",
             _like(last=lambda: nn.Softmax(dim=1)),
-            "The network ends in a softmax, and the cross-entropy loss applies one itself.",
+            "The network ends in a softmax, but the cross-entropy loss already applies one.",
             "Lab 03, Loss and error",
         ),
         Misconception(
             "log-softmax-inside",
             _like(last=lambda: nn.LogSoftmax(dim=1)),
-            "The network ends in a log-softmax, which the cross-entropy loss already contains.",
+            "The network ends in a log-softmax, but the cross-entropy loss already applies one.",
             "Lab 03, Loss and error",
         ),
         Misconception(
             "average-pooling",
             _like(pool=nn.AvgPool2d),
-            "The maps are averaged; the lab's network keeps the maximum.",
+            "The pooling takes the average; the lab's takes the maximum.",
         ),
     ),
     hints=(
         "Four blocks as in Exercise 4.1, with 2, 2, 2 and 1 convolutions and 64, 128, 256 and 512 channels.",
-        "Each block halves the map: 32 → 16 → 8 → 4 → 2, so that 512·2·2 numbers reach the head.",
+        "Each block halves the map: 32 → 16 → 8 → 4 → 2, so 512·2·2 numbers reach the head.",
         "The head: linear 2048 → 4096, ReLU, linear 4096 → 4096, ReLU, linear 4096 → 10, and nothing after "
         "it.",
     ),

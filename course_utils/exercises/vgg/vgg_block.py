@@ -14,9 +14,9 @@ Plan = list[tuple[int, int]]
 
 
 def vgg_block(in_channels: int, out_channels: int, convs: int) -> nn.Sequential:
-    """Return `convs` times a 3×3 convolution with padding 1 and a ReLU, then 2×2 max-pooling.
+    """Return `convs` 3×3 convolutions with padding 1, each followed by a ReLU, then 2×2 max-pooling.
 
-    The first convolution changes the number of channels, the others keep it.
+    The first convolution changes the number of channels; the others keep it.
     """
     layers: list[nn.Module] = []
     for index in range(convs):
@@ -26,6 +26,7 @@ def vgg_block(in_channels: int, out_channels: int, convs: int) -> nn.Sequential:
 
 
 def _plan(in_channels: int, out_channels: int, convs: int) -> Plan:
+    """Return the channels in and out of each convolution."""
     return [(in_channels, out_channels)] + [(out_channels, out_channels)] * (convs - 1)
 
 
@@ -42,7 +43,7 @@ def _like(
     normalise: Callable[[int], nn.Module] | None = None,
     plan: Callable[[int, int, int], Plan] = _plan,
 ) -> Callable[[int, int, int], nn.Module]:
-    """Return a builder of blocks with some parts exchanged."""
+    """Return a function that builds blocks with some parts changed."""
 
     def build(in_channels: int, out_channels: int, convs: int) -> nn.Module:
         layers: list[nn.Module] = []
@@ -64,7 +65,7 @@ def _one_layer_repeated(in_channels: int, out_channels: int, convs: int) -> nn.M
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Draw widths and images; one convolution first, odd and non-square maps, widths that grow and shrink."""
+    """Draw widths and images: first one convolution; maps of odd size; widths that grow and shrink."""
     draw = Draw(seed)
 
     def probe(in_channels: int, out_channels: int, convs: int, images: Tensor, note: str) -> Probe:
@@ -103,39 +104,39 @@ EXERCISE = Exercise(
         Misconception(
             "average-pooling",
             _like(pool=lambda: nn.AvgPool2d(2)),
-            "The maps are averaged; the block keeps the maximum.",
+            "The pooling takes the average; the lecture's blocks take the maximum.",
         ),
         Misconception(
             "overlapping-pool",
             _like(pool=lambda: nn.MaxPool2d(2, stride=1)),
-            "The pooling windows overlap (stride 1), so that the map is hardly smaller.",
+            "The pooling windows overlap (stride 1), so the map hardly shrinks.",
         ),
         Misconception(
             "pool-rounds-up",
             _like(pool=lambda: nn.MaxPool2d(2, ceil_mode=True)),
-            "The pooled size is rounded up for odd maps.",
+            "For maps of odd size, the pooled size is rounded up.",
         ),
         Misconception(
             "no-padding",
             _like(padding=0),
-            "The convolutions have no padding, so each of them makes the map smaller by 2.",
+            "The convolutions have no padding, so each of them shrinks the map by 2 rows and 2 columns.",
         ),
         Misconception("kernel-1", _like(f=1, padding=0), "The kernels are 1×1: they see no neighbours."),
         Misconception(
             "kernel-1-padded",
             _like(f=1, padding=1),
-            "The kernels are 1×1, and the padding adds an empty frame each time.",
+            "The kernels are 1×1, and the padding makes the map larger each time.",
         ),
-        Misconception("kernel-5", _like(f=5, padding=2), "The kernels are 5×5."),
+        Misconception("kernel-5", _like(f=5, padding=2), "The kernels are 5×5, not 3×3."),
         Misconception(
             "strided-convolutions",
             _like(stride=2),
-            "The convolutions have stride 2, and the pooling halves the map once more.",
+            "The convolutions have stride 2, so they shrink the map as well; only the pooling should.",
         ),
         Misconception(
             "no-relu",
             _like(activation=nn.Identity, at_the_end=nn.Identity),
-            "There is no ReLU: stacked convolutions collapse into one.",
+            "There is no ReLU, so stacked convolutions collapse into one.",
         ),
         Misconception(
             "no-final-relu",
@@ -145,7 +146,7 @@ EXERCISE = Exercise(
         Misconception(
             "relu-only-at-the-end",
             _like(activation=nn.Identity),
-            "One ReLU ends the block, and the convolutions before it collapse into one.",
+            "The only ReLU is at the end of the block, so the convolutions before it collapse into one.",
         ),
         Misconception("no-biases", _like(bias=False), "The convolutions have no biases."),
         Misconception(
@@ -156,7 +157,7 @@ EXERCISE = Exercise(
         Misconception(
             "always-one-convolution",
             _like(plan=lambda before, after, convs: _plan(before, after, 1)),
-            "The number of convolutions is ignored.",
+            "There is always one convolution, whatever number is asked for.",
         ),
         Misconception(
             "always-two-convolutions",
@@ -166,34 +167,35 @@ EXERCISE = Exercise(
         Misconception(
             "one-convolution-more",
             _like(plan=lambda before, after, convs: _plan(before, after, convs + 1)),
-            "There is one convolution more than asked for.",
+            "There is one more convolution than asked for.",
         ),
         Misconception(
             "one-convolution-less",
             _like(plan=lambda before, after, convs: _plan(before, after, max(convs - 1, 1))),
-            "There is one convolution less than asked for, wherever more than one is.",
+            "There is one convolution fewer than asked for, unless only one is asked for.",
         ),
         Misconception(
             "input-channels-kept",
             _like(plan=lambda before, after, convs: [(before, after)] * convs),
-            "Every convolution expects the block's input channels, but the second gets what the first gave.",
+            "Every convolution expects the block's input channels, but the second one gets the output of the "
+            "first.",
         ),
         Misconception(
             "widened-at-the-end",
             _like(plan=lambda before, after, convs: [(before, before)] * (convs - 1) + [(before, after)]),
-            "The number of channels changes in the last convolution; in the lecture's blocks it does in the "
-            "first.",
+            "The number of channels changes in the last convolution; in the lecture's blocks it changes in "
+            "the first.",
         ),
         Misconception(
             "one-layer-repeated",
             _one_layer_repeated,
-            "One and the same convolution is used again and again: the repeats share their weights.",
+            "The same convolution is used again and again, so all its uses share their weights.",
         ),
     ),
     hints=(
         "Collect the layers in a list, in a loop over the convolutions, and wrap it: nn.Sequential(*layers).",
         "The first convolution goes from in_channels to out_channels, all others from out_channels to "
         "out_channels.",
-        "Padding 1 keeps the size under a 3×3 kernel; nn.MaxPool2d(2) comes once, after the loop.",
+        "With a 3×3 kernel, padding 1 keeps the size; nn.MaxPool2d(2) comes once, after the loop.",
     ),
 )

@@ -48,7 +48,7 @@ EXERCISE = Exercise(
         Misconception(
             "one-epoch-late",
             lambda epoch: vgg_learning_rate(epoch - 1),
-            "Every step comes one epoch late (> for ≥).",
+            "Every step comes one epoch late (> instead of ≥).",
         ),
         Misconception(
             "one-epoch-early",
@@ -58,17 +58,18 @@ EXERCISE = Exercise(
         Misconception(
             "halved-every-epoch",
             lambda epoch: 0.25 / 2 ** max(0, epoch - 9),
-            "From epoch 10 on the rate is halved in every epoch, not only at 14 and 18.",
+            "From epoch 10 on, the rate is halved every epoch; after 10, only epochs 14 and 18 should halve "
+            "it.",
         ),
         Misconception(
             "halved-once",
             lambda epoch: 0.25 if epoch < HALVED_AT[0] else 0.125,
-            "The rate is halved once and then stays: the second and third step never happen.",
+            "The rate is halved once and then stays the same: the second and third steps never happen.",
         ),
         Misconception(
             "only-in-these-epochs",
             lambda epoch: 0.125 if epoch in HALVED_AT else 0.25,
-            "The rate is lower in epochs 10, 14 and 18 only, and back at 0.25 in the next.",
+            "Only epochs 10, 14 and 18 have a lower rate; the epochs after them are back at 0.25.",
         ),
         Misconception(
             "every-four-epochs",
@@ -78,12 +79,12 @@ EXERCISE = Exercise(
         Misconception(
             "first-step-forgotten",
             lambda epoch: 0.25 if epoch < 10 else 0.25 / 2 ** ((epoch - 10) // 4),
-            "At epoch 10 nothing happens: every step is one too few.",
+            "Nothing happens at epoch 10: the first halving comes at 14.",
         ),
         Misconception(
             "on-for-ever",
             lambda epoch: 0.25 if epoch < 10 else 0.25 / 2 ** ((epoch - 6) // 4),
-            "The rate is halved every four epochs without end; the third step, at 18, is the last.",
+            "The rate is halved every four epochs without end; the third step, at 18, should be the last.",
         ),
         Misconception(
             "divided-by-1.5",
@@ -91,7 +92,7 @@ EXERCISE = Exercise(
             "The rate is divided by 1.5, as for LeNet5; here it is halved.",
         ),
         Misconception(
-            "schedule-of-lenet5", lambda epoch: 0.25 / 1.5 ** (epoch // 5), "That is the schedule of LeNet5."
+            "schedule-of-lenet5", lambda epoch: 0.25 / 1.5 ** (epoch // 5), "That is LeNet5's schedule."
         ),
         Misconception(
             "divided-by-10",
@@ -101,12 +102,12 @@ EXERCISE = Exercise(
         Misconception(
             "steps-squared",
             lambda epoch: 0.25 / 2 ** sum(range(_steps(epoch) + 1)),
-            "Each step divides by a larger power of 2 than the one before; every step halves.",
+            "Each step divides by a larger power of 2 than the one before; every step should halve the rate.",
         ),
         Misconception(
             "subtracted",
             lambda epoch: 0.25 * (1 - _steps(epoch) / 4),
-            "Each step takes the same amount away; halving takes less and less.",
+            "Each step subtracts the same amount; halving takes away less each time.",
         ),
         Misconception(
             "divided-by-multiples",
@@ -121,8 +122,8 @@ EXERCISE = Exercise(
         Misconception("constant", lambda epoch: 0.25, "The rate never changes."),
     ),
     hints=(
-        "How many of the three steps lie behind an epoch? None up to 9, one from 10, two from 14, three from "
-        "18.",
+        "How often has the rate been halved? Never up to epoch 9, once from 10, twice from 14, three "
+        "times from 18.",
         "In Python a comparison counts as 0 or 1: sum(epoch >= at for at in (10, 14, 18)).",
         "k halvings divide by 2**k.",
     ),

@@ -28,7 +28,7 @@ def _counted(
     biases: bool = True,
     side: int = 2,
 ) -> list[int]:
-    """Count with one thing changed."""
+    """Count VGG's parameters with some things changed."""
     counts, channels = [], 3
     for convs, out in arch:
         counts.append(0)
@@ -64,7 +64,11 @@ EXERCISE = Exercise(
             _counted(arch=(*ARCH[:2], (2, 216), ARCH[3])),
             "The third block is counted with 216 channels, a misprint on the slide.",
         ),
-        *miscounted("no-biases", _counted(biases=False), "The biases are not counted, one for each output."),
+        *miscounted(
+            "no-biases",
+            _counted(biases=False),
+            "The biases are not counted; there is one for each filter or output.",
+        ),
         *miscounted(
             "first-convolutions-only",
             _FIRST_CONVOLUTIONS,
@@ -73,23 +77,25 @@ EXERCISE = Exercise(
         *miscounted(
             "second-like-first",
             [*(convs * count for (convs, _), count in zip(ARCH, _FIRST_CONVOLUTIONS, strict=False)), _HEAD],
-            "The second convolution of a block is counted like the first; it already gets the block's own "
-            "channels.",
+            "The second convolution of a block is counted like the first; its input already has the block's "
+            "own number of channels.",
         ),
         *miscounted(
             "input-channels-ignored",
             [*(convs * (9 * out + out) for convs, out in ARCH), _HEAD],
             "A filter is counted as 3×3 weights; it reaches through all channels of its input.",
         ),
-        *miscounted("kernel-counted-once", _counted(f=1), "A kernel is counted as 1×1, not 3×3."),
-        *miscounted("kernel-5", _counted(f=5), "The kernels are counted as 5×5."),
+        *miscounted("kernel-counted-once", _counted(f=1), "A kernel is counted as one number, not 3×3."),
+        *miscounted("kernel-5", _counted(f=5), "The kernels are counted as 5×5, not 3×3."),
         *miscounted(
             "one-hidden-layer",
             _counted(hidden=(4096,)),
             "The head is counted with one hidden layer; it has two.",
         ),
         *miscounted(
-            "unpooled-map", _counted(side=4), "The head is counted on 4×4 maps, before the last pooling."
+            "unpooled-map",
+            _counted(side=4),
+            "The head is counted for 4×4 maps, the size before the last pooling.",
         ),
         *miscounted(
             "one-pixel-a-channel",
@@ -99,7 +105,7 @@ EXERCISE = Exercise(
         *miscounted(
             "imagenet-head",
             _counted(side=7),
-            "The head is counted on 7×7 maps, as for the images of ImageNet; 32×32 images leave 2×2.",
+            "The head is counted for 7×7 maps, as for ImageNet's images; 32×32 images leave 2×2.",
         ),
     ),
     hints=(
