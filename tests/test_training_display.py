@@ -39,7 +39,7 @@ def handles(monkeypatch: pytest.MonkeyPatch) -> list[Handle]:
 
 
 def test_a_notebook_shows_one_line_and_one_plot_updated_in_place(handles, monkeypatch) -> None:
-    monkeypatch.setattr("course_utils.training.loop.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("course_utils.training.meter.LOOK_EVERY", 0.0)
     fit(net(), tiny_dataset(), tiny_recipe(), checkpoint=False)
     line, curves = handles
     texts = [bundle["text/plain"] for bundle in line.shown]

@@ -19,7 +19,7 @@ from training_data import net, tiny_dataset, tiny_recipe
 from course_utils.errors import TrainingError
 from course_utils.training import fit
 from course_utils.training.__main__ import main
-from course_utils.training.distributed import ALONE, Team, lost_peer
+from course_utils.training.distributed import ONE_PROCESS, ProcessGroup, lost_peer
 
 COMMAND = ["-m", "course_utils.training", "lenet5", "--profile=quick"]
 
@@ -37,36 +37,42 @@ def environment(folder: Path) -> dict[str, str]:
 
 def test_the_parts_of_a_batch_do_not_overlap_and_together_are_the_batch() -> None:
     batch = torch.arange(10.0), torch.arange(10)
-    parts = [next(Team(rank, 2).share([batch])) for rank in range(2)]
+    parts = [next(ProcessGroup(rank, 2).split([batch])) for rank in range(2)]
     assert sorted(torch.cat([labels for _, labels in parts]).tolist()) == list(range(10))
     assert all(torch.equal(images, labels.float()) for images, labels in parts)
 
 
 def test_every_part_has_the_same_size_and_an_empty_one_is_left_out() -> None:
     batches = [(torch.zeros(7), torch.arange(7)), (torch.zeros(2), torch.arange(2))]
-    parts = [[(len(x), len(y)) for x, y in Team(rank, 3).share(batches)] for rank in range(3)]
+    parts = [[(len(x), len(y)) for x, y in ProcessGroup(rank, 3).split(batches)] for rank in range(3)]
     assert parts == [[(2, 2)]] * 3
 
 
 def test_every_test_batch_is_scored_by_one_process() -> None:
     batches = [(torch.tensor(number), torch.tensor(number)) for number in range(5)]
-    dealt = [[labels.item() for _, labels in Team(rank, 2).deal(batches)] for rank in range(2)]
+    dealt = [[labels.item() for _, labels in ProcessGroup(rank, 2).deal(batches)] for rank in range(2)]
     assert dealt == [[0, 2, 4], [1, 3]]
 
 
 def test_one_process_alone_needs_no_job() -> None:
     model = net()
-    assert ALONE.leads
-    assert ALONE.wrap(model, torch.device("cpu")) is model
-    assert ALONE.mean(1.0, 3.0) == [1.0, 3.0]
-    ALONE.agree(3, "nothing")
+    assert ONE_PROCESS.is_main
+    assert ONE_PROCESS.data_parallel(model, torch.device("cpu")) is model
+    assert ONE_PROCESS.mean(1.0, 3.0) == [1.0, 3.0]
+    ONE_PROCESS.check_equal(3, "nothing")
 
 
 def test_a_follower_is_silent_and_writes_nothing(tmp_path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(Team, "wrap", lambda self, model, device: model)
-    monkeypatch.setattr(Team, "total", lambda self, values: values)
-    monkeypatch.setattr(Team, "agree", lambda self, value, what: None)
-    fit(net(), tiny_dataset(test=600), tiny_recipe(epochs=1), checkpoint=tmp_path, team=Team(1, 2))
+    monkeypatch.setattr(ProcessGroup, "data_parallel", lambda self, model, device: model)
+    monkeypatch.setattr(ProcessGroup, "all_reduce", lambda self, values: values)
+    monkeypatch.setattr(ProcessGroup, "check_equal", lambda self, value, what: None)
+    fit(
+        net(),
+        tiny_dataset(test=600),
+        tiny_recipe(epochs=1),
+        checkpoint=tmp_path,
+        processes=ProcessGroup(1, 2),
+    )
     assert capsys.readouterr().out == ""
     assert not list(tmp_path.iterdir())
 
@@ -77,7 +83,7 @@ def test_processes_that_see_different_checkpoints_are_told(monkeypatch) -> None:
 
     monkeypatch.setattr("torch.distributed.all_gather_object", gather)
     with pytest.raises(TrainingError, match="They have 3, 0"):
-        Team(0, 2).agree(3, "the epochs that are done")
+        ProcessGroup(0, 2).check_equal(3, "the epochs that are done")
 
 
 def test_a_lost_process_is_told_with_what_is_kept() -> None:

@@ -19,6 +19,7 @@ from course_utils.training import (
     fit,
     loop,
     predict,
+    trainer,
 )
 from course_utils.training.preparation import estimate
 
@@ -72,7 +73,7 @@ def test_the_rate_follows_the_schedule_at_every_step(monkeypatch) -> None:
     monkeypatch.setattr(
         torch.optim.SGD, "step", lambda self: used.append(self.param_groups[0]["lr"]), raising=True
     )
-    monkeypatch.setattr(loop, "estimate", lambda *_: (1.0, 0.1))
+    monkeypatch.setattr(trainer, "estimate", lambda *_: (1.0, 0.1))
     recipe = tiny_recipe(epochs=2, schedule=Triangle())
     quiet(net(), recipe)
     assert used == pytest.approx([recipe.rate(step / 7) for step in range(14)])
@@ -107,6 +108,31 @@ def test_the_estimate_leaves_no_trace() -> None:
     assert torch.equal(torch.get_rng_state(), random)
     assert not model.training
     assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_the_estimate_times_the_very_step_that_an_epoch_takes(monkeypatch) -> None:
+    real, taken = loop.train_step, []
+
+    def recorded(*arguments):
+        taken.append([type(argument) for argument in arguments])
+        return real(*arguments)
+
+    monkeypatch.setattr(loop, "train_step", recorded)
+    estimate(net(), tiny_dataset(), tiny_recipe(), PLAIN, torch.device("cpu"))
+    timed = len(taken)
+    quiet(net(), tiny_recipe(epochs=1), speed=PLAIN)  # it estimates, then takes the 7 steps of an epoch
+    assert timed > 0
+    assert len(taken) == timed + timed + 7
+    assert all(step == taken[0] for step in taken)
+
+
+def test_the_estimate_follows_the_whole_recipe(monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(loop, "train_step", lambda *arguments: seen.append(arguments[3:5]))
+    estimate(net(), tiny_dataset(), tiny_recipe(label_smoothing=0.4), PLAIN, torch.device("cpu"))
+    criterion, optimizer = seen[0]
+    assert criterion.label_smoothing == 0.4
+    assert optimizer.param_groups[0]["momentum"] == 0.9
 
 
 def test_evaluate_counts_images_and_not_batches() -> None:
@@ -238,7 +264,7 @@ def test_the_history_knows_where_it_comes_from() -> None:
 def test_a_part_of_an_epoch_is_trained_and_recorded(monkeypatch) -> None:
     steps = []
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: steps.append(self.param_groups[0]["lr"]))
-    monkeypatch.setattr(loop, "estimate", lambda *_: (1.0, 0.1))
+    monkeypatch.setattr(trainer, "estimate", lambda *_: (1.0, 0.1))
     history = quiet(net(), tiny_recipe(epochs=1.5, schedule=Triangle()))  # 7 batches an epoch
     assert len(steps) == 7 + 3  # 10.5 batches, as whole ones
     assert [record.epoch for record in history] == [1, pytest.approx(10 / 7)]

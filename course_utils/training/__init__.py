@@ -7,7 +7,6 @@ from course_utils.training.evaluation import error_rate as error_rate
 from course_utils.training.evaluation import evaluate as evaluate
 from course_utils.training.evaluation import predict as predict
 from course_utils.training.history import History as History
-from course_utils.training.loop import fit as fit
 from course_utils.training.muon import Muon as Muon
 from course_utils.training.networks import ARCHS as ARCHS
 from course_utils.training.networks import SmallVGG as SmallVGG
@@ -22,4 +21,5 @@ from course_utils.training.schedules import DivideEvery as DivideEvery
 from course_utils.training.schedules import Triangle as Triangle
 from course_utils.training.speed import PLAIN as PLAIN
 from course_utils.training.speed import Speed as Speed
+from course_utils.training.trainer import fit as fit
 from course_utils.training.whitening import whiten as whiten

@@ -18,12 +18,12 @@ from course_utils import settings
 from course_utils.data.load import load_dataset
 from course_utils.errors import CourseError, SettingsError
 from course_utils.terminal import fall_back_to_ascii
-from course_utils.training.distributed import team
-from course_utils.training.loop import fit
+from course_utils.training.distributed import process_group
 from course_utils.training.networks import LABS, build
 from course_utils.training.recipes import recipe
 from course_utils.training.results import report
 from course_utils.training.speed import PLAIN
+from course_utils.training.trainer import fit
 
 DATA = {"lenet5": (3, "mnist", "digits"), "vgg": (4, "cifar10", "shapes")}
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _ended)
     try:
         profile = settings.check_profile(options.profile) if options.profile else settings.read().profile
-        with team() as (mine, device):
+        with process_group() as (processes, device):
             lab, name, substitute = DATA[options.network]
             dataset = load_dataset(
                 options.data or name, device=device, offline=None if options.data else substitute
@@ -67,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     speed=PLAIN if options.plain else None,
                     checkpoint=options.checkpoint or True,
                     fresh=options.fresh,
-                    team=mine,
+                    processes=processes,
                 )
-            if mine.leads:
-                found = report(lab, history, processes=mine.size)
+            if processes.is_main:
+                found = report(lab, history, processes=processes.size)
                 print(json.dumps(found.figures) if options.json else found, flush=True)
     except CourseError as error:
         print(error, file=sys.stderr, flush=True)

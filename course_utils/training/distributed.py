@@ -24,13 +24,13 @@ Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Team:
-    """The processes of a job, as one of them sees it. One process alone is a team, too, and costs nothing.
+class ProcessGroup:
+    """The processes of a job, as one of them sees it. One process alone is a group, too, and costs nothing.
 
     Attributes
     ----------
     rank : int
-        This process's number, from 0. The first one leads: it alone logs and writes.
+        This process's number, from 0. The first one is the main process: it alone logs and writes.
     size : int
         Number of processes.
     """
@@ -39,11 +39,11 @@ class Team:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process logs and writes."""
         return self.rank == 0
 
-    def share(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+    def split(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Take this process's part of each batch: every `size`-th image, from `rank` on.
 
         All processes draw the same batches, so their parts never overlap and together are the batch that one
@@ -58,12 +58,12 @@ class Team:
         """Take every `size`-th whole batch, from `rank` on."""
         return islice(batches, self.rank, None, self.size)
 
-    def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
+    def data_parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
         """Let the gradients be averaged over the processes at each backward pass.
 
         Batch normalisation uses the statistics of all processes' images on CUDA (``SyncBatchNorm``). PyTorch
-        has none for CPUs: there each process normalises with its own share, and `align` averages what they
-        have counted.
+        has none for CPUs: there each process normalises with its own share, and `evaluate` averages what
+        they have counted.
         """
         if self.size == 1:
             return model
@@ -72,13 +72,7 @@ class Team:
         ids = [device.index] if device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=ids)
 
-    def align(self, model: nn.Module) -> None:
-        """Give all processes the mean of their running statistics."""
-        for buffer in model.buffers() if self.size > 1 else ():
-            if buffer.is_floating_point():
-                buffer.copy_(self.total(buffer) / self.size)
-
-    def total(self, values: Tensor) -> Tensor:
+    def all_reduce(self, values: Tensor) -> Tensor:
         """Add up a tensor over the processes."""
         if self.size == 1:
             return values
@@ -88,16 +82,22 @@ class Team:
 
     def mean(self, *values: float) -> list[float]:
         """Average numbers over the processes, which saw equal shares."""
-        return (self.total(torch.tensor(values, dtype=torch.float64)) / self.size).tolist()
+        return (self.all_reduce(torch.tensor(values, dtype=torch.float64)) / self.size).tolist()
 
     def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> float:
-        """Measure the share of wrong answers; each process scores some of the batches."""
+        """Measure the share of wrong answers; each process scores some of the batches.
+
+        All processes get the mean of their running statistics first.
+        """
         if self.size == 1:
             return evaluate(model, batches)
-        wrong, seen = self.total(count_wrong(model, self.deal(batches))).tolist()
+        for buffer in model.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(self.all_reduce(buffer) / self.size)
+        wrong, seen = self.all_reduce(count_wrong(model, self.deal(batches))).tolist()
         return wrong / seen
 
-    def agree(self, value: int, what: str) -> None:
+    def check_equal(self, value: int, what: str) -> None:
         """Make sure that all processes have the same number.
 
         Raises
@@ -117,16 +117,16 @@ class Team:
             )
 
 
-ALONE = Team()
+ONE_PROCESS = ProcessGroup()
 
 
 @contextmanager
-def team() -> Iterator[tuple[Team, torch.device]]:
+def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
     """Join the job that ``torchrun`` started, or stay alone where it did not.
 
     Yields
     ------
-    Team, torch.device
+    ProcessGroup, torch.device
         NCCL and a GPU of its own for each process where there is CUDA, gloo and the CPU otherwise.
 
     Raises
@@ -135,7 +135,7 @@ def team() -> Iterator[tuple[Team, torch.device]]:
         If another process of the job ends before its time.
     """
     if not dist.is_torchelastic_launched():
-        yield ALONE, pick_device()
+        yield ONE_PROCESS, pick_device()
         return
     device = pick_device()
     if device.type == "cuda":
@@ -149,7 +149,7 @@ def team() -> Iterator[tuple[Team, torch.device]]:
     store = dist.PrefixStore(f"start {store.add(f'starts of {rank}', 1)}", store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     try:
-        yield Team(rank, size), device
+        yield ProcessGroup(rank, size), device
     except RuntimeError as error:
         if (
             not isinstance(error, dist.DistError)

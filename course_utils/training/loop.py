@@ -1,152 +1,49 @@
-"""The training loop: the lecture's dozen lines, and what makes them pleasant to wait for."""
+"""The training loop of Lab 03: one step, one epoch, all epochs. `evaluation` holds the lab's `evaluate`.
+
+What surrounds the loop is elsewhere. `trainer` prepares a run, shows its progress and keeps checkpoints.
+`speed` holds the switches that make a step faster. `meter` adds up loss and error. `distributed` lets several
+processes train together; with one process, a `ProcessGroup` changes nothing.
+"""
 
 from __future__ import annotations
 
-import math
-import os
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.dataset import Dataset
-from course_utils.device import pick_device
-from course_utils.errors import TrainingError
+from course_utils.data.dataset import Batches
 from course_utils.timing import Stopwatch
-from course_utils.training.checkpoints import Checkpoint
-from course_utils.training.display import choose_display
-from course_utils.training.distributed import ALONE, Team
-from course_utils.training.evaluation import BATCH
+from course_utils.training.distributed import ProcessGroup
 from course_utils.training.history import History
-from course_utils.training.preparation import check_fit, estimate, on_device, sample
-from course_utils.training.recipes import Recipe
-from course_utils.training.speed import Speed, default_speed, fitting, keep_heap, machine
-
-LOOK_EVERY = 0.5
-"""Seconds between two looks at the running loss: each makes Python wait for the accelerator."""
+from course_utils.training.meter import Meter, Watch
+from course_utils.training.speed import Speed
 
 
-def fit(
+def train_step(
     model: nn.Module,
-    dataset: Dataset,
-    recipe: Recipe,
-    *,
-    device: str | torch.device | None = None,
-    speed: Speed | None = None,
-    checkpoint: bool | str | os.PathLike[str] = True,
-    fresh: bool = False,
-    show: bool = True,
-    team: Team = ALONE,
-) -> History:
-    """Train `model` on `dataset` as `recipe` says.
-
-    After each epoch the test error is measured and a checkpoint is written. Calling `fit` again with a model
-    of the same structure, the same recipe and the same data goes on where the last run stopped, or loads the
-    finished one at once. Ctrl-C (or the stop button) ends training and keeps the model as it is.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Maps N×C×H×W images to N×classes scores. It is trained in place and stays on the device.
-    dataset : Dataset
-        From `load_dataset`.
-    recipe : Recipe
-        Epochs, learning rate and all else that decides the result.
-    device : str or torch.device, optional
-        Defaults to what `pick_device` picks.
-    speed : Speed, optional
-        Switches that change the time and not the result. Defaults to what pays on the device.
-    checkpoint : bool or path
-        Whether to write checkpoints, and to go on from one; or the folder for them.
-    fresh : bool
-        Whether to ignore an earlier run's checkpoint and train anew.
-    show : bool
-        Whether to show progress and curves.
-    team : Team
-        The processes that train together; see `course_utils.training.distributed`.
+    images: Tensor,
+    labels: Tensor,
+    criterion: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    speed: Speed,
+) -> tuple[Tensor, Tensor]:
+    """Take one step of gradient descent on one batch.
 
     Returns
     -------
-    History
-        One record for each epoch; it can plot itself.
-
-    Raises
-    ------
-    TrainingError
-        If the model has no weights, its scores have another shape than N×classes, or the loss is not finite.
-    DeviceError
-        If the asked-for device does not exist.
+    tuple of Tensor
+        The batch's mean loss and its N×classes scores, both from before the step.
     """
-    place = pick_device(device)
-    display = choose_display(show and team.leads)
-    dataset = on_device(dataset, place)
-    model.to(place)
-    check_fit(model, dataset)
-    speed = fitting(default_speed(place) if speed is None else speed, model, sample(dataset))
-
-    criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-    optimizer = recipe.make_optimizer(model)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    batches = dataset.train.batches(
-        recipe.batch_size, shuffle=True, generator=generator, transform=recipe.augment(generator)
-    )
-    recipe = recipe.for_batches(len(batches))
-    history = History.begin(
-        model, dataset, recipe, device=speed.describe(place), machine=machine(place, team.size)
-    )
-    folder = None if isinstance(checkpoint, bool) else checkpoint
-    saved = Checkpoint.of(model, recipe, dataset.digest, display, folder)
-    if checkpoint is not False and not fresh and saved.load(model, optimizer, generator, history):
-        begun = "already trained" if history.complete else "going on"
-        display.say(f"{begun}: {history.progress}; fit(..., fresh=True) trains anew.")
-    team.agree(len(history), "the epochs that are done")
-    if history.complete:
-        display.end(history)
-        return history
-
-    keep_heap(speed)
-    if speed.channels_last:
-        model.to(memory_format=torch.channels_last)
-    trained = team.wrap(model, place)
-
-    def rate(step: int) -> float:
-        return recipe.rate(len(history) + step / len(batches))
-
-    try:
-        history.device = speed.describe(place)
-        history.estimate, history.test_estimate = estimate(model, dataset, recipe, speed, place, team)
-        display.say(history.device)
-        display.say(history.forecast("this CPU" if place.type == "cpu" else str(place)))
-        display.begin(history, len(batches))
-        while not history.complete:
-            steps = round(min(1, recipe.epochs - len(history)) * len(batches))
-            with Stopwatch(device=place) as training:
-                loss, error = train_epoch(
-                    trained,
-                    team.share(islice(batches, steps)),
-                    criterion,
-                    optimizer,
-                    rate=rate,
-                    speed=speed,
-                    watch=display.step,
-                )
-            team.align(model)
-            with Stopwatch(device=place) as testing, speed.autocast(place):
-                test_error = team.evaluate(model, dataset.test.batches(BATCH))
-            loss, error = team.mean(loss, error)
-            history.add(rate(0), loss, error, test_error, training.seconds, testing.seconds)
-            if checkpoint is not False and team.leads:
-                saved.save(model, optimizer, generator, history)
-            display.epoch(history)
-    except KeyboardInterrupt:
-        history.interrupted = True
-        display.say(f"Interrupted after {history.progress}; the model is kept as it is.")
-    finally:
-        model.to(memory_format=torch.contiguous_format)
-        display.end(history)
-    return history
+    optimizer.zero_grad()
+    with speed.scoring(images.device):
+        scores = model(images)
+    loss = criterion(scores.float(), labels)
+    loss.backward()
+    with speed.autocast(images.device):  # Muon multiplies matrices too
+        optimizer.step()
+    return loss.detach(), scores.detach()
 
 
 def train_epoch(
@@ -157,7 +54,7 @@ def train_epoch(
     *,
     rate: Callable[[int], float],
     speed: Speed,
-    watch: Callable[[int, float, float], None],
+    watch: Watch,
 ) -> tuple[float, float]:
     """Take one step of gradient descent for each batch.
 
@@ -183,38 +80,44 @@ def train_epoch(
         If the loss is not finite.
     """
     model.train()
-    loss_sum: Tensor | float = 0.0
-    wrong: Tensor | int = 0
-    seen, looked = 0, time.monotonic()
+    meter = Meter(watch)
     for step, (images, labels) in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = rate(step)
-        with speed.scoring(images.device):
-            scores = model(images)
-        loss = criterion(scores.float(), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        with speed.autocast(images.device):  # Muon multiplies matrices too
-            optimizer.step()
-        # Sums stay on the device: reading a number at each step would make Python wait for it.
-        loss_sum = loss_sum + loss.detach() * len(labels)
-        wrong = wrong + (scores.detach().argmax(1) != labels).sum()
-        seen += len(labels)
-        if time.monotonic() - looked > LOOK_EVERY:
-            watch(step + 1, _finite(float(loss_sum) / seen, rate(step)), float(wrong) / seen)
-            looked = time.monotonic()
-    mean_loss, error = _finite(float(loss_sum) / seen, rate(step)), float(wrong) / seen
-    watch(step + 1, mean_loss, error)
-    return mean_loss, error
+        loss, scores = train_step(model, images, labels, criterion, optimizer, speed)
+        meter.add(loss, scores, labels, rate(step))
+    return meter.read()
 
 
-def _finite(loss: float, rate: float) -> float:
-    if math.isfinite(loss):
-        return loss
-    raise TrainingError(
-        f"The loss became {loss}.",
-        why=f"Most often the learning rate, {rate:g} here, is too large; or the scores are not finite.",
-        left="The checkpoint of the last finished epoch. The model in memory is spoilt.",
-        next_step="Make the model anew and train it with a smaller rate: "
-        f"dataclasses.replace(recipe, learning_rate={rate / 4:.2g}).",
-    )
+def train(
+    model: nn.Module,
+    batches: Batches,
+    test_batches: Batches,
+    criterion: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    history: History,
+    *,
+    device: torch.device,
+    speed: Speed,
+    processes: ProcessGroup,
+    watch: Watch,
+) -> Iterator[None]:
+    """Train until the history's recipe is done. Yields after each epoch, when the history has its record."""
+    recipe = history.recipe
+
+    def rate(step: int) -> float:
+        return recipe.rate(len(history) + step / len(batches))
+
+    trained = processes.data_parallel(model, device)
+    while not history.complete:
+        steps = round(min(1, recipe.epochs - len(history)) * len(batches))  # the last epoch may be a part
+        with Stopwatch(device=device) as training:
+            mine = processes.split(islice(batches, steps))
+            loss, error = train_epoch(
+                trained, mine, criterion, optimizer, rate=rate, speed=speed, watch=watch
+            )
+        with Stopwatch(device=device) as testing, speed.autocast(device):
+            test_error = processes.evaluate(model, test_batches)
+        loss, error = processes.mean(loss, error)
+        history.add(rate(0), loss, error, test_error, training.seconds, testing.seconds)
+        yield

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from course_utils.data.dataset import Dataset, Split
 from course_utils.errors import TrainingError
 from course_utils.timing import estimate_epoch
-from course_utils.training.distributed import ALONE, Team
+from course_utils.training import loop
+from course_utils.training.distributed import ONE_PROCESS, ProcessGroup
 from course_utils.training.evaluation import BATCH, evaluate
 from course_utils.training.recipes import Recipe
 from course_utils.training.speed import Speed
@@ -67,7 +68,7 @@ def estimate(
     recipe: Recipe,
     speed: Speed,
     device: torch.device,
-    team: Team = ALONE,
+    processes: ProcessGroup = ONE_PROCESS,
 ) -> tuple[float, float]:
     """Foretell the seconds of a pass over the training set and over the test set, from a few batches.
 
@@ -75,20 +76,12 @@ def estimate(
     """
     untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     mode = model.training
-    optimizer = recipe.make_optimizer(model)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    batches = dataset.train.batches(
-        recipe.batch_size, shuffle=True, generator=generator, transform=recipe.augment(generator)
-    )
+    criterion, optimizer = recipe.make_criterion(), recipe.make_optimizer(model)
+    batches = recipe.batches(dataset.train, torch.Generator().manual_seed(recipe.seed))
     tests = dataset.test.batches(BATCH)
 
     def train(images: Tensor, labels: Tensor) -> None:
-        with speed.scoring(device):
-            scores = model(images)
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(scores.float(), labels).backward()
-        with speed.autocast(device):
-            optimizer.step()
+        loop.train_step(model, images, labels, criterion, optimizer, speed)
 
     def test(images: Tensor, labels: Tensor) -> None:
         with speed.autocast(device):
@@ -97,11 +90,11 @@ def estimate(
     model.train()
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            training = estimate_epoch(train, team.share(batches), len(batches), device=device)
-            testing = estimate_epoch(test, tests, len(tests) / team.size, device=device, at_most=5)
+            training = estimate_epoch(train, processes.split(batches), len(batches), device=device)
+            testing = estimate_epoch(test, tests, len(tests) / processes.size, device=device, at_most=5)
     finally:
         model.load_state_dict(untouched)
         model.train(mode)
         optimizer.zero_grad()
-    training, testing = team.mean(training, testing)
+    training, testing = processes.mean(training, testing)
     return training, testing

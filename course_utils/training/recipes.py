@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils import settings
+from course_utils.data.dataset import Batches, Split
 from course_utils.errors import TrainingError
 from course_utils.training.augmentation import Augmentation
 from course_utils.training.muon import Muon
@@ -90,6 +91,15 @@ class Recipe:
     def augment(self, generator: torch.Generator) -> Callable[[Tensor], Tensor] | None:
         """Bind the augmentation to a source of randomness; None where there is nothing to do."""
         return partial(self.augmentation, generator=generator) if self.augmentation else None
+
+    def batches(self, split: Split, generator: torch.Generator) -> Batches:
+        """Cut a training set into batches; `generator` decides their order and the changes to the images."""
+        transform = self.augment(generator)
+        return split.batches(self.batch_size, shuffle=True, generator=generator, transform=transform)
+
+    def make_criterion(self) -> nn.CrossEntropyLoss:
+        """Make the loss of this recipe."""
+        return nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
 
     def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Make the optimiser of this recipe for the weights of `model`."""

@@ -1,0 +1,141 @@
+"""`fit`: the training loop with an estimate of its time, progress, checkpoints, and a way to stop it."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import nn
+
+from course_utils.data.dataset import Dataset
+from course_utils.device import pick_device
+from course_utils.training.checkpoints import Checkpoint
+from course_utils.training.display import choose_display
+from course_utils.training.distributed import ONE_PROCESS, ProcessGroup
+from course_utils.training.evaluation import BATCH
+from course_utils.training.history import History
+from course_utils.training.loop import train
+from course_utils.training.preparation import check_fit, estimate, on_device, sample
+from course_utils.training.recipes import Recipe
+from course_utils.training.speed import Speed, default_speed, fitting, keep_heap, machine
+
+
+def fit(
+    model: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    device: str | torch.device | None = None,
+    speed: Speed | None = None,
+    checkpoint: bool | str | os.PathLike[str] = True,
+    fresh: bool = False,
+    show: bool = True,
+    processes: ProcessGroup = ONE_PROCESS,
+) -> History:
+    """Train `model` on `dataset` as `recipe` says.
+
+    After each epoch the test error is measured and a checkpoint is written. Calling `fit` again with a model
+    of the same structure, the same recipe and the same data goes on where the last run stopped, or loads the
+    finished one at once. Ctrl-C (or the stop button) ends training and keeps the model as it is.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Maps N×C×H×W images to N×classes scores. It is trained in place and stays on the device.
+    dataset : Dataset
+        From `load_dataset`.
+    recipe : Recipe
+        Epochs, learning rate and all else that decides the result.
+    device : str or torch.device, optional
+        Defaults to what `pick_device` picks.
+    speed : Speed, optional
+        Switches that change the time and not the result. Defaults to what pays on the device.
+    checkpoint : bool or path
+        Whether to write checkpoints, and to go on from one; or the folder for them.
+    fresh : bool
+        Whether to ignore an earlier run's checkpoint and train anew.
+    show : bool
+        Whether to show progress and curves.
+    processes : ProcessGroup
+        The processes that train together; see `course_utils.training.distributed`.
+
+    Returns
+    -------
+    History
+        One record for each epoch; it can plot itself.
+
+    Raises
+    ------
+    TrainingError
+        If the model has no weights, its scores have another shape than N×classes, or the loss is not finite.
+    DeviceError
+        If the asked-for device does not exist.
+
+    Examples
+    --------
+    >>> from course_utils import Recipe, load_dataset
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    >>> recipe = Recipe("one layer", epochs=2, learning_rate=0.02)
+    >>> history = fit(model, load_dataset("digits"), recipe, checkpoint=False, show=False)
+    >>> history
+    History(one layer: 2 of 2 epochs on digits)
+    >>> history.test_error < 0.2
+    True
+    """
+    place = pick_device(device)
+    display = choose_display(show and processes.is_main)
+    dataset = on_device(dataset, place)
+    model.to(place)
+    check_fit(model, dataset)
+    speed = fitting(default_speed(place) if speed is None else speed, model, sample(dataset))
+
+    criterion = recipe.make_criterion()
+    optimizer = recipe.make_optimizer(model)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    batches = recipe.batches(dataset.train, generator)
+    recipe = recipe.for_batches(len(batches))
+    history = History.begin(
+        model, dataset, recipe, device=speed.describe(place), machine=machine(place, processes.size)
+    )
+    folder = None if isinstance(checkpoint, bool) else checkpoint
+    saved = Checkpoint.of(model, recipe, dataset.digest, display, folder)
+    if checkpoint is not False and not fresh and saved.load(model, optimizer, generator, history):
+        begun = "already trained" if history.complete else "going on"
+        display.say(f"{begun}: {history.progress}; fit(..., fresh=True) trains anew.")
+    processes.check_equal(len(history), "the epochs that are done")
+    if history.complete:
+        display.end(history)
+        return history
+
+    keep_heap(speed)
+    if speed.channels_last:
+        model.to(memory_format=torch.channels_last)
+    try:
+        history.device = speed.describe(place)
+        history.estimate, history.test_estimate = estimate(model, dataset, recipe, speed, place, processes)
+        display.say(history.device)
+        display.say(history.forecast("this CPU" if place.type == "cpu" else str(place)))
+        display.begin(history, len(batches))
+        for _ in train(
+            model,
+            batches,
+            dataset.test.batches(BATCH),
+            criterion,
+            optimizer,
+            history,
+            device=place,
+            speed=speed,
+            processes=processes,
+            watch=display.step,
+        ):
+            if checkpoint is not False and processes.is_main:
+                saved.save(model, optimizer, generator, history)
+            display.epoch(history)
+    except KeyboardInterrupt:
+        history.interrupted = True
+        display.say(f"Interrupted after {history.progress}; the model is kept as it is.")
+    finally:
+        model.to(memory_format=torch.contiguous_format)
+        display.end(history)
+    return history
