@@ -84,7 +84,7 @@ class SettingsError(CourseError):
 
 
 class TrainingError(CourseError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
 
 
 class ExerciseError(CourseError):

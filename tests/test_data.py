@@ -207,7 +207,7 @@ class TestNames:
         with pytest.raises(DataError, match=r"no dataset 'mnits'[\s\S]*mnist, cifar10, digits, shapes"):
             load_dataset("mnits")
 
-    def test_an_unknown_folder_is_told_as_one(self, tmp_path: Path) -> None:
+    def test_an_unknown_folder_is_reported_as_one(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="There is no folder"):
             load_dataset(tmp_path / "nowhere")
 

@@ -1,4 +1,4 @@
-"""The cache: a later load is one memory map, damage heals, a read-only or full disk costs time only."""
+"""The cache: a later load is one memory map, damage heals, a read-only or full disk costs only time."""
 
 from __future__ import annotations
 
@@ -380,7 +380,7 @@ class TestFullDisk:
         assert "decoded" in (tmp_path / "left").read_text() and ".new" not in (tmp_path / "left").read_text()
 
 
-def test_a_limit_on_the_size_of_files_is_told(server: Server, cache: Path) -> None:
+def test_a_limit_on_the_size_of_files_is_reported(server: Server, cache: Path) -> None:
     import resource
 
     found, _ = elsewhere(

@@ -144,7 +144,7 @@ class TestIdx:
             (b"\x00\x00\x08\x03" + b"\xff" * 12, "claims 79,228,162,458,924,105,385,300,197,375 bytes"),
         ],
     )
-    def test_what_is_wrong_is_told(self, tmp_path: Path, content: bytes, message: str) -> None:
+    def test_what_is_wrong_is_reported(self, tmp_path: Path, content: bytes, message: str) -> None:
         with pytest.raises(DecodeError, match=message):
             self.read(tmp_path, content)
 

@@ -276,7 +276,7 @@ class TestServersThatNeverWill:
         with Server({f"/{THING.name}": CONTENT[:1000]}) as server:
             assert "it offers 1000 bytes" in fails(tmp_path, server.url).reasons[0]
 
-    def test_a_sign_in_page_is_told_as_one(self, tmp_path: Path) -> None:
+    def test_a_sign_in_page_is_reported_as_one(self, tmp_path: Path) -> None:
         with Server(FILES, always=bad.web_page) as portal:
             assert "sign-in page" in fails(tmp_path, portal.url).reasons[0]
             assert len(portal.requests) == 1
@@ -437,7 +437,7 @@ class TestStoring:
             os.umask(old)
         assert stat.S_IMODE((tmp_path / THING.name).stat().st_mode) == 0o644
 
-    def test_a_full_disk_is_told_before_the_first_byte(
+    def test_a_full_disk_is_reported_before_the_first_byte(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         usage = download.shutil.disk_usage(tmp_path)

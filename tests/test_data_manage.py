@@ -28,7 +28,7 @@ def cache(course_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def server(cache: Path, monkeypatch: pytest.MonkeyPatch):
-    """The catalogue holds the tiny MNIST alone, and one mirror has it."""
+    """The catalogue holds only the tiny MNIST, and one mirror has it."""
     dataset, files = tiny_data.mnist()
     with Server({f"/{name}": content for name, content in files.items()}) as running:
         monkeypatch.setitem(load.PUBLISHED, "mnist", replace(dataset, mirrors=(running.url,)))
@@ -206,7 +206,7 @@ class TestExport:
     def test_without_names_only_what_is_here_is_exported(self, server: Server, tmp_path: Path) -> None:
         assert manage.export(tmp_path / "export") == [] and server.requests == []
 
-    def test_a_target_that_cannot_be_written_is_told(self, server: Server, tmp_path: Path) -> None:
+    def test_a_target_that_cannot_be_written_is_reported(self, server: Server, tmp_path: Path) -> None:
         load_dataset("mnist")
         (tmp_path / "file").write_text("in the way")
         with pytest.raises(DataError, match="MNIST cannot be exported"):
@@ -295,10 +295,10 @@ class TestServe:
         with FolderServer(tmp_path, "0.0.0.0") as running:
             assert running.url == f"http://{socket.gethostname()}:{running.server_address[1]}"
 
-    def test_a_taken_port_is_told(self, tmp_path: Path) -> None:
+    def test_a_taken_port_is_reported(self, tmp_path: Path) -> None:
         with FolderServer(tmp_path) as running, pytest.raises(DataError, match="Cannot listen on"):
             serve(tmp_path, port=running.server_address[1])
 
-    def test_a_missing_folder_is_told(self, tmp_path: Path) -> None:
+    def test_a_missing_folder_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="There is no folder"):
             serve(tmp_path / "none")

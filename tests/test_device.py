@@ -1,4 +1,4 @@
-"""The device: which one is picked, what is said when it is not there."""
+"""The device: which one is picked, and what the error says when it is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads: as many as there are cores to use, and those that wait give their core away."""
+"""Threads: as many as there are usable cores, and those that wait give up their core."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_without_affinity_the_processors_count(tmp_path, monkeypatch) -> None:
 
 @pytest.fixture
 def fresh():
-    """Run code in a process whose environment says nothing about threads; returns its words."""
+    """Run code in a process whose environment says nothing about threads; returns the words it prints."""
 
     def run(code: str, **environ: str) -> list[str]:
         bare = {name: value for name, value in os.environ.items() if name not in UNSET} | environ
@@ -130,7 +130,7 @@ print(time.process_time() - before)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP library is PyTorch's on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="PyTorch uses GNU's OpenMP library only on Linux")
 @pytest.mark.skipif(len(getattr(os, "sched_getaffinity", list)(0)) < 2, reason="one core: no thread waits")
 @pytest.mark.parametrize("before", ["", "import torch; ", "import torch; torch.zeros(1 << 17).add_(1); "])
 def test_waiting_costs_little_whatever_was_imported_first(fresh, before) -> None:
