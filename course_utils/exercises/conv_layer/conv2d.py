@@ -20,7 +20,7 @@ from course_utils.exercises.windows import patch
 def conv2d(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, stride: int = 1
 ) -> Tensor:
-    """Give one map for each filter: what its kernels see in all channels, added up, plus its bias."""
+    """Return one map for each filter: the sum over all channels, plus the filter's bias."""
     maps = []
     for filter_ in weight:
         pairs = zip(x, filter_, strict=True)
@@ -102,41 +102,44 @@ EXERCISE = Exercise(
             "flipped-kernel",
             altered(convolve, weight=lambda weight: weight.flip(2, 3)),
             "This is the convolution of mathematics: each kernel is turned by 180 degrees before it slides. "
-            "The layer of a network does not turn it.",
+            "A convolutional layer does not turn it.",
             "Lab 01, Convolution",
         ),
         Misconception(
-            "channel-mean", altered(convolve, x=lambda x: x / len(x)), "The channels are averaged."
+            "channel-mean",
+            altered(convolve, x=lambda x: x / len(x)),
+            "The channels are averaged instead of added.",
         ),
         Misconception(
             "first-channel-only",
             altered(convolve, x=lambda x: x[:1], weight=lambda weight: weight[:, :1]),
-            "Only the first channel of the input has a part in the result.",
+            "Only the first channel of the input is used.",
         ),
         Misconception(
             "last-channel-only",
             altered(convolve, x=lambda x: x[-1:], weight=lambda weight: weight[:, -1:]),
-            "Only the last channel of the input is left in the result: each channel replaces the one before.",
+            "Only the last channel of the input counts: each channel overwrites the one before.",
         ),
         Misconception(
             "first-slice-for-all",
             altered(convolve, weight=lambda weight: weight[:, :1].expand_as(weight)),
-            "All channels meet the filter's first slice; a filter has a slice of its own for each channel.",
+            "All channels meet the filter's first kernel; a filter has a separate kernel for each channel.",
         ),
         Misconception(
             "channels-not-summed",
             _not_summed,
-            "There is a map for each channel and filter: what the channels give is not brought together.",
+            "There is a map for each channel of each filter: the channels are not added up.",
         ),
         Misconception(
             "filters-summed",
             altered(convolve, result=lambda maps: maps.sum(0)),
-            "The maps of all filters are added into one; each filter gives a channel of its own.",
+            "The maps of all filters are added up; each filter gives a map of its own.",
         ),
         Misconception(
             "filter-axes-swapped",
             altered(convolve, weight=lambda weight: weight.transpose(0, 1)),
-            "The first two axes of the weights are exchanged: the first counts filters, the second channels.",
+            "The first two axes of the weights are exchanged: the first is for filters, the second for "
+            "channels.",
         ),
         Misconception("bias-forgotten", altered(convolve, bias=lambda bias: None), "The bias has no effect."),
         Misconception(
@@ -147,14 +150,14 @@ EXERCISE = Exercise(
             lambda x, weight, bias=None, padding=0, stride=1: convolve(
                 x, weight, None if bias is None else bias * len(x), padding, stride
             ),
-            "The bias is added once for each input channel; a filter adds it once.",
+            "The bias is added once for each input channel; a filter adds it only once.",
         ),
         Misconception(
             "bias-along-rows",
             lambda x, weight, bias=None, padding=0, stride=1: (
                 convolve(x, weight, None, padding, stride) + (0 if bias is None else bias)
             ),
-            "The bias runs along the columns of each map; it belongs to the filters, the first axis.",
+            "The bias is spread over the columns of each map; it belongs to the filters, the first axis.",
         ),
         Misconception(
             "first-bias-for-all",
@@ -187,16 +190,16 @@ EXERCISE = Exercise(
         Misconception(
             "crop-instead-of-stride",
             cropped(convolve),
-            "The result has the size that the stride asks for, but it is the top-left corner of the result "
-            "with stride 1 (the lecture's slide prints this too).",
+            "The size is right, but this is the top-left corner of the result with stride 1 (the lecture's "
+            "slide makes the same mistake).",
             "Lab 01, Stride",
         ),
     ),
     hints=(
         "weight[k] is one filter: a stack of kernels, one for each channel of the input.",
-        "One filter gives one map: convolve each channel with its own kernel, then bring these together.",
-        "The bias of filter k is one number, added to the whole of map k. To add all of them at once, "
-        "the bias needs the shape F×1×1.",
+        "One filter gives one map: convolve each channel with its own kernel, then combine the results.",
+        "The bias of filter k is one number, added to the whole of map k. To add all of them at once, give "
+        "the bias the shape F×1×1.",
     ),
     window=window,
 )

@@ -50,39 +50,40 @@ EXERCISE = Exercise(
         Misconception(
             "reshape-for-transpose",
             altered(convolve, result=lambda maps: maps.permute(1, 2, 0).reshape(maps.shape)),
-            "The filters are the last axis of the product, and `reshape` deals the numbers out anew "
-            "instead of moving that axis to the front.",
+            "The filters are the last axis of the product; `reshape` mixes the numbers instead of moving "
+            "that axis to the front.",
         ),
         Misconception(
             "weights-reshaped",
             altered(convolve, weight=lambda weight: weight.reshape(-1, len(weight)).T.reshape(weight.shape)),
-            "The weights are dealt into one column for each filter with `reshape`, which mixes the filters.",
+            "The weights are put into one column for each filter with `reshape`, which mixes the filters.",
         ),
         Misconception(
             "channel-last-weights",
             altered(convolve, weight=lambda weight: weight.permute(0, 2, 3, 1).reshape(weight.shape)),
-            "Patches and filters are written in different orders: channel by channel, and pixel by pixel.",
+            "Patches and filters are written in different orders: one channel by channel, the other pixel "
+            "by pixel.",
         ),
         Misconception(
             "positions-by-columns",
             altered(convolve, result=lambda maps: maps.transpose(1, 2).reshape(maps.shape)),
-            "The positions run down the columns first in one place and along the rows first in the other.",
+            "The positions are in different orders: column by column in one place, row by row in the other.",
         ),
         Misconception(
             "height-width-swapped",
             altered(convolve, result=lambda maps: maps.reshape(maps.transpose(1, 2).shape)),
-            "The product is folded into a map whose height and width are exchanged.",
+            "The product is reshaped into maps whose height and width are exchanged.",
             "Lab 01, Output size",
         ),
         Misconception(
             "not-folded",
             altered(convolve, result=lambda maps: maps.flatten(1)),
-            "This is the matrix product itself: the positions are still in one row.",
+            "This is the matrix product itself: the positions of each map are still in one row.",
         ),
         Misconception(
             "bias-along-positions",
             _bias_along_positions,
-            "The bias runs along the positions; it belongs to the filters, the rows of the product.",
+            "The bias is spread over the positions; it belongs to the filters, the rows of the product.",
             "Lab 01, Channels",
         ),
         Misconception(

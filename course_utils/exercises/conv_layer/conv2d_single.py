@@ -71,13 +71,13 @@ EXERCISE = Exercise(
             "flipped-kernel",
             altered(correlate, kernel=lambda kernel: kernel.flip(0, 1)),
             "This is the convolution of mathematics: the kernel is turned by 180 degrees before it slides. "
-            "The layer of a network does not turn it.",
+            "A convolutional layer does not turn it.",
             "Lab 01, Convolution",
         ),
         Misconception(
             "kernel-transposed",
             altered(correlate, kernel=lambda kernel: kernel.T),
-            "Rows and columns of the kernel are exchanged before it meets the image.",
+            "The kernel is transposed: its rows and columns are exchanged.",
             "Lab 01, Convolution",
         ),
         Misconception(
@@ -102,14 +102,14 @@ EXERCISE = Exercise(
             lambda image, kernel, padding=0, stride=1: correlate(
                 pad(image[None, None], (padding,) * 4, mode="replicate")[0, 0], kernel, 0, stride
             ),
-            "The border around the image repeats its nearest pixels; it holds other values than zero.",
+            "The border repeats the nearest pixels of the image instead of holding zeros.",
         ),
         *moved_wrongly(correlate),
         Misconception(
             "crop-instead-of-stride",
             cropped(correlate),
-            "The result has the size that the stride asks for, but it is the top-left corner of the result "
-            "with stride 1 (the lecture's slide prints this too).",
+            "The size is right, but this is the top-left corner of the result with stride 1 (the lecture's "
+            "slide makes the same mistake).",
             "Lab 01, Stride",
         ),
         Misconception(
@@ -117,8 +117,7 @@ EXERCISE = Exercise(
             lambda image, kernel, padding=0, stride=1: correlate(
                 zero_pad(image, padding)[::stride, ::stride], kernel
             ),
-            "Pixels of the image are left out before the kernel slides: it sees pixels that are no "
-            "neighbours.",
+            "Pixels are dropped before the kernel slides, so it sees pixels that are not neighbours.",
             "Lab 01, Stride",
         ),
         Misconception(
@@ -132,7 +131,7 @@ EXERCISE = Exercise(
         "You have the two parts already: one enlarges the image, the other slides the kernel.",
         "Order matters: the padding belongs to the image, before anything slides.",
         "With stride s, output row i starts at row i·s of the padded image. "
-        "Equally: of the result with stride 1, every s-th row and column stays.",
+        "In other words: of the result with stride 1, keep every s-th row and column.",
     ),
     window=_window,
 )

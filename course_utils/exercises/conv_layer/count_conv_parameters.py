@@ -25,7 +25,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((3, 2, 5, False), note="without bias"),
         Probe((few, many, 3), {"bias": False}, "without bias"),
         Probe((1, 50, 3), note="the first layer of the lab's LeNet5"),
-        Probe((50, 100, 3), {"bias": True}, "its second layer"),
+        Probe((50, 100, 3), {"bias": True}, "the second layer of the lab's LeNet5"),
         Probe((many, few, draw.one_of(3, 5, 7)), note="larger numbers"),
     )
 
@@ -45,7 +45,7 @@ EXERCISE = Exercise(
         Misconception(
             "bias-always",
             lambda c_in, c_out, f, bias=True: c_out * (c_in * f * f + 1),
-            "Biases are counted although there are none.",
+            "Biases are counted even if there are none.",
         ),
         Misconception(
             "bias-per-input-channel",
@@ -55,7 +55,7 @@ EXERCISE = Exercise(
         Misconception(
             "bias-per-kernel",
             lambda c_in, c_out, f, bias=True: c_in * c_out * (f * f + bias),
-            "One bias is counted for each f×f slice of a filter; a whole filter has one.",
+            "One bias is counted for each f×f kernel of a filter; a whole filter has only one.",
         ),
         Misconception(
             "one-bias",
@@ -70,18 +70,18 @@ EXERCISE = Exercise(
         Misconception(
             "input-channels-forgotten",
             lambda c_in, c_out, f, bias=True: c_out * (f * f + bias),
-            "Each filter is counted as one f×f slice; it has a slice for every input channel.",
+            "Each filter is counted as one f×f kernel; it has a kernel for every input channel.",
             "Lab 01, Channels",
         ),
         Misconception(
             "output-channels-forgotten",
             lambda c_in, c_out, f, bias=True: c_in * f * f + bias,
-            "This is one filter; the layer has one for every output channel.",
+            "This counts one filter; the layer has one for every output channel.",
             "Lab 01, Channels",
         ),
     ),
     hints=(
-        "How many weights has one filter that sees all input channels?",
-        "How many such filters are there, and how many biases has each?",
+        "How many weights does one filter have? It sees all input channels.",
+        "How many such filters are there, and how many biases does each have?",
     ),
 )

@@ -58,7 +58,7 @@ EXERCISE = Exercise(
             "flipped-kernel",
             lambda image, kernel: correlate(image, kernel.flip(0, 1)),
             "This is the convolution of mathematics: the kernel is turned by 180 degrees before it slides. "
-            "The layer of a network does not turn it.",
+            "A convolutional layer does not turn it.",
         ),
         Misconception(
             "kernel-mirrored-left-right",
@@ -73,17 +73,17 @@ EXERCISE = Exercise(
         Misconception(
             "kernel-transposed",
             lambda image, kernel: correlate(image, kernel.T),
-            "Rows and columns of the kernel are exchanged before it meets the image.",
+            "The kernel is transposed: its rows and columns are exchanged.",
         ),
         Misconception(
             "result-transposed",
             lambda image, kernel: correlate(image, kernel).T,
-            "The result is written with rows and columns exchanged: moving down the image moves right in it.",
+            "The result is transposed: a step down in the image is a step to the right in the result.",
         ),
         Misconception(
             "kept-the-size",
             lambda image, kernel: correlate(image, kernel, "same"),
-            "The result has the image's size: zeros around the image let the kernel reach over the border.",
+            "The result is as large as the image: zeros around it let the kernel reach over the border.",
         ),
         Misconception(
             "last-position-missing",
@@ -98,7 +98,7 @@ EXERCISE = Exercise(
         Misconception(
             "kernel-ignored",
             lambda image, kernel: correlate(image, torch.ones_like(kernel)),
-            "The pixels under the window are added without the kernel's weights.",
+            "The pixels under the kernel are added up without its weights.",
         ),
         Misconception(
             "tiles",
@@ -107,8 +107,8 @@ EXERCISE = Exercise(
         ),
     ),
     hints=(
-        "Lay the kernel on the image's top-left corner. Which pixels lie under it, and what becomes of them?",
-        "In a row of W pixels, a window of kw pixels has W − kw + 1 places. Rows are counted the same way.",
+        "Put the kernel on the image's top-left corner. Which pixels are under it, and what happens to them?",
+        "In a row of W pixels, a window of kw pixels has W − kw + 1 positions. Down a column it is the same.",
         "The window at row i, column j is image[i : i + kh, j : j + kw]. Two loops, one product, one sum.",
     ),
     window=_window,

@@ -85,13 +85,13 @@ EXERCISE = Exercise(
         Misconception(
             "second-not-flipped",
             _slid,
-            "The second filter slides over the first without being turned. Sliding twice adds up positions; "
-            "this subtracts them.",
+            "The second filter slides over the first without being turned. Sliding twice adds the "
+            "positions of two weights; this subtracts them.",
         ),
         Misconception(
             "first-flipped",
             lambda first, second: _slid(first, second).flip(0, 1),
-            "The first filter is turned by 180 degrees before the two are joined, and the second is not.",
+            "The first filter is turned by 180 degrees before the two are fused; the second is not.",
         ),
         Misconception(
             "result-flipped",
@@ -106,13 +106,13 @@ EXERCISE = Exercise(
         Misconception(
             "overlaps-overwritten",
             _overwritten,
-            "Where shifted copies of the first filter overlap, the later one replaces what was there.",
+            "Where shifted copies of the first filter overlap, the later one overwrites the earlier one.",
         ),
         Misconception(
             "where-it-fits-only",
             lambda first, second: correlate(first, second.flip(0, 1)),
-            "The second filter moves only where it lies fully on the first. The two together see a larger "
-            "window than either alone.",
+            "The second filter stays where it fits inside the first. Together, the two see a larger window "
+            "than either alone.",
         ),
         Misconception(
             "multiplied-cell-by-cell",
@@ -122,13 +122,12 @@ EXERCISE = Exercise(
         Misconception(
             "matrix-product",
             lambda first, second: first @ second,
-            "This is a matrix product: filters act by sliding, not as matrices on a vector.",
+            "This is a matrix product; filters slide, they do not act like matrices on a vector.",
         ),
         Misconception(
             "every-product-kept",
             lambda first, second: torch.kron(second, first),
-            "All products of two weights are kept side by side; those that meet the same pixel belong "
-            "together.",
+            "All products of two weights are kept side by side; those for the same pixel must be added.",
         ),
         Misconception(
             "filters-added",
@@ -137,9 +136,9 @@ EXERCISE = Exercise(
         ),
     ),
     hints=(
-        "Take rows: first = [a, b], second = [c, d]. What does second see at one position, in pixels?",
-        "Weight (i, j) of second reads the result of first i rows and j columns further on.",
-        "Add up copies of first, one for each weight of second: scaled by it, shifted to its position.",
+        "Take two rows, first = [a, b] and second = [c, d]. Which pixels does second see at one position?",
+        "Weight (i, j) of second sees the result of first i rows further down and j columns further right.",
+        "Add up copies of first, one for each weight of second: scaled by it, and shifted to its position.",
     ),
     window=_window,
 )

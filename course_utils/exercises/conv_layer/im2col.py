@@ -53,7 +53,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((draw.distinct(1, 2, 3), 2, 1), note="padding 1"),
         Probe((draw.distinct(1, 5, 4), 2), {"stride": 2}, "stride 2 does not divide"),
         Probe((draw.distinct(3, 5, 4), 3, 1, 2), note="three channels, padding 1 and stride 2"),
-        Probe((draw.distinct(1, 5, 7), 2), {"stride": 3}, "a stride above the window's size"),
+        Probe((draw.distinct(1, 5, 7), 2), {"stride": 3}, "the stride is larger than the window"),
         Probe((draw.floats(4, 6, 8), 3), {"padding": draw.between(1, 2), "stride": 2}, "fractions"),
     )
 
@@ -77,40 +77,38 @@ EXERCISE = Exercise(
         Misconception(
             "patches-as-rows",
             altered(_columns, result=lambda columns: columns.T),
-            "Each patch is a row; the name says that it becomes a column.",
+            "Each patch is a row; im2col makes it a column.",
         ),
         Misconception(
             "reshape-for-transpose",
             altered(_columns, result=lambda columns: columns.T.reshape(columns.shape)),
-            "The shape is right, but `reshape` deals the numbers out anew: it does not turn rows into "
-            "columns.",
+            "The shape is right, but `reshape` keeps the order of the numbers: it does not transpose.",
         ),
         Misconception(
             "channel-last-patches",
             altered(_patches, result=lambda patches: _written(patches.permute(1, 2, 0, 3, 4))),
-            "A patch is written pixel by pixel, channels together; the filters are stored channel by "
-            "channel.",
+            "A patch is written pixel by pixel, channels together; filters are stored channel by channel.",
         ),
         Misconception(
             "patches-by-columns",
             altered(_patches, result=lambda patches: _written(patches.transpose(1, 2))),
-            "The pixels of a patch are read column by column.",
+            "The pixels of a patch are read column by column instead of row by row.",
         ),
         Misconception(
             "positions-by-columns",
             altered(_patches, result=lambda patches: _written(patches.transpose(3, 4))),
-            "The positions of the kernel are visited down the columns first; the result is read row by row.",
+            "The kernel visits its positions column by column; the result is read row by row.",
         ),
         Misconception(
             "channels-apart",
             altered(_patches, result=lambda patches: patches.flatten(3).flatten(1, 2)),
-            "The channels stay apart; one column holds the patch of all channels.",
+            "The channels are kept apart; one column holds the patch of all channels.",
             "Lab 01, Channels",
         ),
         Misconception(
             "first-channel-only",
             altered(_columns, x=lambda x: x[:1]),
-            "Only the first channel is written down.",
+            "Only the first channel is used.",
             "Lab 01, Channels",
         ),
         Misconception(
@@ -131,18 +129,17 @@ EXERCISE = Exercise(
             "The padding has no effect.",
             "Lab 01, Padding",
         ),
-        *moved_wrongly(_columns, "window"),
+        *moved_wrongly(_columns),
         Misconception(
             "crop-instead-of-stride",
             altered(cropped(_patches), result=_written),
-            "There are as many patches as the stride asks for, but they are those of the top-left corner "
-            "with stride 1.",
+            "The number of patches is right, but these are the patches of the top-left corner with stride 1.",
             "Lab 01, Stride",
         ),
     ),
     hints=(
-        "One column is what the kernel sees at one position, all channels of it. How many numbers are that?",
-        "The order within a column is the order in which a filter C×f×f is stored: flatten does it.",
+        "One column is what the kernel sees at one position, in all channels. How many numbers is that?",
+        "The order within a column is the order in which a filter C×f×f is stored: flatten gives it.",
         "Collect the flattened patches in a list, positions row by row; then stack them side by side.",
     ),
     window=_window,

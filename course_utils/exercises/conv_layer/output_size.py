@@ -34,13 +34,13 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((8, 3), {"s": 2}, "stride 2 does not divide 5"),
         Probe((8, 4), {"s": 3}, "stride 3 does not divide 4: one pixel is left over"),
         Probe((8, 3), {"s": 3}, "stride 3 does not divide 5: two pixels are left over"),
-        Probe((2, 2), {"p": 1, "s": 3}, "stride 3 reaches over the end after the first position"),
+        Probe((2, 2), {"p": 1, "s": 3}, "stride 3: only the first position fits"),
         Probe((28, 5), {"p": 2, "s": 2}, "padding 2 and stride 2"),
         Probe((224, 7, 3, 2), note="the first layer of ResNet"),
         Probe(
             (stride * steps + kernel - 1, kernel),
             {"s": stride},
-            f"stride {stride}: all but one pixel left over",
+            f"stride {stride}: {stride - 1} pixels are left over",
         ),
         Probe((draw.between(20, 40), kernel, draw.between(1, 3), stride), note="larger numbers"),
     )
@@ -61,22 +61,22 @@ EXERCISE = Exercise(
         Misconception(
             "round-for-floor",
             lambda n, f, p=0, s=1: round((n + 2 * p - f) / s) + 1,
-            "The division is rounded to the nearest number: sometimes a window that does not fit is counted.",
+            "The division is rounded to the nearest integer, which can count a window that does not fit.",
         ),
         Misconception(
             "half-rounded-up",
             lambda n, f, p=0, s=1: math.floor((n + 2 * p - f) / s + 0.5) + 1,
-            "The division is rounded to the nearest number: sometimes a window that does not fit is counted.",
+            "The division is rounded to the nearest integer, which can count a window that does not fit.",
         ),
         Misconception(
             "remainder-refused",
             _refusing,
-            "A stride that does not divide is refused. The layer does not refuse it: pixels are left over.",
+            "A stride that does not divide raises an error. A layer accepts it and leaves some pixels over.",
         ),
         Misconception(
             "not-floored",
             lambda n, f, p=0, s=1: (n + 2 * p - f) / s + 1,
-            "The division leaves a fraction: a kernel has a whole number of places.",
+            "The division is not rounded down; the number of positions is an integer.",
         ),
         Misconception(
             "plus-one-inside",
@@ -102,7 +102,7 @@ EXERCISE = Exercise(
         Misconception(
             "padding-subtracted",
             lambda n, f, p=0, s=1: (n - 2 * p - f) // s + 1,
-            "The padding makes the image smaller.",
+            "The padding is subtracted, as if it made the image smaller.",
             "Lab 01, Padding",
         ),
         Misconception(
@@ -114,12 +114,12 @@ EXERCISE = Exercise(
         Misconception(
             "kernel-ignored",
             lambda n, f, p=0, s=1: (n + 2 * p - 1) // s + 1,
-            "The room that the kernel itself takes is not subtracted.",
+            "The kernel's own size is not subtracted.",
         ),
     ),
     hints=(
-        "Draw 6 pixels and a kernel of 3 that moves by 2. Where does it start the last time?",
+        "Draw 6 pixels and a kernel of 3 that moves by 2. Where does it start for the last time?",
         "The padded length is n + 2p. After the first position, n + 2p − f pixels are left for steps.",
-        "Each step takes s pixels, and a step that does not fit whole is not made.",
+        "Each step takes s pixels; a step that does not fit completely does not count.",
     ),
 )

@@ -29,35 +29,37 @@ EXERCISE = Exercise(
         Misconception(
             "both-sides-together",
             lambda f: f - 1,
-            "This counts the zeros of both sides together; the padding is what one side gets.",
+            "This counts the zeros of both sides together; the padding is the number on one side.",
         ),
         Misconception("kernel-size", lambda f: f, "The padding is as large as the kernel."),
         Misconception(
             "half-rounded-up",
             lambda f: (f + 1) // 2,
-            "Half the kernel is rounded up, so that the image grows by two.",
+            "Half the kernel is rounded up, so the image grows by two pixels.",
         ),
         Misconception(
             "half-not-whole",
             lambda f: f / 2,
-            "This is half the kernel, with a fraction: there is no half pixel.",
+            "This is half the kernel's size, which is a fraction: there are no half pixels.",
         ),
         Misconception(
             "always-one",
             lambda f: 1,
-            "It is 1 whatever the kernel: that keeps the size for 3×3 kernels only.",
+            "The padding is always 1, which keeps the size for 3×3 kernels only.",
         ),
         Misconception(
-            "valid", lambda f: 0, "Without padding every kernel larger than 1×1 makes the image smaller."
+            "valid",
+            lambda f: 0,
+            "There is no padding, so every kernel larger than 1×1 makes the image smaller.",
         ),
         Misconception(
             "kernel-minus-two",
             lambda f: max(f - 2, 0),
-            "The padding grows by 2 from one odd kernel to the next; it is right for 1×1 and 3×3 by chance.",
+            "The padding grows by 2 from one odd kernel to the next; for 1×1 and 3×3 it is right by chance.",
         ),
     ),
     hints=(
-        "How many pixels does an image lose, in one direction, to an f×f kernel without padding?",
-        "That loss is made up by two sides. Try f = 3 and f = 5 on paper.",
+        "How many rows does an image lose under an f×f kernel without padding?",
+        "Both sides together make up for that loss. Try f = 3 and f = 5 on paper.",
     ),
 )

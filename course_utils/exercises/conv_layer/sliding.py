@@ -37,25 +37,25 @@ def cropped(layer: Layer) -> Layer:
     return wrong
 
 
-def moved_wrongly(layer: Layer, window: str = "kernel") -> tuple[Misconception, ...]:
+def moved_wrongly(layer: Layer) -> tuple[Misconception, ...]:
     """Return the wrong ideas about the stride of `layer`."""
     return (
         Misconception(
             "stride-ignored",
             altered(layer, stride=lambda stride: 1),
-            f"The stride has no effect: the {window} moves by one pixel.",
+            "The stride has no effect: the kernel moves by one pixel.",
             "Lab 01, Stride",
         ),
         Misconception(
             "stride-on-rows-only",
             altered(layer, stride=lambda stride: (stride, 1)),
-            "The stride acts on rows only; columns still move by one.",
+            "The stride applies to the rows only; along a row the kernel still moves by one pixel.",
             "Lab 01, Stride",
         ),
         Misconception(
             "stride-on-columns-only",
             altered(layer, stride=lambda stride: (1, stride)),
-            "The stride acts on columns only; rows still move by one.",
+            "The stride applies to the columns only; down a column the kernel still moves by one pixel.",
             "Lab 01, Stride",
         ),
     )

@@ -69,12 +69,12 @@ EXERCISE = Exercise(
         Misconception(
             "columns-only",
             lambda image, padding: pad(image, (padding, padding)),
-            "Only columns are added, to the left and to the right; no rows.",
+            "Only columns are added, on the left and on the right; the rows are missing.",
         ),
         Misconception(
             "rows-only",
             lambda image, padding: pad(image, (0, 0, padding, padding)),
-            "Only rows are added, above and below; no columns.",
+            "Only rows are added, above and below; the columns are missing.",
         ),
         Misconception(
             "image-in-the-corner",
@@ -84,7 +84,7 @@ EXERCISE = Exercise(
         Misconception(
             "edge-repeated",
             lambda image, padding: pad(image[None, None], (padding,) * 4, mode="replicate")[0, 0],
-            "The border repeats the nearest pixels of the image; it holds other values than zero.",
+            "The border repeats the nearest pixels of the image instead of holding zeros.",
         ),
         Misconception(
             "padded-with-ones",
@@ -94,7 +94,7 @@ EXERCISE = Exercise(
         Misconception(
             "border-erased",
             _border_erased,
-            "The image keeps its size and its own outer pixels are set to zero.",
+            "The image keeps its size, and its own outer pixels are set to zero.",
         ),
         Misconception(
             "padded-twice",
@@ -104,11 +104,11 @@ EXERCISE = Exercise(
         Misconception(
             "always-one",
             lambda image, padding: pad(image, (1,) * 4),
-            "One ring of zeros is added, whatever the padding is.",
+            "One ring of zeros is added, whatever the padding.",
         ),
     ),
     hints=(
-        "How many rows are new, above and below together? And columns?",
+        "How many rows are added, above and below together? And how many columns?",
         "Start from a tensor of zeros that has the final size.",
         "Row 0 of the image becomes row `padding` of the result; column 0 becomes column `padding`.",
     ),

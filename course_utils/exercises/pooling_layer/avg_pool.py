@@ -63,7 +63,7 @@ EXERCISE = Exercise(
         Misconception(
             "channels-averaged",
             lambda x, size=2, stride=None: avg_pool2d(x, size, stride).mean(0, keepdim=True),
-            "The mean is taken over the channels too; pooling leaves their number as it is.",
+            "The mean is taken over the channels too; pooling keeps their number.",
         ),
         Misconception(
             "partial-windows",
@@ -75,7 +75,7 @@ EXERCISE = Exercise(
     ),
     hints=(
         "The windows are those of max pooling. Only what happens inside a window is new.",
-        "How many pixels has a window of side `size`?",
+        "How many pixels does a window of side `size` have?",
     ),
     window=windowing.window,
 )

@@ -39,12 +39,12 @@ EXERCISE = Exercise(
         Misconception(
             "weights-counted",
             lambda c_in, c_out, h, w, f: c_in * c_out * f * f,
-            "This counts the weights; each of them works at every position of the output map.",
+            "This counts the weights; each of them is used at every position of the output map.",
         ),
         Misconception(
             "parameters-counted",
             lambda c_in, c_out, h, w, f: c_out * (c_in * f * f + 1),
-            "This counts the parameters; each weight works at every position of the output map.",
+            "This counts the parameters; each weight is used at every position of the output map.",
         ),
         Misconception(
             "kernel-side-for-area",
@@ -64,22 +64,22 @@ EXERCISE = Exercise(
         Misconception(
             "counted-twice",
             lambda c_in, c_out, h, w, f: 2 * c_in * c_out * f * f * h * w,
-            "Multiplications and additions are counted apart; one multiply-add is one operation here.",
+            "Multiplications and additions are counted separately; a multiply-add is one operation here.",
         ),
         Misconception(
             "bias-counted",
             lambda c_in, c_out, h, w, f: c_out * (c_in * f * f + 1) * h * w,
-            "The additions of the bias are counted too; they are no multiply-adds.",
+            "The additions of the bias are counted too; they are not multiply-adds.",
         ),
         Misconception(
             "square-map",
             lambda c_in, c_out, h, w, f: c_in * c_out * (f * h) ** 2,
-            "The map is taken to be as wide as it is tall.",
+            "The map is assumed to be as wide as it is tall.",
         ),
         Misconception(
             "map-made-smaller",
             lambda c_in, c_out, h, w, f: c_in * c_out * f * f * (h - f + 1) * (w - f + 1),
-            "The kernel's size is taken off height and width, which are those of the output already.",
+            "The kernel's size is subtracted from height and width, which are already those of the output.",
         ),
         Misconception(
             "map-outputs-only",
@@ -89,6 +89,6 @@ EXERCISE = Exercise(
     ),
     hints=(
         "How many multiply-adds does one number of the output take?",
-        "How many numbers has the output, over all its channels?",
+        "How many numbers does the output have, over all its channels?",
     ),
 )

@@ -58,12 +58,12 @@ EXERCISE = Exercise(
         Misconception(
             "corner-of-each-window",
             lambda x, size=2, stride=None: windowing.unfolded(x, size, stride)[..., 0],
-            "The first pixel of each window is kept, without a look at the others.",
+            "The first pixel of each window is kept, whatever the others are.",
         ),
         Misconception(
             "channels-pooled",
             lambda x, size=2, stride=None: max_pool2d(x, size, stride).amax(0, keepdim=True),
-            "The largest value is taken over the channels too; pooling leaves their number as it is.",
+            "The largest value is taken over the channels too; pooling keeps their number.",
         ),
         Misconception(
             "whole-image",
@@ -80,7 +80,7 @@ EXERCISE = Exercise(
     ),
     hints=(
         "Which pixels belong to the window in row i and column j of the result? Where does it start?",
-        "Without a stride, windows lie edge to edge. How many fit whole?",
+        "When no stride is given, windows lie edge to edge. How many fit completely?",
         "Take the largest value of each window for all channels at once: amax takes several axes.",
     ),
     window=windowing.window,

@@ -74,7 +74,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((draw.distinct(1, 2, 4), draw.distinct(1, 1, 2, low=2)), note="two windows side by side"),
         Probe((draw.distinct(1, 4, 2), draw.distinct(1, 2, 1)), note="two windows, one below the other"),
         Probe((draw.distinct(2, 2, 4), draw.distinct(2, 1, 2)), note="two channels"),
-        Probe((draw.distinct(1, 3, 5), draw.distinct(1, 1, 2)), note="a row and a column lie in no window"),
+        Probe((draw.distinct(1, 3, 5), draw.distinct(1, 1, 2)), note="a row and a column are in no window"),
         Probe((draw.distinct(1, 2, 4, low=-9), draw.distinct(1, 1, 2)), note="all values negative"),
         Probe((tied, draw.distinct(1, 2, 3, low=2)), note="equal largest values: the first in reading order"),
         Probe((blocks, draw.distinct(1, 2, 1)), {"size": 3}, "3×3 windows with equal values"),
@@ -106,32 +106,32 @@ EXERCISE = Exercise(
         Misconception(
             "copied-to-the-window",
             _spread(torch.ones_like),
-            "Every pixel of a window gets the whole gradient, though most of them did not decide the result.",
+            "Every pixel of a window gets the whole gradient, though only the largest decided the result.",
         ),
         Misconception(
             "all-of-equal-maxima",
             _spread(_largest),
-            "When several pixels are equally large, each gets the whole gradient: it counts several times.",
+            "If several pixels share the maximum, each gets the whole gradient: it counts several times.",
         ),
         Misconception(
             "split-among-equals",
             _spread(lambda windows: _largest(windows) / _largest(windows).sum(-1, keepdim=True)),
-            "When several pixels are equally large, they share the gradient; PyTorch lets the first have it.",
+            "If several pixels share the maximum, they split the gradient; PyTorch gives it to the first.",
         ),
         Misconception(
             "last-of-equals",
             _spread(lambda windows: _first(windows.flip(-1)).flip(-1)),
-            "Of equally large pixels the last in reading order gets the gradient; PyTorch takes the first.",
+            "If several pixels share the maximum, the last gets the gradient; PyTorch gives it to the first.",
         ),
         Misconception(
             "value-times-gradient",
             _spread(lambda windows: _first(windows) * windows),
-            "The gradient is multiplied by the pixel's value; the maximum passes it on as it is.",
+            "The gradient is multiplied by the pixel's value; the maximum passes it on unchanged.",
         ),
         Misconception(
             "gradient-ignored",
             altered(max_pool_gradient, grad_output=torch.ones_like),
-            "This marks the largest pixels with 1; the gradient that comes from above is not used.",
+            "This marks the largest pixels with 1; grad_output is not used.",
         ),
         Misconception(
             "corner-of-the-window",
@@ -146,18 +146,18 @@ EXERCISE = Exercise(
         Misconception(
             "first-channel-decides",
             altered(max_pool_gradient, x=lambda x: x[:1].expand_as(x)),
-            "The place of the largest pixel is looked up in the first channel for all channels.",
+            "The position of the maximum is taken from the first channel for all channels.",
         ),
         Misconception(
             "border-dropped",
             _cropped,
-            "The result covers the windows only; pixels that lie in no window have a gradient too: 0.",
+            "The result covers the windows only; pixels in no window have a gradient too: 0.",
         ),
     ),
     hints=(
         "If a pixel that is not the largest of its window grew a little, would the output change?",
         "The gradient has the shape of x, and most of it is 0.",
-        "argmax counts a window's pixels in reading order; divmod by `size` gives row and column.",
+        "argmax counts a window's pixels in reading order; divmod with `size` gives row and column.",
     ),
     window=_window,
 )

@@ -39,7 +39,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe(((6, 7, 5),), note="size 2 does not divide"),
         Probe(((4, 5, 8), 3), note="size 3; the stride is 3 too"),
         Probe(((5, 6, 5), 3, 1), note="stride 1: windows overlap"),
-        Probe(((4, 7, 10), 2), {"stride": 3}, "stride above size"),
+        Probe(((4, 7, 10), 2), {"stride": 3}, "the stride is larger than the window"),
         Probe(((7, 8, 6),), {"size": 3, "stride": 2}, "size 3, stride 2"),
         Probe(((50, 28, 28),), note="after the first convolution of LeNet5"),
         Probe(((96, 55, 55), 3, 2), note="overlapping pooling, as in AlexNet"),
@@ -59,7 +59,7 @@ EXERCISE = Exercise(
         Misconception(
             "channels-pooled",
             lambda shape, size=2, stride=None: (shape[0] // size, *pooled_shape(shape, size, stride)[1:]),
-            "The channels get fewer too; pooling works on each channel and leaves their number as it is.",
+            "The number of channels shrinks too; pooling works on each channel and keeps their number.",
         ),
         Misconception(
             "ceil-for-floor",
@@ -69,7 +69,7 @@ EXERCISE = Exercise(
         Misconception(
             "not-floored",
             _counting(lambda n, size, step: (n - size) / step + 1),
-            "The division leaves a fraction: the number of windows is whole.",
+            "The division is not rounded down; the number of windows is an integer.",
         ),
         Misconception(
             "first-window-forgotten",
@@ -79,7 +79,7 @@ EXERCISE = Exercise(
         Misconception(
             "stride-one",
             lambda shape, size=2, stride=None: pooled_shape(shape, size, stride or 1),
-            "Without a stride the window moves by one pixel; in pooling it then moves by its own size.",
+            "When no stride is given, the window moves by one pixel; in pooling it moves by its own size.",
         ),
         Misconception(
             "stride-ignored",
@@ -89,7 +89,7 @@ EXERCISE = Exercise(
         Misconception(
             "size-ignored",
             _counting(lambda n, size, step: n // step),
-            "The length is divided by the stride alone; the room that the window takes is not considered.",
+            "The length is divided by the stride alone; the window's own size is ignored.",
         ),
         Misconception(
             "always-halved",
@@ -104,7 +104,7 @@ EXERCISE = Exercise(
         Misconception(
             "channels-last",
             altered(pooled_shape, result=lambda shape: (*shape[1:], shape[0])),
-            "The channels come last here; PyTorch has them first.",
+            "The channels come last here; PyTorch puts them first.",
         ),
         Misconception(
             "channels-dropped",
@@ -113,7 +113,7 @@ EXERCISE = Exercise(
         ),
     ),
     hints=(
-        "It is the formula of Lab 01 without padding: a window is placed as a kernel is.",
+        "It is the formula of Lab 01 without padding: windows are placed like kernels.",
         "Which of the three numbers does pooling leave alone? And what is the stride when none is given?",
     ),
 )

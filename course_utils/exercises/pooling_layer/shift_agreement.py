@@ -23,7 +23,7 @@ def shift_agreement(layer: Layer, x: Tensor, shift: int) -> float:
 
 
 def no_layer(x: Tensor) -> Tensor:
-    """Give the image as it is."""
+    """Return the image unchanged."""
     return x
 
 
@@ -43,7 +43,7 @@ def column_sums(x: Tensor) -> Tensor:
 
 
 def ahead(x: Tensor) -> Tensor:
-    """Whether a pixel is larger than its right neighbour: a layer that can tell left from right."""
+    """Return whether a pixel is larger than its right neighbour, which tells left from right."""
     return (x[..., :-1] > x[..., 1:]).float()
 
 
@@ -68,7 +68,7 @@ def _whole_images(layer: Layer, x: Tensor, shift: int) -> float:
 
 def _explain(probe: Probe, expected: float, actual: Any) -> str | None:
     if isinstance(actual, np.ndarray) and actual.size > 1:
-        return "There is one answer for each output; a share is one number for all of them."
+        return "This has one value for each output; a share is one number for all of them."
     if isinstance(actual, (int, float)) and not 0 <= actual <= 1:
         return "A share lies between 0 and 1."
     return None
@@ -86,10 +86,10 @@ def probes(seed: int) -> Sequence[Probe]:
     still = torch.cat([torch.ones(1, 1, 2, 4), torch.tensor([1.0, 0.0, 0.0, 2.0]).expand(2, 1, 2, 4)])
     return (
         Probe((no_layer, row, 1), note="the layer changes nothing"),
-        Probe((no_layer, row, 2), note="two pixels"),
+        Probe((no_layer, row, 2), note="a shift of two pixels"),
         Probe((max_pool_2, bits(1, 1, 4, 6), 1), note="2×2 max pooling"),
-        Probe((max_pool_rows, bits(1, 1, 5, 9), 1), note="1×3 max pooling, rows and columns unlike"),
-        Probe((no_layer, still, 1), note="three images, one of them the same everywhere"),
+        Probe((max_pool_rows, bits(1, 1, 5, 9), 1), note="1×3 max pooling, along rows only"),
+        Probe((no_layer, still, 1), note="three images, one of them constant"),
         Probe((no_layer, bits(2, 3, 4, 5), 0), note="no shift: everything agrees"),
         Probe((ahead, bits(3, 1, 4, 7), 2), note="a layer that tells left from right"),
         Probe((column_sums, bits(3, 2, 3, 7), 3), note="a layer that drops an axis"),
@@ -124,12 +124,12 @@ EXERCISE = Exercise(
         Misconception(
             "all-or-nothing",
             lambda layer, x, shift: float(torch.equal(layer(x), layer(_moved(x, shift)))),
-            "This asks whether all outputs agree.",
+            "This asks whether all outputs agree, not how many.",
         ),
         Misconception(
             "yes-or-no",
             lambda layer, x, shift: torch.equal(layer(x), layer(_moved(x, shift))),
-            "This asks whether all outputs agree.",
+            "This asks whether all outputs agree, not how many.",
         ),
         Misconception(
             "whole-images",
@@ -139,7 +139,7 @@ EXERCISE = Exercise(
         Misconception(
             "layer-ignored",
             lambda layer, x, shift: _share(x, _moved(x, shift)),
-            "The images are compared, not what the layer makes of them.",
+            "The images are compared, not the layer's outputs.",
         ),
         Misconception(
             "moved-down",
@@ -149,34 +149,35 @@ EXERCISE = Exercise(
         Misconception(
             "moved-left",
             lambda layer, x, shift: _share(layer(x), layer(_moved(x, -shift))),
-            "The image moves to the left.",
+            "The image moves to the left instead of to the right.",
         ),
         Misconception(
             "rolled-through-all",
             lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, shift))),
-            "Without an axis, pixels that leave a row enter the next one.",
+            "torch.roll gets no axis, so pixels that leave one row enter the next.",
         ),
         Misconception(
             "filled-with-zeros",
             _filled,
-            "Zeros come in on the left; what leaves on the right should come back there.",
+            "Zeros enter on the left; the pixels that leave on the right should enter there.",
         ),
         Misconception(
             "output-moved",
             lambda layer, x, shift: _share(layer(x), _moved(layer(x), shift)),
-            "The output is moved; the question is what happens to it when the input moves.",
+            "The output is shifted; the question is what happens to it when the input shifts.",
         ),
         Misconception(
             "moved-along",
             lambda layer, x, shift: _share(_moved(layer(x), shift), layer(_moved(x, shift))),
-            "The first output is moved along too: this asks whether the output moves with its input, "
+            "The first output is shifted too: this asks whether the output moves with its input, "
             "not whether it stays.",
         ),
     ),
     explain=_explain,
     hints=(
-        "torch.roll moves a tensor; what leaves comes back on the other side. Which axis is left to right?",
-        "You need the layer's output twice: for the image, and for the image that has moved.",
+        "torch.roll shifts a tensor; what leaves on one side comes back on the other. Which axis is left "
+        "to right?",
+        "You need the layer's output twice: for the image, and for the shifted image.",
         "Comparing two tensors gives True and False; their mean, as numbers, is the share of True.",
     ),
 )

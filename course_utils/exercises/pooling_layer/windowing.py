@@ -25,11 +25,11 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((draw.distinct(1, 4, 2),), note="two windows, one below the other"),
         Probe((draw.distinct(1, 2, 2, low=-6),), note="all values negative"),
         Probe((draw.distinct(2, 2, 4),), note="two channels"),
-        Probe((draw.distinct(1, 3, 5),), note="size 2 does not divide: a row and a column lie in no window"),
+        Probe((draw.distinct(1, 3, 5),), note="size 2 does not divide: a row and a column are in no window"),
         Probe((draw.distinct(1, 3, 4), 2, 1), note="stride 1: windows overlap"),
         Probe((draw.distinct(1, 5, 4), 3), note="3×3 windows; the stride is 3 too"),
         Probe((draw.distinct(2, 6, 8, low=-99), 3), {"stride": 2}, "3×3 windows, stride 2, all negative"),
-        Probe((draw.distinct(1, 4, 5),), {"stride": 3}, "stride above size: some pixels lie in no window"),
+        Probe((draw.distinct(1, 4, 5),), {"stride": 3}, "stride above size: some pixels are in no window"),
         Probe((draw.distinct(1, 2, 3), 1), note="windows of one pixel"),
         Probe((draw.floats(3, 8, 9), draw.one_of(2, 3)), {"stride": draw.between(1, 2)}, "fractions"),
     )
@@ -67,12 +67,12 @@ def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
         Misconception(
             "stride-one",
             lambda x, size=2, stride=None: pool(x, size, stride or 1),
-            "Without a stride the window moves by one pixel; in pooling it then moves by its own size.",
+            "When no stride is given, the window moves by one pixel; in pooling it moves by its own size.",
         ),
         Misconception(
             "stride-two",
             lambda x, size=2, stride=None: pool(x, size, stride or 2),
-            "Without a stride the window moves by two pixels; in pooling it then moves by its own size.",
+            "When no stride is given, the window moves by two pixels; in pooling it moves by its own size.",
         ),
         Misconception(
             "stride-ignored",
@@ -82,13 +82,13 @@ def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
         Misconception(
             "zeros-in-partial-windows",
             lambda x, size=2, stride=None: pool(_beyond(x, size, stride or size), size, stride or size),
-            "Windows that reach over the border are counted too, filled up with zeros.",
+            "Windows that reach over the border are counted too, padded with zeros.",
             "Lab 02, Shapes",
         ),
         Misconception(
             "length-over-stride",
             lambda x, size=2, stride=None: _length_over_stride(pool, x, size, stride or size),
-            "The windows are counted as length over stride, which leaves out the room that a window takes.",
+            "The number of windows is length over stride, which ignores the window's own size.",
             "Lab 02, Shapes",
         ),
         Misconception(
@@ -104,17 +104,17 @@ def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
         Misconception(
             "along-rows-only",
             lambda x, size=2, stride=None: pool(x, (1, size), (1, stride or size)),
-            "The windows are one row high: only neighbours in a row are brought together.",
+            "The windows are one row high: only neighbours in a row are pooled.",
         ),
         Misconception(
             "along-columns-only",
             lambda x, size=2, stride=None: pool(x, (size, 1), (stride or size, 1)),
-            "The windows are one column wide: only neighbours in a column are brought together.",
+            "The windows are one column wide: only neighbours in a column are pooled.",
         ),
         Misconception(
             "result-transposed",
             lambda x, size=2, stride=None: pool(x, size, stride).transpose(1, 2),
-            "The result is written with rows and columns exchanged.",
+            "The result is transposed: its rows and columns are exchanged.",
             "Lab 02, Shapes",
         ),
         Misconception(
