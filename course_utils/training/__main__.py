@@ -25,8 +25,6 @@ from course_utils.training.results import report
 from course_utils.training.speed import PLAIN
 from course_utils.training.trainer import fit
 
-DATA = {"lenet5": (3, "mnist", "digits"), "vgg": (4, "cifar10", "shapes")}
-
 EXAMPLES = """\
 alone:             python -m course_utils.training lenet5
 two processes:     torchrun --nproc-per-node=2 -m course_utils.training lenet5
@@ -47,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         profile = settings.check_profile(options.profile) if options.profile else settings.read().profile
         with process_group() as (processes, device):
-            lab, name, substitute = DATA[options.network]
+            lab = LABS[options.network]
             dataset = load_dataset(
-                options.data or name, device=device, offline=None if options.data else substitute
+                options.data or lab.dataset, device=device, offline=None if options.data else lab.substitute
             )
             plan = recipe(options.network, profile)
             changes: dict[str, Any] = {"seed": options.seed}
@@ -70,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     processes=processes,
                 )
             if processes.is_main:
-                found = report(lab, history, processes=processes.size)
+                found = report(lab.lab, history, processes=processes.size)
                 print(json.dumps(found.figures) if options.json else found, flush=True)
     except CourseError as error:
         print(error, file=sys.stderr, flush=True)

@@ -34,7 +34,7 @@ class EpochRecord:
     train_error: float
     test_error: float
     seconds: float
-    test_seconds: float = 0.0
+    test_seconds: float
 
     @property
     def share(self) -> float:

@@ -62,7 +62,7 @@ class History:
 
     @classmethod
     def begin(
-        cls, model: nn.Module, dataset: Dataset, recipe: Recipe, *, device: str = "", machine: str = ""
+        cls, model: nn.Module, dataset: Dataset, recipe: Recipe, *, device: str, machine: str
     ) -> History:
         """Open the history of a run that has not started."""
         return cls(

@@ -11,6 +11,9 @@ from torch import Tensor
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the polynomial a·σ + b·σ³ + c·σ⁵ that lifts small singular values fastest without losing the large."""
 
+ITERATIONS = 5
+"""Of Newton and Schulz's method, which only multiplies matrices."""
+
 
 class Muon(torch.optim.Optimizer):
     """Momentum whose step for each matrix of weights is replaced by the nearest orthogonal matrix.
@@ -62,15 +65,13 @@ class Muon(torch.optim.Optimizer):
                 weight.sub_(step, alpha=group["lr"])
 
 
-def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
+def orthogonal(matrix: Tensor) -> Tensor:
     """Bring all singular values near 1 and keep the singular vectors: for U·Σ·Vᵀ about U·Vᵀ.
 
     Parameters
     ----------
     matrix : Tensor
         Rows×columns.
-    iterations : int
-        Of Newton and Schulz's method, which only multiplies matrices.
 
     Returns
     -------
@@ -83,7 +84,7 @@ def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
     if torch.is_autocast_enabled(matrix.device.type):
         x = x.to(torch.get_autocast_dtype(matrix.device.type))
     x = x if rows <= columns else x.T
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         square = x @ x.T
         x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return (x if rows <= columns else x.T * (rows / columns) ** 0.5).to(matrix.dtype)

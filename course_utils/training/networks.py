@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -19,11 +20,47 @@ ARCHS: dict[str, Arch] = {
 }
 """The small network of each profile that has one: number of convolutions and width of each block."""
 
-LABS: dict[str, tuple[Arch, tuple[int, ...]]] = {
-    "lenet5": (((1, 50), (1, 100)), (100,)),
-    "vgg": (((2, 64), (2, 128), (2, 256), (1, 512)), (4096, 4096)),
+PATCHES = 16
+"""Filters of the layer before a `SmallVGG`'s blocks, two for each direction that `whiten` keeps."""
+
+
+@dataclass(frozen=True)
+class LabNetwork:
+    """The network of a lab, and what it is trained on.
+
+    Attributes
+    ----------
+    lab : int
+        Number of the lab.
+    blocks : Arch
+        Number of convolutions and width of each block.
+    hidden : tuple of int
+        Widths of the linear layers before the scores.
+    dataset, substitute : str
+        The dataset, and the embedded one that may stand in for it.
+    images : int
+        Training images in the dataset.
+    channels, side : int
+        Shape of an image: `channels`×`side`×`side`.
+    """
+
+    lab: int
+    blocks: Arch
+    hidden: tuple[int, ...]
+    dataset: str
+    substitute: str
+    images: int
+    channels: int
+    side: int
+
+
+LABS = {
+    "lenet5": LabNetwork(3, ((1, 50), (1, 100)), (100,), "mnist", "digits", 60_000, 1, 28),
+    "vgg": LabNetwork(
+        4, ((2, 64), (2, 128), (2, 256), (1, 512)), (4096, 4096), "cifar10", "shapes", 50_000, 3, 32
+    ),
 }
-"""The networks of labs 03 and 04: their blocks, and the widths of the linear layers before the scores."""
+"""The networks of labs 03 and 04, as the lecture has them."""
 
 
 class SmallVGG(nn.Module):
@@ -41,8 +78,6 @@ class SmallVGG(nn.Module):
         Of the images.
     classes : int
         Of the scores.
-    patches : int
-        Filters of the layer before the blocks, two for each direction that `whiten` keeps.
     batch_norm : bool
         Whether each convolution is followed by batch normalisation.
     mirror : bool
@@ -60,15 +95,14 @@ class SmallVGG(nn.Module):
         *,
         channels: int = 3,
         classes: int = 10,
-        patches: int = 16,
         batch_norm: bool = True,
         mirror: bool = False,
     ) -> None:
         super().__init__()
         self.mirror = mirror
-        self.patches = nn.Conv2d(channels, patches, 3)
+        self.patches = nn.Conv2d(channels, PATCHES, 3)
         layers: list[nn.Module] = [nn.ReLU()]
-        channels = patches
+        channels = PATCHES
         for convs, width in arch:
             for conv in range(convs):
                 layers.append(nn.Conv2d(channels, width, 3, padding=1, bias=not batch_norm))
@@ -93,9 +127,8 @@ class SmallVGG(nn.Module):
 
 def lab_network(name: str, *, channels: int, side: int, classes: int = 10) -> nn.Sequential:
     """Build a network of `LABS` for images of `channels`×`side`×`side`, as the lecture has it."""
-    blocks, hidden = LABS[name]
     layers: list[nn.Module] = []
-    for convs, width in blocks:
+    for convs, width in LABS[name].blocks:
         for _ in range(convs):
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
             channels = width
@@ -103,7 +136,7 @@ def lab_network(name: str, *, channels: int, side: int, classes: int = 10) -> nn
         side //= 2
     layers.append(nn.Flatten())
     inputs = channels * side * side
-    for width in hidden:
+    for width in LABS[name].hidden:
         layers += [nn.Linear(inputs, width), nn.ReLU()]
         inputs = width
     return nn.Sequential(*layers, nn.Linear(inputs, classes))

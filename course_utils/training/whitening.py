@@ -9,9 +9,12 @@ from torch.nn import functional
 from course_utils.data.dataset import Split
 from course_utils.errors import TrainingError
 
+IMAGES = 1000
+"""How many training images are looked at."""
+
 
 @torch.no_grad()
-def whiten(layer: nn.Conv2d, split: Split, *, images: int = 1000, floor: float = 1e-2) -> None:
+def whiten(layer: nn.Conv2d, split: Split, *, floor: float = 1e-2) -> None:
     """Set and freeze a convolution so that its outputs are uncorrelated, each with variance about 1.
 
     Neighbouring pixels are almost alike, so a patch's values say nearly the same thing many times. The
@@ -27,8 +30,6 @@ def whiten(layer: nn.Conv2d, split: Split, *, images: int = 1000, floor: float =
         place; its weights take no more gradient.
     split : Split
         The training images; never the test's.
-    images : int
-        How many of them are looked at.
     floor : float
         Added to each variance, so that directions which hold only noise are not blown up.
 
@@ -44,7 +45,7 @@ def whiten(layer: nn.Conv2d, split: Split, *, images: int = 1000, floor: float =
             why=f"It has {filters} filters; it needs an even number up to {2 * size}: two for a direction.",
             next_step=f"Give it {min(filters // 2, size) * 2 or 2} filters.",
         )
-    seen = split.normalised(split.images[:images])
+    seen = split.normalised(split.images[:IMAGES])
     patches = (
         functional.unfold(seen, layer.kernel_size, stride=layer.stride).transpose(1, 2).reshape(-1, size)
     )

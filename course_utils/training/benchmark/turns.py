@@ -18,13 +18,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from course_utils.data.load import load_dataset
 from course_utils.device import describe_device
 from course_utils.errors import TrainingError
-from course_utils.training.benchmark.variants import DATA, VARIANTS
+from course_utils.training.benchmark.variants import VARIANTS
 from course_utils.training.networks import LABS, lab_network
 from course_utils.training.recipes import recipe
 from course_utils.training.results import LECTURE
 
-PUBLISHED = {"lenet5": LECTURE[3]["seconds_per_epoch"], "vgg": LECTURE[4]["seconds_per_epoch"]}
-SHAPES = {"lenet5": (1, 28), "vgg": (3, 32)}
+PUBLISHED = {name: LECTURE[network.lab]["seconds_per_epoch"] for name, network in LABS.items()}
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,8 @@ def measure(
         If one of the processes fails.
     """
     announce(f"{describe_device()}; {len(networks) * len(variants)} processes start and warm up")
-    sources = {name: load_dataset(DATA[name][0], offline=DATA[name][1]).source for name in networks}
+    labs = {name: LABS[name] for name in networks}
+    sources = {name: load_dataset(lab.dataset, offline=lab.substitute).source for name, lab in labs.items()}
     flops = {name: epoch_flops(name) for name in networks}
     rows: list[Measurement] = []
     for number, network in enumerate(networks):
@@ -136,7 +136,7 @@ def measure(
                     seconds[name].append(answer["seconds"] / sizes[name])
                     peaks[name] = max(peaks[name], answer["peak"])
                 announce(f"{network}: turn {turn + 1} of {turns}")
-        size, images = recipe(network, "lecture").batch_size, DATA[network][2]
+        size, images = recipe(network, "lecture").batch_size, LABS[network].images
         epochs = {name: median(times) * images / size for name, times in seconds.items()}
         for name in variants:
             rows.append(
@@ -193,8 +193,9 @@ def worker(network: str, variant: str) -> Iterator[Callable[[int], dict[str, Any
 
 def epoch_flops(network: str) -> float:
     """Count the floating-point operations of an epoch, forward and backward; a multiply-add is two."""
-    channels, side = SHAPES[network]
+    lab = LABS[network]
+    channels, side = lab.channels, lab.side
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         scores = lab_network(network, channels=channels, side=side)(torch.zeros(2, channels, side, side))
         nn.functional.cross_entropy(scores, torch.zeros(2, dtype=torch.int64)).backward()
-    return counter.get_total_flops() / 2 * DATA[network][2]
+    return counter.get_total_flops() / 2 * lab.images

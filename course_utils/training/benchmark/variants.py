@@ -15,13 +15,10 @@ from course_utils.data.load import load_dataset
 from course_utils.device import pick_device
 from course_utils.timing import Stopwatch
 from course_utils.training.loop import train_epoch
-from course_utils.training.networks import lab_network
+from course_utils.training.networks import LABS, lab_network
 from course_utils.training.preparation import on_device
 from course_utils.training.recipes import recipe
 from course_utils.training.speed import PLAIN, Speed, default_speed, keep_heap
-
-DATA = {"lenet5": ("mnist", "digits", 60_000), "vgg": ("cifar10", "shapes", 50_000)}
-"""Each network's dataset, the embedded one that may stand in, and the images in a full epoch."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,8 @@ def some_batches(dataset: Dataset, size: int, count: int) -> Iterator[tuple[Tens
 
 def trainer(network: str, variant: str, device: torch.device) -> Callable[[int], None]:
     """Load the data, build the network, and return what trains on so many batches."""
-    name, substitute, _ = DATA[network]
-    dataset = on_device(load_dataset(name, offline=substitute), device)
+    lab = LABS[network]
+    dataset = on_device(load_dataset(lab.dataset, offline=lab.substitute), device)
     plan = recipe(network, "lecture")
     _, channels, side, _ = dataset.train.images.shape
     torch.manual_seed(0)
@@ -129,10 +126,9 @@ def trainer(network: str, variant: str, device: torch.device) -> Callable[[int],
     return train
 
 
-def matmul_peak(device: torch.device, kind: torch.dtype, size: int = 2048) -> float:
+def matmul_peak(device: torch.device, kind: torch.dtype) -> float:
     """Measure the multiplication of two square matrices, in operations a second: the best of some."""
-    if device.type == "cuda":
-        size *= 4
+    size = 8192 if device.type == "cuda" else 2048
     a, b = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
     times = []
     for _ in range(3):
