@@ -33,6 +33,13 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> floa
     ------
     TrainingError
         If there is no image.
+
+    Examples
+    --------
+    >>> two = torch.tensor([[2.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
+    >>> one = torch.tensor([[5.0, 4.0]]), torch.tensor([1])
+    >>> evaluate(nn.Identity(), [two, one])  # these inputs are scores already; the third answer is wrong
+    0.3333333333333333
     """
     wrong, seen = count_wrong(model, batches).tolist()
     if not seen:
@@ -56,7 +63,13 @@ def count_wrong(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> T
 
 
 def error_rate(scores: Tensor, labels: Tensor) -> float:
-    """Measure the share of rows of N×classes `scores` whose largest entry is not at the label."""
+    """Measure the share of rows of N×classes `scores` whose largest entry is not at the label.
+
+    Examples
+    --------
+    >>> error_rate(torch.tensor([[2.0, 1.0], [0.0, 1.0], [5.0, 4.0], [1.0, 0.0]]), torch.tensor([0, 1, 1, 0]))
+    0.25
+    """
     return (scores.argmax(1) != labels).sum().item() / len(labels)
 
 

@@ -46,6 +46,12 @@ class Recipe:
         A small training set is passed over more often than `epochs`, until there are so many steps.
     seed : int
         Of the order of the images and of the augmentation. The model's initial weights are the caller's.
+
+    Examples
+    --------
+    >>> mine = Recipe("mine", epochs=3, learning_rate=0.1, schedule=Triangle(peak=0.5))
+    >>> [round(mine.rate(epoch), 3) for epoch in (0, 1.5, 3)]
+    [0.01, 0.1, 0.0]
     """
 
     name: str
@@ -196,6 +202,14 @@ def recipe(network: str, profile: str | None = None) -> Recipe:
         If the network is unknown, with those that are known.
     SettingsError
         If the profile is unknown.
+
+    Examples
+    --------
+    >>> lecture = recipe("lenet5", "lecture")
+    >>> lecture.epochs, lecture.batch_size, lecture.rate(epoch=5)
+    (30, 128, 0.16666666666666666)
+    >>> replace(lecture, name="lenet5, shorter", epochs=6).epochs
+    6
     """
     chosen = settings.read().profile if profile is None else settings.check_profile(profile)
     try:
