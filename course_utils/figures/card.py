@@ -20,6 +20,12 @@ def verdict_card(verdict: Any) -> HtmlFigure:
     ----------
     verdict : course_utils.exercises.Verdict
         Drawn as one line if it is correct or not started, as a card otherwise.
+
+    Examples
+    --------
+    >>> from course_utils.exercises import evaluate
+    >>> verdict_card(evaluate("output_size", lambda n, f, p=0, s=1: (n + 2 * p - f) // s + 1))
+    ✓ Exercise 1.4 (output_size): correct.
     """
     data = {
         VERDICT_MIME: {

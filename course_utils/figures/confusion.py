@@ -15,7 +15,7 @@ from course_utils.text import shape_text
 
 
 def confusion_matrix(matrix: Any, classes: Sequence[str]) -> HtmlFigure:
-    """Show counts with one row per true class and one column per predicted class.
+    r"""Show counts with one row per true class and one column per predicted class.
 
     Cells are tinted by their share of the row; the last column is the share that was right.
 
@@ -30,6 +30,15 @@ def confusion_matrix(matrix: Any, classes: Sequence[str]) -> HtmlFigure:
     ------
     FigureError
         If the matrix is not K×K, or has negative counts.
+
+    Examples
+    --------
+    >>> confusion_matrix([[8, 2], [0, 5]], ["cat", "dog"])
+    Confusion matrix: rows are true classes, columns are predictions
+    true \ predicted  cat  dog   right
+    ────────────────  ───  ───  ──────
+    cat                 8    2   80.0%
+    dog                 0    5  100.0%
     """
     counts = as_array(matrix)
     names = [str(name) for name in classes]

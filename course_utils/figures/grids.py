@@ -15,6 +15,9 @@ from course_utils.text import number_text, shape_text
 ROWS, COLUMNS, SLICES = 8, 10, 4
 """The most rows and columns of one matrix, and the most matrices of one array, that are shown."""
 
+_GAP, _WIDTH = 3, 100
+"""Characters between blocks of text, and in a line."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -160,32 +163,32 @@ def grid_text(grid: Grid) -> list[str]:
     return lines
 
 
-def beside(groups: Sequence[Sequence[Sequence[str]]], *, gap: int = 3, width: int = 100) -> str:
-    """Set blocks of lines side by side, in several rows if `width` characters are too few.
+def beside(groups: Sequence[Sequence[Sequence[str]]]) -> str:
+    """Set blocks of lines side by side, in several rows if one is too narrow.
 
     A group that fits on one row is not broken.
     """
     shelves: list[list[Sequence[str]]] = [[]]
     used = 0
     for group in groups:
-        widths = [max(map(len, block)) + gap for block in group]
-        if used + sum(widths) > width >= sum(widths):
+        widths = [max(map(len, block)) + _GAP for block in group]
+        if used + sum(widths) > _WIDTH >= sum(widths):
             shelves.append([])
             used = 0
         for block, wide in zip(group, widths, strict=True):
-            if shelves[-1] and used + wide > width:
+            if shelves[-1] and used + wide > _WIDTH:
                 shelves.append([])
                 used = 0
             shelves[-1].append(block)
             used += wide
-    return "\n\n".join(_shelf(shelf, gap) for shelf in shelves if shelf)
+    return "\n\n".join(_shelf(shelf) for shelf in shelves if shelf)
 
 
-def _shelf(blocks: list[Sequence[str]], gap: int) -> str:
+def _shelf(blocks: list[Sequence[str]]) -> str:
     widths = [max(map(len, block)) for block in blocks]
     rows = zip_longest(*blocks, fillvalue="")
     return "\n".join(
-        (" " * gap).join(part.ljust(wide) for part, wide in zip(row, widths, strict=True)).rstrip()
+        (" " * _GAP).join(part.ljust(wide) for part, wide in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
 

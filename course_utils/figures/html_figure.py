@@ -62,5 +62,11 @@ class HtmlFigure:
 
 
 def line(text: str) -> HtmlFigure:
-    """Return a figure that is one line of text."""
+    """Return a figure that is one line of text.
+
+    Examples
+    --------
+    >>> line("Not started.")
+    Not started.
+    """
     return HtmlFigure(f'<div class="cl-card" role="note">{escape(text)}</div>', text)

@@ -45,6 +45,11 @@ def image_grid(
     ------
     FigureError
         If the shapes do not fit, or there are more than `MOST` images.
+
+    Examples
+    --------
+    >>> image_grid(np.zeros((4, 8, 8)), titles=["a", "b", "c", "d"])
+    4 images of 1×8×8 in 1 row of 4, titles a, b, c, d; digest ...
     """
     pixels = _pixels(images)
     count, height, width = pixels.shape[:3]
@@ -105,6 +110,14 @@ def worst_mistakes(
     ------
     FigureError
         If the shapes do not match.
+
+    Examples
+    --------
+    >>> scores, labels = np.array([[5.0, 0.0], [0.0, 3.0], [0.0, 9.0]]), np.array([0, 0, 0])
+    >>> worst_mistakes(np.zeros((3, 1, 8, 8)), scores, labels, ["cat", "dog"])
+    The 2 most confident of 2 mistakes among 3 images:
+      image 2: predicted dog (100.0%), is cat
+      image 1: predicted dog (95.3%), is cat
     """
     values, truth = as_array(scores), as_array(labels)
     if values is None or truth is None or values.ndim != 2 or truth.shape != values.shape[:1]:

@@ -37,6 +37,12 @@ def filters(weight: Any) -> Picture:
     ------
     FigureError
         If `weight` does not have four axes.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> filters(nn.Conv2d(1, 6, 5).weight)
+    Filters: 6 of 1×5×5, in reading order
     """
     array = as_array(weight)
     if array is None or array.ndim != 4 or not array.size:
@@ -67,6 +73,11 @@ def feature_maps(maps: Any) -> Picture:
     ------
     FigureError
         If `maps` does not have this shape.
+
+    Examples
+    --------
+    >>> feature_maps(np.zeros((6, 14, 14)))
+    Feature maps: 6 of 14×14, in reading order
     """
     array = as_array(maps)
     if array is not None and array.ndim == 4 and len(array) == 1:

@@ -30,6 +30,14 @@ def table(rows: Sequence[Sequence[Any]], columns: Sequence[str], caption: str = 
     ------
     FigureError
         If a row does not have one cell per column.
+
+    Examples
+    --------
+    >>> table([["conv1", 500], ["conv2", 45_100]], columns=["layer", "parameters"])
+    layer  parameters
+    ─────  ──────────
+    conv1         500
+    conv2      45,100
     """
     for row in rows:
         if len(row) != len(columns):

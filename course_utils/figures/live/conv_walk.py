@@ -30,6 +30,12 @@ def conv_walk(
     ------
     FigureError
         If the shapes do not match, the filter is larger than the padded image, or there are too many numbers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> conv_walk(torch.ones(3, 8, 8), torch.ones(2, 3, 5, 5), padding=2)
+    conv_walk: 3×8×8 image, 2×3×5×5 filters, padding 2, stride 1: output 2×8×8, its first number 27
     """
     walk = convolution("conv_walk", x, weight, bias, padding, stride)
     text = (

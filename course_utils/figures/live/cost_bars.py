@@ -37,6 +37,16 @@ def cost_bars(models: Mapping[str, tuple[Model, Sequence[int]]]) -> LiveFigure:
     ------
     FigureError
         If `models` is not such a mapping, or a model cannot run on its shape.
+
+    Examples
+    --------
+    >>> image = (3, 32, 32)
+    >>> cost_bars({"narrow": (nn.Conv2d(3, 8, 3), image), "wide": (nn.Conv2d(3, 64, 3), image)})
+    Cost of networks
+    network  weight layers  parameters  multiply-adds of one image
+    ───────  ─────────────  ──────────  ──────────────────────────
+    narrow               1         224                     194,400
+    wide                 1       1,792                   1,555,200
     """
     sentence = f"cost_bars takes a dict of 1 to {_MOST} networks: name to (model, (channels, height, width))."
     if not isinstance(models, Mapping) or not 0 < len(models) <= _MOST:

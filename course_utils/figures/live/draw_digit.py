@@ -149,6 +149,11 @@ def draw_digit(
     ------
     FigureError
         If the model is not such a network, or a number is out of range.
+
+    Examples
+    --------
+    >>> draw_digit(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
+    draw_digit: a pad of 28×28 pixels; Sequential answers while its kernel runs
     """
     if not isinstance(model, nn.Module):
         raise FigureError("draw_digit takes a torch.nn.Module.", why=f"It got {type(model).__name__}.")

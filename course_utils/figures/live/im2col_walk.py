@@ -26,6 +26,12 @@ def im2col_walk(
     ------
     FigureError
         As in `conv_walk`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> im2col_walk(torch.ones(3, 8, 8), torch.ones(2, 3, 5, 5))
+    im2col_walk: 3×8×8 image, windows 5×5, padding 0, stride 1: matrix 75×16, 6.25 times the image's numbers
     """
     walk = convolution("im2col_walk", x, weight, bias, padding, stride)
     matrix = _matrix(walk)

@@ -41,6 +41,12 @@ def pool_walk(x: Any = None, size: int = 2, stride: int | None = None) -> LiveFi
     ------
     FigureError
         If the shape does not fit, the window is larger than the map, or there are too many numbers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> pool_walk(torch.ones(2, 8, 8), size=3, stride=2)
+    pool_walk: 2×8×8 map, 3×3 windows, stride 2: output 2×3×3, its first maximum 1
     """
     wanted = f"pool_walk takes maps C×H×W of at most {SIDE}×{SIDE} pixels and {MOST:,} numbers"
     maps = take(MAP if x is None else x, wanted, (2, 3), (MOST, SIDE, SIDE))

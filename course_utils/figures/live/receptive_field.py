@@ -122,6 +122,13 @@ def receptive_field(model: nn.Module, image: Any) -> LiveFigure:
     ------
     FigureError
         If the image does not fit, or the model cannot be run on it or cannot be followed.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
+    >>> receptive_field(model, torch.zeros(1, 28, 28))
+    receptive_field: Sequential on an image of 1×28×28, 2 layers;
+    a unit of the last feature maps sees 6×6 pixels
     """
     pixels = take(image, _WANTED, (2, 3), (3, SIDE, SIDE))
     if pixels.shape[0] == 2:

@@ -35,6 +35,12 @@ def shape_chain(model: nn.Module | Callable[[], nn.Module], input_shape: Sequenc
     FigureError
         If `model` is not a model, `input_shape` is not a shape, the model cannot run on it, or it has more
         than 64 layers.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
+    >>> shape_chain(model, (1, 28, 28))
+    Sequential as a chain of shapes: 1×28×28 → 0 6×28×28 → 2 6×14×14; 156 parameters
     """
     traced = trace(model, input_shape, figure="shape_chain")
     boxes = _boxes(traced)

@@ -48,6 +48,15 @@ def training_panel(
     ------
     FigureError
         If there are no epochs, or the shapes do not match.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from course_utils import Recipe, fit, load_dataset
+    >>> model, recipe = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), Recipe("one layer", epochs=2)
+    >>> history = fit(model, load_dataset("digits"), recipe, checkpoint=False, show=False)
+    >>> training_panel(history)
+    one layer on digits (...): 2 epochs, last loss ..., training error ... %, test error ... %
     """
     epochs = _epochs(history)
     data: dict[str, Any] = {
