@@ -11,40 +11,10 @@ import torch.nn.functional as F  # noqa: N812
 import torchvision.models as zoo
 from torch import Tensor, nn
 
+from course_utils import exercises
 
-class LeNet5(nn.Module):
-    """Lab 03's network, written with functions between its layers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 50, 3, padding=1)
-        self.conv2 = nn.Conv2d(50, 100, 3, padding=1)
-        self.linear1 = nn.Linear(4900, 100)
-        self.linear2 = nn.Linear(100, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return self.linear2(F.relu(self.linear1(x.flatten(1))))
-
-
-def lab_vgg() -> nn.Module:
-    layers: list[nn.Module] = []
-    channels = 3
-    for convs, width in ((2, 64), (2, 128), (2, 256), (1, 512)):
-        for _ in range(convs):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-        layers.append(nn.MaxPool2d(2))
-    head = [
-        nn.Flatten(),
-        nn.Linear(2048, 4096),
-        nn.ReLU(),
-        nn.Linear(4096, 4096),
-        nn.ReLU(),
-        nn.Linear(4096, 10),
-    ]
-    return nn.Sequential(*layers, *head)
+LeNet5 = exercises.get("lenet5").reference
+VGG = exercises.get("vgg").reference
 
 
 def lenet_1998() -> nn.Module:
@@ -60,7 +30,7 @@ def googlenet() -> nn.Module:
 
 NETWORKS: dict[str, tuple[Any, tuple[int, int, int]]] = {
     "LeNet5 (Lab 03)": (LeNet5, (1, 28, 28)),
-    "VGG (Lab 04)": (lab_vgg, (3, 32, 32)),
+    "VGG (Lab 04)": (VGG, (3, 32, 32)),
     "LeNet-5 (1998)": (lenet_1998, (1, 32, 32)),
     "AlexNet (2012)": (zoo.alexnet, (3, 224, 224)),
     "VGG-16 (2014)": (zoo.vgg16, (3, 224, 224)),
@@ -70,7 +40,7 @@ NETWORKS: dict[str, tuple[Any, tuple[int, int, int]]] = {
 
 
 class Branches(nn.Module):
-    """Everything that the chain has a rule for: ceil, dilation, groups, view, cat, add, pad, mean."""
+    """Everything the chain has a rule for: ceil, dilation, groups, view, cat, add, pad, mean."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +60,7 @@ class Branches(nn.Module):
 
 
 def history(epochs: int = 12, *, classes: int = 10, step: int = 5, **other: Any) -> SimpleNamespace:
-    """What `fit` returns, as far as a figure reads it: a plateau of three epochs, then learning."""
+    """Return what figures read of the history of `fit`: a plateau of three epochs, then learning."""
     records = [
         SimpleNamespace(
             epoch=epoch + 1,
@@ -113,6 +83,6 @@ def history(epochs: int = 12, *, classes: int = 10, step: int = 5, **other: Any)
 
 
 def answers(labels: Tensor, classes: int = 10, *, right: float = 2.0) -> Tensor:
-    """Seeded scores that are often right."""
+    """Return seeded scores that are often right."""
     noise = torch.randn(len(labels), classes, generator=torch.Generator().manual_seed(0))
     return noise + right * F.one_hot(labels, classes)
