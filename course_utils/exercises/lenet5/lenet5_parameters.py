@@ -32,43 +32,47 @@ EXERCISE = Exercise(
         ),
         *miscounted(
             "one-bias-a-layer",
-            [451, 45001, 490001, 1001],
+            [450 + 1, 45000 + 1, 490000 + 1, 1000 + 1],
             "A single bias is counted for each layer; there is one for each filter or output.",
         ),
         *miscounted(
             "bias-per-input",
-            [451, 45050, 494900, 1100],
+            [450 + 1, 45000 + 50, 490000 + 4900, 1000 + 100],
             "A bias is counted for each input; there is one for each filter or output.",
         ),
         *miscounted(
             "input-channels-ignored",
-            [500, 1000, 490100, 1010],
+            [500, 100 * 3 * 3 + 100, 490100, 1010],
             "A filter of the second convolution is counted as 3×3; it reaches through all 50 channels.",
         ),
         *miscounted(
-            "kernel-counted-once", [100, 5100, 490100, 1010], "A kernel is counted as one number, not 3×3."
+            "kernel-counted-once",
+            [1 * 50 + 50, 50 * 100 + 100, 490100, 1010],
+            "A kernel is counted as one number, not 3×3.",
         ),
         *miscounted(
-            "kernel-width-only", [200, 15100, 490100, 1010], "A kernel is counted as 3 numbers, not 3×3."
+            "kernel-width-only",
+            [1 * 50 * 3 + 50, 50 * 100 * 3 + 100, 490100, 1010],
+            "A kernel is counted as 3 numbers, not 3×3.",
         ),
         *miscounted(
             "kernel-5",
-            [1300, 125100, 490100, 1010],
+            [1 * 50 * 5 * 5 + 50, 50 * 100 * 5 * 5 + 100, 490100, 1010],
             "The kernels are counted as 5×5, as in the 1998 network.",
         ),
         *miscounted(
             "unpooled-map",
-            [500, 45100, 1960100, 1010],
+            [500, 45100, (100 * 14 * 14) * 100 + 100, 1010],
             "The first linear layer is counted for 14×14 maps, the size before the second pooling.",
         ),
         *miscounted(
             "one-pixel-a-channel",
-            [500, 45100, 10100, 1010],
+            [500, 45100, 100 * 100 + 100, 1010],
             "The first linear layer is counted as if each of the 100 maps were one number; each has 7×7.",
         ),
         *miscounted(
             "no-padding",
-            [500, 45100, 250100, 1010],
+            [500, 45100, (100 * 5 * 5) * 100 + 100, 1010],
             "The first linear layer is counted for 5×5 maps, the size without padding.",
         ),
     ),
