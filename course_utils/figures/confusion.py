@@ -73,7 +73,7 @@ def _html(counts: np.ndarray, shares: np.ndarray, names: list[str], right: list[
         cells = "".join(_cell(counts[i, j], shares[i, j], i == j) for j in range(len(names)))
         rows.append(
             f'<tr><th scope="row" class="cl-words">{escape(name)}</th>{cells}'
-            f'<td class="cl-total">{right[i]}</td></tr>'
+            f'<td>{right[i]}</td></tr>'
         )
     return (
         f'<div class="cl-figure"><table class="cl-grid cl-matrix"><caption>{caption}</caption>'

@@ -71,11 +71,6 @@ export function range(label, { min = 0, max, value, say = String }, changed) {
       words.textContent = say(control.value);
       input.setAttribute("aria-valuetext", words.textContent);
     },
-    limit(least, most) {
-      input.min = least;
-      input.max = most;
-      control.set(clamp(control.value, least, most));
-    },
   };
   input.addEventListener("input", () => {
     control.set(control.value);
@@ -96,15 +91,10 @@ export function number(label, { min, max, value }, changed) {
       control.value = next;
       input.value = next;
     },
-    limit(least, most) {
-      input.min = least;
-      input.max = most;
-      control.set(clamp(control.value, least, most));
-    },
   };
   input.addEventListener("input", () => {
     if (input.value === "" || !Number.isFinite(input.valueAsNumber)) return;
-    const next = clamp(Math.round(input.valueAsNumber), Number(input.min), Number(input.max));
+    const next = clamp(Math.round(input.valueAsNumber), min, max);
     if (next === control.value) return;
     control.value = next;
     changed(next);
