@@ -56,12 +56,12 @@ def test_an_unknown_exercise_names_close_ones(name: str, meant: str) -> None:
         getattr(check, name)
 
 
-def test_an_exercise_that_is_nothing_like_any_lists_all() -> None:
+def test_a_name_that_resembles_no_exercise_lists_all() -> None:
     with pytest.raises(ExerciseError, match="cross_correlate"):
         _ = check.qqqq
 
 
-def test_hasattr_is_false_for_what_is_no_exercise() -> None:
+def test_hasattr_is_false_for_what_is_not_an_exercise() -> None:
     assert not hasattr(check, "qqqq")
     assert not hasattr(check, "_repr_html_")
 
@@ -147,7 +147,7 @@ assert not progress._unsaved
     assert len(progress.states()) == 600
 
 
-def test_a_line_cut_short_costs_itself_alone(own_folder: Path) -> None:
+def test_a_line_cut_short_loses_nothing_else(own_folder: Path) -> None:
     progress.record("zero_pad", "wrong", 0)
     with (own_folder / "checks.jsonl").open("a") as file:
         file.write('\n{"exercise": "same_pad')
@@ -161,7 +161,7 @@ def test_a_line_cut_short_costs_itself_alone(own_folder: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["[]", "{}", '{"exercise": 3, "status": "correct"}', '{"exercise": "a", "status": 1}']
 )
-def test_what_is_no_verdict_is_passed_over(own_folder: Path, text: str) -> None:
+def test_what_is_not_a_verdict_is_skipped(own_folder: Path, text: str) -> None:
     own_folder.mkdir(parents=True)
     (own_folder / "checks.jsonl").write_text(text)
     assert progress.states() == {}
@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_written_breaks_no_check(
     own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own_folder.parent.mkdir(parents=True)
-    own_folder.write_text("a file stands where the folder should be")
+    own_folder.write_text("a file is where the folder should be")
     check.output_size(right)
     check.progress(lab=1)
     told = capsys.readouterr().out

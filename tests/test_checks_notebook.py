@@ -200,7 +200,7 @@ def test_nbgrader_sees_an_error_in_every_check_that_is_not_correct(tmp_path: Pat
     )
     assert "AssertionError" in ran.error("not started")
     assert "AssertionError" in ran.error("wrong") and "1.4" in ran.error("wrong")
-    # Told calmly, these would count as passed.
+    # Reported calmly, these would count as passed.
     assert "NameError" in ran.error("undefined")
     assert "NotImplementedError" in ran.error("stopped")
     assert ran.text("correct") == "✓ Exercise 1.4 (output_size): correct."

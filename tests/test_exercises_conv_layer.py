@@ -20,19 +20,60 @@ IMAGE_7 = digits("3233312 0133121 2200200 3013303 2320011 2223101 0211331")
 KERNEL = torch.tensor([[0.0, 1, 0], [0, 0, 0], [1, 1, 2]])
 
 
-def test_the_ten_exercises_are_those_of_the_lab():
-    assert [exercise.id for exercise in EXERCISES] == [
-        "cross_correlate",
-        "zero_pad",
-        "same_padding",
-        "output_size",
-        "conv2d_single",
-        "conv2d",
-        "im2col",
-        "conv2d_as_matmul",
-        "fuse_filters",
-        "count_conv_parameters",
+def test_a_kernel_multiplies_and_adds_at_each_position():
+    image, kernel = digits("012 345 678"), digits("12 34")
+    assert REFERENCE["cross_correlate"](image, kernel).tolist() == [
+        [0 * 1 + 1 * 2 + 3 * 3 + 4 * 4, 1 * 1 + 2 * 2 + 4 * 3 + 5 * 4],
+        [3 * 1 + 4 * 2 + 6 * 3 + 7 * 4, 4 * 1 + 5 * 2 + 7 * 3 + 8 * 4],
     ]
+
+
+def test_zeros_surround_the_image():
+    assert REFERENCE["zero_pad"](digits("12"), 1).tolist() == digits("0000 0120 0000").tolist()
+
+
+@pytest.mark.parametrize("f", [1, 3, 5, 7])
+def test_same_padding_keeps_the_size(f):
+    assert 10 + 2 * REFERENCE["same_padding"](f) - f + 1 == 10
+
+
+def test_positions_are_counted_from_the_first_start_to_the_last():
+    assert REFERENCE["output_size"](7, 3, 1, 2) == len([0, 2, 4, 6]) == (7 + 2 * 1 - 3) // 2 + 1
+    assert REFERENCE["output_size"](6, 3, s=2) == len([0, 2])  # a start at 4 would need a seventh pixel
+
+
+def test_padding_comes_before_the_stride():
+    image = kernel = digits("12 34")
+    assert REFERENCE["conv2d_single"](image, kernel, padding=1, stride=2).tolist() == [
+        [1 * 0 + 2 * 0 + 3 * 0 + 4 * 1, 1 * 0 + 2 * 0 + 3 * 2 + 4 * 0],
+        [1 * 0 + 2 * 3 + 3 * 0 + 4 * 0, 1 * 4 + 2 * 0 + 3 * 0 + 4 * 0],
+    ]
+
+
+def test_a_filter_adds_its_channels_and_its_bias():
+    x = torch.tensor([1.0, 2, 3, 4]).reshape(2, 1, 2)  # two channels of two pixels
+    weight = torch.tensor([5.0, 6, 7, 8]).reshape(2, 2, 1, 1)  # two filters of two 1×1 kernels
+    out = [
+        [[1 * 5 + 3 * 6 + 100, 2 * 5 + 4 * 6 + 100]],
+        [[1 * 7 + 3 * 8 + 200, 2 * 7 + 4 * 8 + 200]],
+    ]
+    for exercise_id in ("conv2d", "conv2d_as_matmul"):
+        assert REFERENCE[exercise_id](x, weight, torch.tensor([100.0, 200])).tolist() == out
+
+
+def test_a_patch_becomes_a_column():
+    x = torch.stack([digits("123 456"), digits("789 012")])
+    assert REFERENCE["im2col"](x, 2).T.tolist() == [[1, 2, 4, 5, 7, 8, 0, 1], [2, 3, 5, 6, 8, 9, 1, 2]]
+
+
+def test_fused_weights_are_sums_of_products():
+    first, second = digits("12"), digits("34")
+    assert REFERENCE["fuse_filters"](first, second).tolist() == [[3 * 1, 3 * 2 + 4 * 1, 4 * 2]]
+
+
+def test_parameters_are_filters_times_weights_and_a_bias_each():
+    assert REFERENCE["count_conv_parameters"](3, 10, 5) == 10 * (3 * 5 * 5 + 1)
+    assert REFERENCE["count_conv_parameters"](3, 10, 5, bias=False) == 10 * 3 * 5 * 5
 
 
 def test_the_references_give_the_lectures_numbers():

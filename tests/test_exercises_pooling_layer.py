@@ -18,15 +18,31 @@ REFERENCE = {exercise.id: exercise.reference for exercise in EXERCISES}
 MAP_6 = digits("330111 721152 791056 561032 970000 470001")
 
 
-def test_the_six_exercises_are_those_of_the_lab():
-    assert [exercise.id for exercise in EXERCISES] == [
-        "max_pool",
-        "avg_pool",
-        "pooled_shape",
-        "max_pool_gradient",
-        "conv_multiply_adds",
-        "shift_agreement",
-    ]
+def test_a_window_gives_its_largest_value_or_its_mean():
+    x = digits("15 23")[None]
+    assert REFERENCE["max_pool"](x).tolist() == [[[max(1, 5, 2, 3)]]]
+    assert REFERENCE["avg_pool"](x).tolist() == [[[(1 + 5 + 2 + 3) / 4]]]
+
+
+def test_windows_are_counted_like_positions_of_a_kernel():
+    assert REFERENCE["pooled_shape"]((3, 7, 5)) == (3, (7 - 2) // 2 + 1, (5 - 2) // 2 + 1)
+    assert REFERENCE["pooled_shape"]((3, 7, 5), 3, 1) == (3, 7 - 3 + 1, 5 - 3 + 1)
+
+
+def test_the_largest_pixel_gets_the_gradient():
+    x, grad_output = digits("1537 2341")[None], digits("89")[None]
+    assert REFERENCE["max_pool_gradient"](x, grad_output).tolist() == [digits("0809 0000").tolist()]
+
+
+def test_every_output_takes_a_multiply_add_for_each_weight_of_its_filter():
+    outputs, weights_of_a_filter = 3 * 4 * 5, 2 * 7 * 7
+    assert REFERENCE["conv_multiply_adds"](2, 3, 4, 5, 7) == outputs * weights_of_a_filter
+
+
+def test_agreement_is_the_share_of_outputs_that_stay():
+    x, moved = [1, 2, 2, 3], [3, 1, 2, 2]
+    share = sum(before == after for before, after in zip(x, moved, strict=True)) / 4
+    assert REFERENCE["shift_agreement"](lambda x: x, torch.tensor([[[x]]]), 1) == share == 1 / 4
 
 
 def test_the_reference_gives_the_lectures_numbers():

@@ -1,6 +1,8 @@
 """The checks themselves are proved: what is right is accepted, what is wrong is rejected and named."""
 
 import dataclasses
+from collections import Counter
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -15,13 +17,28 @@ WAYS = right_ways()
 every_exercise = pytest.mark.parametrize("exercise_id", IDS)
 
 
-def test_there_are_thirty_exercises_with_at_least_110_misconceptions():
+def test_exercises_are_numbered_in_order_within_their_lab():
     found = [exercises.get(name) for name in IDS]
-    assert len(found) == 30
-    assert sum(len(exercise.misconceptions) for exercise in found) >= 110
+    counts = Counter(exercise.lab for exercise in found)
+    assert list(counts) == list(exercises.LABS)
     assert [exercise.number for exercise in found] == [
-        f"{lab}.{k}" for lab, count in ((1, 10), (2, 6), (3, 7), (4, 7)) for k in range(1, count + 1)
+        f"{lab}.{k}" for lab, count in counts.items() for k in range(1, count + 1)
     ]
+
+
+@every_exercise
+def test_an_exercise_has_a_module_that_is_named_after_it(exercise_id):
+    exercise = exercises.get(exercise_id)
+    module = import_module(exercise.reference.__module__)
+    assert module.__name__.rpartition(".")[2] == exercise_id and module.EXERCISE is exercise
+
+
+@every_exercise
+def test_every_misconception_sends_to_a_section_of_its_lab(exercise_id, repository):
+    for misconception in exercises.get(exercise_id).misconceptions:
+        lab, _, section = misconception.section.partition(", ")
+        (text,) = (repository / "solutions").glob(f"{lab.removeprefix('Lab ')}_*.py")
+        assert f"# ## {section}\n" in text.read_text(encoding="utf-8"), misconception.section
 
 
 @every_exercise
@@ -71,13 +88,13 @@ def test_every_misconception_is_rejected_and_named_for_every_seed(exercise_id):
         for misconception in exercise.misconceptions:
             mine = seen[misconception.id]
             assert not agree(exercise, right, mine), f"seed {seed}: {misconception.id} passes as right"
-            # The first that agrees is the one that the engine names; two may share a sentence on purpose.
+            # The first that agrees is the one that the verdict names; two may share a sentence on purpose.
             named = next(m for m in exercise.misconceptions if agree(exercise, seen[m.id], mine))
             assert named.sentence == misconception.sentence, f"seed {seed}: {misconception.id} is {named.id}"
 
 
 @every_exercise
-def test_the_engine_names_every_misconception(exercise_id):
+def test_the_verdict_names_every_misconception(exercise_id):
     exercise = exercises.get(exercise_id)
     sentence = {m.id: m.sentence for m in exercise.misconceptions}
     for misconception in exercise.misconceptions:
