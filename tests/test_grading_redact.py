@@ -10,6 +10,7 @@ import subprocess
 import sys
 import types
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -160,16 +161,35 @@ def test_labs_first_cells_run_with_it(tmp_path, repository):
     subprocess.run([sys.executable, "-P", "-c", code], env=environ, check=True)
 
 
-def test_an_observe_that_needs_the_reference_is_refused(monkeypatch):
-    module = redact.Redaction().modules["course_utils.exercises.conv_layer.output_size"]
-    text = re.sub(r"probes=\w+,", "probes=lambda seed: output_size(3, 3),", module.path.read_text())
-    original = Path.read_text
+@pytest.fixture
+def probes_of_output_size(monkeypatch):
+    """Have the exercise's module say that its probes are another expression."""
 
-    def read(path, *a, **k):
-        return text if path == module.path else original(path, *a, **k)
+    def become(expression, before=""):
+        module = redact.Redaction().modules["course_utils.exercises.conv_layer.output_size"]
+        text = before + re.sub(r"probes=\w+,", f"probes={expression},", module.path.read_text())
+        original = Path.read_text
 
-    monkeypatch.setattr(Path, "read_text", read)
+        def read(path, *a, **k):
+            return text if path == module.path else original(path, *a, **k)
+
+        monkeypatch.setattr(Path, "read_text", read)
+        return import_module(module.name)
+
+    return become
+
+
+def test_probes_that_need_the_reference_are_refused(probes_of_output_size):
+    probes_of_output_size("lambda seed: output_size(3, 3)")
     with pytest.raises(ExerciseError, match="output_size"):
+        redact.redacted_sources()
+
+
+def test_probes_that_need_a_misconception_without_a_name_are_refused(probes_of_output_size, monkeypatch):
+    module = probes_of_output_size("lambda seed: wrong(seed)", before="wrong = lambda n: n\n")
+    misconception = exercises.get("output_size").misconceptions[0]
+    monkeypatch.setattr(module, "wrong", misconception.wrong, raising=False)
+    with pytest.raises(ExerciseError, match="needs wrong"):
         redact.redacted_sources()
 
 
