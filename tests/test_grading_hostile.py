@@ -126,7 +126,7 @@ def graded(name: str, level: str, right: dict[str, str], victim: Path, repositor
     isolation = probe_isolation(at_most=level)
     if isolation.level != level:
         pytest.skip(f"this machine offers isolation {isolation.level} at most")
-    if name == "killers" and not {"namespaces", "seccomp", "uid"} & set(isolation.means):
+    if name == "killers" and not {"namespaces", "seccomp", "uid"} & set(isolation.mechanisms):
         pytest.skip("nothing keeps a submission from the processes of the user that it runs as")
     fork_server_id = launcher()._process.pid
     with socket.create_server(("127.0.0.1", 0)) as listener:

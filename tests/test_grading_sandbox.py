@@ -76,7 +76,7 @@ def test_only_the_private_folder_can_be_written(levels):
 
 def test_landlock_opens_neither_answers_nor_other_folders(levels, repository, tmp_path):
     isolation = isolation_of(levels, "partial")
-    if "landlock" not in isolation.means:
+    if "landlock" not in isolation.mechanisms:
         pytest.skip("this machine has no Landlock")
     (tmp_path / "secret").write_text("of somebody else")
     source = (

@@ -158,14 +158,14 @@ class Isolation:
         are in sight, what matters of them cannot be opened) or ``"none"`` (limits and clean-up alone).
     holds, lacks : tuple of str
         What holds and what does not, in words.
-    means : tuple of str
-        Which of the machine's means are used: ``"namespaces"``, ``"landlock"``, ``"seccomp"``, ``"uid"``.
+    mechanisms : tuple of str
+        Which of them are used: ``"namespaces"``, ``"landlock"``, ``"seccomp"``, ``"uid"``.
     """
 
     level: IsolationLevel
     holds: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
-    means: tuple[str, ...] = ()
+    mechanisms: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return what to print in a report."""

@@ -81,8 +81,8 @@ class Walled(Sandbox):
 
     def __init__(self, isolation: Isolation, course: Path) -> None:
         # seccomp would keep a submission from what nbgrader itself does not keep it from.
-        means = tuple(mean for mean in isolation.means if mean != "seccomp")
-        super().__init__(replace(isolation, means=means), LIMITS)
+        mechanisms = tuple(mechanism for mechanism in isolation.mechanisms if mechanism != "seccomp")
+        super().__init__(replace(isolation, mechanisms=mechanisms), LIMITS)
         shown = (*self.spec.visible, str(submissions.REPOSITORY), str(course))
         self.spec = replace(self.spec, visible=shown, hidden=())
         self.course = course
@@ -192,7 +192,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the rows for a tool")
     options = parser.parse_args()
     isolation = probe_isolation()
-    if "namespaces" not in isolation.means:
+    if "namespaces" not in isolation.mechanisms:
         raise SystemExit(
             f"Isolation is {isolation.level!r} on this machine, and nbgrader has none of its own: fork "
             "bombs, and whatever removes files, would run free. It is run where isolation is full."

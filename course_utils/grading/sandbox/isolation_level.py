@@ -55,24 +55,24 @@ def probe_isolation(*, at_most: IsolationLevel = "full") -> Isolation:
     """
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     # Where Python lies in root's own folder, another user needs the right to read it.
-    users = [means for means in (("uid",), ("uid", "reads")) if root and _works(means)]
+    users = [mechanisms for mechanisms in (("uid",), ("uid", "reads")) if root and _works(mechanisms)]
     user: tuple[str, ...] = users[0] if users else ()
     if sys.platform == "linux" and at_most != "none":
         filtered = ("seccomp",) if _works(("seccomp",)) else ()
         tried: list[tuple[IsolationLevel, tuple[str, ...]]]
         tried = [("full", ("namespaces",)), ("partial", ("landlock",)), ("partial", ())]
-        for level, means in tried[0 if at_most == "full" else 1 :]:
+        for level, mechanisms in tried[0 if at_most == "full" else 1 :]:
             # In a root of its own a user reaches Python in a closed folder, unless Python's own is closed.
             owns = (("uid",), ("uid", "reads")) if root and level == "full" else (user,)
             for own in owns:
-                together = (*means, *filtered, *own)
-                if (means or filtered) and _works(together):
+                together = (*mechanisms, *filtered, *own)
+                if (mechanisms or filtered) and _works(together):
                     return _told(level, together)
     return _told("none", user)
 
 
-def _works(means: tuple[str, ...]) -> bool:
-    spec = new_spec(means, Limits())
+def _works(mechanisms: tuple[str, ...]) -> bool:
+    spec = new_spec(mechanisms, Limits())
     try:
         command = [sys.executable, "-P", "-S", "-m", f"{MODULES}.self_test", spec.to_json()]
         done = subprocess.run(
@@ -85,13 +85,17 @@ def _works(means: tuple[str, ...]) -> bool:
         remove_folder(Path(spec.folder))
 
 
-def _told(level: IsolationLevel, means: tuple[str, ...]) -> Isolation:
-    holds = [text for mean in means for text in _HOLDS[mean]]
-    missing = [mean for mean in _LACKS if mean not in means and not _covered(mean, means)]
-    lacks = [text for mean in missing for text in _LACKS[mean]]
-    return Isolation(level, (*holds, *_ALWAYS), tuple(lacks), means)
+def _told(level: IsolationLevel, mechanisms: tuple[str, ...]) -> Isolation:
+    holds = [text for mechanism in mechanisms for text in _HOLDS[mechanism]]
+    missing = [
+        mechanism
+        for mechanism in _LACKS
+        if mechanism not in mechanisms and not _covered(mechanism, mechanisms)
+    ]
+    lacks = [text for mechanism in missing for text in _LACKS[mechanism]]
+    return Isolation(level, (*holds, *_ALWAYS), tuple(lacks), mechanisms)
 
 
-def _covered(mean: str, means: tuple[str, ...]) -> bool:
-    """Whether another mean gives what `mean` would."""
-    return "namespaces" in means and mean in ("landlock", "seccomp", "uid")
+def _covered(mechanism: str, mechanisms: tuple[str, ...]) -> bool:
+    """Whether another mechanism gives what `mechanism` would."""
+    return "namespaces" in mechanisms and mechanism in ("landlock", "seccomp", "uid")

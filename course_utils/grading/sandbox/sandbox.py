@@ -47,7 +47,7 @@ class Sandbox:
     """
 
     def __init__(self, isolation: Isolation, limits: Limits) -> None:
-        self.spec = new_spec(isolation.means, limits)
+        self.spec = new_spec(isolation.mechanisms, limits)
         self.ended: str | None = None
         self.connection: dict[str, Any] = {
             "transport": "ipc",
@@ -58,7 +58,7 @@ class Sandbox:
         }
         connection = Path(self.spec.connection)
         connection.write_text(json.dumps(self.connection), encoding="utf-8")
-        if "uid" in isolation.means:
+        if "uid" in isolation.mechanisms:
             os.chown(connection, self.spec.uid, self.spec.uid)
         self._exchange = os.open(self.spec.exchange, os.O_RDONLY | os.O_DIRECTORY)
         self._line: socket.socket | None = None
@@ -160,17 +160,17 @@ def users() -> range:
     return range(first, first + _USERS)
 
 
-def new_spec(means: tuple[str, ...], limits: Limits) -> Spec:
+def new_spec(mechanisms: tuple[str, ...], limits: Limits) -> Spec:
     """Make a private folder and return the spec of a sandbox in it."""
     folder = Path(tempfile.mkdtemp(prefix="course-grade-")).resolve()
     folder.chmod(0o711)
     user = users().start + next(_numbers) % _USERS
     for name in ("home", "exchange"):
         (folder / name).mkdir(mode=0o700)
-        if "uid" in means:
+        if "uid" in mechanisms:
             os.chown(folder / name, user, user)
     return Spec(
-        means=means,
+        mechanisms=mechanisms,
         folder=str(folder),
         home=str(folder / "home"),
         exchange=str(folder / "exchange"),

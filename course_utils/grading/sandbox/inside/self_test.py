@@ -24,14 +24,16 @@ def look_about(spec: Spec) -> int:
     Path(spec.exchange, "trial").write_text("exchange", encoding="utf-8")
     if not _readable(sys.executable) or not _readable(os.__file__):
         return 2
-    if "uid" in spec.means and os.getuid() != spec.uid:
+    if "uid" in spec.mechanisms and os.getuid() != spec.uid:
         return 3
-    if {"namespaces", "landlock"} & set(spec.means) and any(_readable(path) for path in spec.hidden):
+    if {"namespaces", "landlock"} & set(spec.mechanisms) and any(_readable(path) for path in spec.hidden):
         return 4
-    interfaces = Path("/proc/net/dev").read_bytes().splitlines()[2:] if "namespaces" in spec.means else []
+    interfaces = (
+        Path("/proc/net/dev").read_bytes().splitlines()[2:] if "namespaces" in spec.mechanisms else []
+    )
     if any(line.partition(b":")[0].strip() != b"lo" for line in interfaces):
         return 5
-    if "seccomp" in spec.means and _opens_socket():
+    if "seccomp" in spec.mechanisms and _opens_socket():
         return 6
     return 0
 

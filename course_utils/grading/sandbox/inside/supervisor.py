@@ -161,7 +161,7 @@ def _clear(spec: Spec) -> int:
                     os.kill(pid, sign)
                 except ProcessLookupError:
                     continue
-        if "uid" in spec.means:
+        if "uid" in spec.mechanisms:
             os.waitpid(walls.child(lambda: _kill_user(spec.uid)), 0)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:

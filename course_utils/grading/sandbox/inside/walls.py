@@ -24,7 +24,7 @@ class Spec:
 
     Attributes
     ----------
-    means : tuple of str
+    mechanisms : tuple of str
         ``"namespaces"``, ``"landlock"``, ``"seccomp"``, ``"uid"``, ``"reads"``: which of them to use.
     folder, home, exchange : str
         The private folder; in it the kernel's own folder, and the one that the grader reads.
@@ -38,7 +38,7 @@ class Spec:
         The kernel's connection file.
     """
 
-    means: tuple[str, ...]
+    mechanisms: tuple[str, ...]
     folder: str
     home: str
     exchange: str
@@ -95,7 +95,7 @@ def behind_walls(spec: Spec, body: Callable[[], int]) -> int:
         give_up_rights(spec)
         return body()
 
-    if "namespaces" not in spec.means:
+    if "namespaces" not in spec.mechanisms:
         return _wait_for(child(inner))
 
     _own_namespaces()
@@ -157,7 +157,7 @@ def _own_root(spec: Spec) -> None:
     syscalls.mount("proc", f"{root}/proc", "proc", plain | syscalls.NOEXEC)
     shared = f"size={_SHARED_MEMORY},nr_inodes={spec.files},mode=1777"
     syscalls.mount("tmpfs", f"{root}/dev/shm", "tmpfs", plain | syscalls.NOEXEC, shared)
-    owner = f",uid={spec.uid},gid={spec.uid}" if "uid" in spec.means else ""
+    owner = f",uid={spec.uid},gid={spec.uid}" if "uid" in spec.mechanisms else ""
     os.makedirs(root + spec.home)
     own = f"size={spec.file_bytes},nr_inodes={spec.files},mode=700{owner}"
     syscalls.mount("tmpfs", root + spec.home, "tmpfs", plain, own)
@@ -195,20 +195,20 @@ def give_up_rights(spec: Spec) -> None:
     # So that the supervisor is always served first.
     os.setpriority(os.PRIO_PROCESS, 0, 10)
     limit_resources(spec)
-    if "uid" in spec.means:
-        syscalls.become(spec.uid, reads="reads" in spec.means)
-    elif "namespaces" in spec.means:
+    if "uid" in spec.mechanisms:
+        syscalls.become(spec.uid, reads="reads" in spec.mechanisms)
+    elif "namespaces" in spec.mechanisms:
         syscalls.drop_capabilities()
     if os.uname().sysname == "Linux":
         syscalls.no_new_privileges()
         syscalls.die_with_parent()
-    if "landlock" in spec.means:
+    if "landlock" in spec.mechanisms:
         devices = [f"/dev/{name}" for name in _DEVICES]
         system = (*_SYSTEM, "/proc", "/sys/devices/system/cpu", "/etc/passwd", "/etc/nsswitch.conf")
         shown, hidden = ([os.path.realpath(path) for path in paths] for paths in (spec.visible, spec.hidden))
         readable = [found for path in (*system, *shown) for found in _without(path, shown, hidden)]
         syscalls.landlock(readable, [spec.home, spec.exchange, *devices])
-    if "seccomp" in spec.means:
+    if "seccomp" in spec.mechanisms:
         syscalls.seccomp()
 
 
