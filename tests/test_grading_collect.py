@@ -242,7 +242,7 @@ BROKEN = {
     "cells that are none": (b'{"nbformat": 4, "cells": [7]}', "is not a cell"),
     "a source that is none": (b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": 3}]}', "not text"),
     "deep JSON": (b"[" * 200_000 + b"]" * 200_000, "nested too deep"),
-    "a huge number": (b'{"nbformat": ' + b"9" * 5000 + b"}", "is no notebook"),
+    "a huge number": (b'{"nbformat": ' + b"9" * 5000 + b"}", "is not a notebook"),
     "too many cells": (b'{"nbformat": 4, "cells": [' + b"{}," * 5000 + b"{}]}", "more than any lab"),
     "no exercise": (b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "1"}]}', "no exercise"),
 }
@@ -307,7 +307,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path):
 def test_a_pipe_does_not_hang_the_batch(tmp_path):
     (tmp_path / "alice").mkdir()
     os.mkfifo(tmp_path / "alice" / "x.ipynb")
-    assert "no ordinary file" in found(tmp_path)[0][2]
+    assert "not an ordinary file" in found(tmp_path)[0][2]
 
 
 @pytest.mark.parametrize("name", ["../../evil.ipynb", "/etc/evil.ipynb", "..\\evil.ipynb", "C:/evil.ipynb"])
@@ -364,7 +364,7 @@ def test_other_files_are_listed_and_a_student_with_nothing_else_is_told(tmp_path
     alice, bob = (collection := collect(tmp_path)).submissions
     assert alice.others == ("alice/report.pdf",)
     assert bob.problem == "No notebook was handed in."
-    assert collection.unread == ["README.txt: it does not say whose it is, or is no notebook."]
+    assert collection.unread == ["README.txt: its path does not say whose it is, or it is not a notebook."]
 
 
 def test_what_systems_leave_behind_is_not_seen(tmp_path):

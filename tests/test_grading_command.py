@@ -41,7 +41,7 @@ def test_it_writes_tables_and_pages_and_says_where(handed_in, quick, tmp_path, c
     assert main(["grade", str(handed_in), "--output", str(tmp_path / "out"), "--jobs", "1"]) == 0
     out, err = capsys.readouterr()
     assert "2 submissions: 1 graded now, 0 before, 1 not graded." in out
-    assert "bea: The file is no notebook" in out
+    assert "bea: The file is not a notebook" in out
     assert "Isolation: full." in out
     assert str(tmp_path / "out" / "index.html") in out
     assert "1 to grade" in err
@@ -85,7 +85,7 @@ def test_without_submissions_it_fails(quick, tmp_path, capsys, monkeypatch):
 def test_required_isolation_refuses_with_exit_code_one(handed_in, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(grade_many, "this_machine", lambda jobs=None: threads(PARTIAL))
     assert main(["grade", str(handed_in), "-o", str(tmp_path / "out"), "--require-isolation", "full"]) == 1
-    assert "other files are in sight" in capsys.readouterr().err
+    assert "other files are visible" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -95,7 +95,7 @@ def test_ctrl_c_says_how_to_go_on(handed_in, quick, tmp_path, capsys, monkeypatc
 
     monkeypatch.setattr(grade_class, "grade_tasks", interrupted)
     assert main(["grade", str(handed_in), "-o", str(tmp_path / "out")]) == 130
-    assert "same command goes on" in capsys.readouterr().err
+    assert "same command continues" in capsys.readouterr().err
 
 
 def test_a_failure_that_is_not_the_students_is_exit_code_one(handed_in, quick, tmp_path):

@@ -1,4 +1,4 @@
-"""Hostile and unlucky submissions: each gets the grade that it deserves, and nothing of it stays."""
+"""Hostile and unlucky submissions: each gets the grade that it deserves, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LIMITS = Limits(
 PATIENT = replace(
     LIMITS, cell_seconds=60, call_seconds=60, notebook_seconds=180, memory_bytes=Limits().memory_bytes
 )
-"""For whoever deserves points: a slow machine must not take them."""
+"""For submissions that deserve points: a slow machine must not take them away."""
 NEIGHBOURS = ("fuse_filters", "count_conv_parameters")
 """Right answers before and after the hostile ones; they must keep their points."""
 ON_LESSER_MACHINES = (
@@ -187,7 +187,7 @@ def test_lesser_machines_do_what_they_can(name, level, right, victim, repository
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 @pytest.mark.parametrize("answer", ["0", "(f - 1) // 2"], ids=["wrong", "right"])
-def test_whoever_kills_every_kernel_takes_nothing_from_a_whole_lab(answer, right):
+def test_a_submission_that_kills_every_kernel_loses_nothing_else(answer, right):
     isolation = probe_isolation()
     source = (
         fixture("saboteur", {}).cells["output_size"].replace("output_size(n, f, p=0, s=1)", "same_padding(f)")

@@ -1,4 +1,4 @@
-"""A batch grades all, in any order, with the same outcome; stopped, it goes on where it was."""
+"""Many submissions are graded, in any order, with the same outcome; a stopped run continues."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_every_task_is_graded_once_and_kept(store):
     assert all(store.get(key) == result for key, result in done.items())
 
 
-def test_results_survive_the_way_through_json(store):
+def test_results_survive_json(store):
     (key, result), *_ = graded(keyed(task("<flipped-kernel>")), store).items()
     assert Result.from_json(result.to_json()) == result
     assert store.get(key).marks[1].misconception == "flipped-kernel"
 
 
-def test_tasks_survive_the_way_through_json():
+def test_tasks_survive_json():
     one = replace(task(seed=7), limits=Limits(cell_seconds=3.5))
     assert Task.from_json(one.to_json()) == one
 
@@ -118,20 +118,20 @@ def test_a_worker_that_dies_takes_no_other_submission_with_it(store):
     assert [done[key].failed for key in tasks if key != bad.key] == [""] * 3
 
 
-def test_a_worker_elsewhere_that_shuts_in_less_does_not_grade(monkeypatch):
+def test_a_worker_elsewhere_that_isolates_less_does_not_grade(monkeypatch):
     monkeypatch.setattr(grade_many, "own_isolation", lambda: PARTIAL)
     result = Result.from_json(grade_many.grade_task(task().to_json()))
     assert "'partial'" in result.failed
 
 
-def test_without_room_for_results_it_stops_and_says_how_to_go_on(store, monkeypatch):
+def test_without_space_for_results_it_stops_and_says_how_to_continue(store, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("course_utils.files.os.replace", full)
     with pytest.raises(GradingError, match="No space left") as caught:
         graded(keyed(task()), store)
-    assert "goes on where it was" in str(caught.value)
+    assert "continues where it stopped" in str(caught.value)
 
 
 def test_ctrl_c_keeps_what_runs_and_starts_nothing_new(store):

@@ -1,4 +1,4 @@
-"""One submission is executed and judged: all of a lab's exercises, each by the best that it did."""
+"""One submission is run and judged: every exercise of its lab, each by its best verdict."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_probes_come_from_the_seed(isolation):
     [
         ("def output_size(n, f:\n    return 1", "SyntaxError"),
         ("raise RuntimeError('oh no')", "RuntimeError: oh no"),
-        ("x = 3", "defines no output_size"),
+        ("x = 3", "does not define output_size"),
         ("'\ud800'", "ended in its cell"),
         ("x = '\0'", "null bytes"),
         ("-" * 100_000 + "1", "Error"),
@@ -109,8 +109,8 @@ def test_a_cell_that_errs_after_its_answer_loses_nothing(isolation):
 
 
 def test_an_answer_is_taken_as_its_own_cell_leaves_it(isolation):
-    spoils = "def same_padding(f):\n    return (f - 1) // 2\ndef output_size(n):\n    return 0\n"
-    notebook = RunnableNotebook(1, (CodeCell(RIGHT, "output_size"), CodeCell(spoils, "same_padding")))
+    replaces = "def same_padding(f):\n    return (f - 1) // 2\ndef output_size(n):\n    return 0\n"
+    notebook = RunnableNotebook(1, (CodeCell(RIGHT, "output_size"), CodeCell(replaces, "same_padding")))
     assert statuses(grade_notebook(notebook, isolation=isolation))["output_size"] == "correct"
 
 
@@ -136,13 +136,13 @@ def test_kernels_are_not_started_without_end(isolation):
     assert any("used up its kernels" in note for note in done.notes)
 
 
-def test_work_travels_as_text(repository):
+def test_a_notebook_travels_as_text(repository):
     notebook = RunnableNotebook(1, (*cells_of(repository, "labs", 1), CodeCell("\ud800 'x'")))
     assert RunnableNotebook.from_json(notebook.to_json()) == notebook
 
 
 @pytest.mark.parametrize("lab", LABS)
-def test_nothing_is_unusual_about_the_solutions(lab, repository):
+def test_nothing_is_suspicious_about_the_solutions(lab, repository):
     for cell in cells_of(repository, "solutions", lab):
         assert cell.exercise is None or not suspicious.reasons_to_look(cell.source), cell.exercise
 
@@ -167,9 +167,9 @@ def test_nothing_is_unusual_about_the_solutions(lab, repository):
         "x = '\0'",
     ],
 )
-def test_what_reaches_beyond_an_exercise_is_unusual(source):
+def test_what_reaches_beyond_an_exercise_is_suspicious(source):
     assert suspicious.reasons_to_look(source)
 
 
-def test_a_typing_mistake_is_nothing_to_look_at():
+def test_a_typo_is_no_reason_to_look():
     assert not suspicious.reasons_to_look("def output_size(n, f:\n    return 1")

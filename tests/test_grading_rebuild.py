@@ -1,4 +1,4 @@
-"""The notebook that runs is the instructor's, with the student's exercise cells; what is unclear is told."""
+"""The notebook that runs is the instructor's, with the student's exercise cells; doubts are reported."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_an_answer_that_moved_to_another_cell_is_found(rebuilt, notebook):
     notebook.cells.append(extra(ANSWER))
     result = rebuilt(notebook)
     assert ANSWER in source_of(result.notebook, "zero_pad")
-    assert "another cell than its own" in result.remarks[0]
+    assert "a cell other than its own" in result.remarks[0]
 
 
 def test_merged_cells_answer_both_exercises(rebuilt, notebook):
@@ -220,7 +220,7 @@ def test_an_import_in_another_cell_is_taken_along(rebuilt, notebook):
     assert source_of(result.notebook, "zero_pad").startswith("import numpy as np\ndef zero_pad")
     assert "print" not in result.notebook.to_json()
     assert not result.notes
-    assert "`import numpy as np` stood in another cell and was taken along" in result.remarks[0]
+    assert "`import numpy as np` was copied from another cell" in result.remarks[0]
 
 
 def test_two_imports_of_one_name_are_not_guessed(rebuilt, notebook):
@@ -244,8 +244,8 @@ def test_deleted_and_edited_checks_are_told_and_change_nothing(rebuilt, notebook
     result = rebuilt(notebook)
     assert result.notes == ()
     assert [r.split(":")[0] for r in result.remarks] == [
-        "Check cells that were deleted, which changes nothing",
-        "Check cells that were edited, which changes nothing",
+        "Deleted check cells, which do not affect the grade",
+        "Edited check cells, which do not affect the grade",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The edition of the course that a student's kernel gets: every probe is in it, and no answer."""
+"""The redacted course that a student's kernel imports: it contains every probe and no answer."""
 
 from __future__ import annotations
 

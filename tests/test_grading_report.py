@@ -160,7 +160,7 @@ def test_json_holds_every_exercise_and_the_isolation(report):
     _, output = report(workers=threads(PARTIAL))
     data = json.loads((output / "grades.json").read_text())
     assert data["isolation"] == {
-        "level": "partial", "holds": ["no network"], "lacks": ["other files are in sight"],
+        "level": "partial", "holds": ["no network"], "lacks": ["other files are visible"],
     }  # fmt: skip
     bea = next(row for row in data["grades"] if row["student"] == "bea")
     assert bea["exercises"][0]["misconception"] == "flipped-kernel"
@@ -212,7 +212,7 @@ def test_the_instructors_page_begins_with_isolation_and_tells_what_is_common(rep
     _, output = report(workers=threads(PARTIAL))
     text = Page(output / "index.html").text
     assert text.index("Isolation: partial.") < text.index("Lab 01")
-    assert "other files are in sight" in text
+    assert "other files are visible" in text
     assert "2 of 4" in text
     assert "flipped-kernel" in text
     assert "5 submissions, 1 of which could not be graded." in text
@@ -261,7 +261,7 @@ def test_points_given_by_hand_are_merged_and_strangers_are_told(tmp_path, report
     assert [problem.split(":")[0] for problem in graded.problems] == [
         f"points.csv, line {n}" for n in (4, 5, 6)
     ]
-    assert "'zoe' is nobody" in Page(output / "index.html").text
+    assert "'zoe' matches nobody" in Page(output / "index.html").text
     assert "Well argued." in Page(student_page(output, "ann")).text
     assert "<b>" in Page(student_page(output, "bea")).text
 
@@ -331,7 +331,7 @@ def test_full_isolation_can_be_required(report, tmp_path):
 
 @pytest.mark.parametrize("inside", ["in/out", "."])
 def test_results_and_submissions_do_not_mix(inside, handed_in, tmp_path):
-    with pytest.raises(GradingError, match="lie in one another"):
+    with pytest.raises(GradingError, match="is inside the other"):
         grade_class(handed_in, tmp_path / inside, root=REPOSITORY, workers=threads(), grade=by_words)
 
 

@@ -1,4 +1,4 @@
-"""``course grade``: what a class handed in, graded in parallel and reported."""
+"""``course grade``: grade what a class handed in, in parallel, and report it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ Submissions = Annotated[
     Path,
     typer.Argument(
         metavar="SUBMISSIONS",
-        help="A folder or zip: a folder per student, or a download of Moodle, Canvas or nbgrader.",
+        help="A folder or zip: a folder per student, or a download from Moodle, Canvas or nbgrader.",
         show_default=False,
     ),
 ]
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for grades, pages and results.", show_default=False)
 ]
-Seed = Annotated[int, typer.Option(help="From it the inputs of every student's checks are drawn.")]
+Seed = Annotated[int, typer.Option(help="Determines the inputs of every student's checks.")]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", min=1, metavar="N", help="Default: one for each core.", show_default=False),
+    typer.Option(
+        "--jobs", "-j", min=1, metavar="N", help="Processes; default: one per core.", show_default=False
+    ),
 ]
 Manual = Annotated[
     Path | None,
@@ -51,7 +53,7 @@ RequireIsolation = Annotated[
     typer.Option(
         "--require-isolation",
         metavar="full",
-        help="Grade nothing where submissions cannot be shut in fully.",
+        help="Grade nothing unless submissions can be fully isolated.",
         show_default=False,
     ),
 ]
@@ -70,10 +72,10 @@ def grade(
 ) -> None:
     """Grade submissions and write grades.csv, grades.json, a page for each student and one for you.
 
-    Only the exercise cells of a submission run, between the cells of solutions/, in processes of their own
-    that are shut in as far as this machine allows; the report says how far. Stopped or run again, it grades
-    only what is new or has changed. Exit code 1 if nothing was graded, or a submission was not for a reason
-    that is not its own; 130 after Ctrl-C.
+    Only the exercise cells of a submission run, between the cells of solutions/. They run in the strictest
+    sandbox that this machine supports, and the report says which. The same command, run again, grades only
+    what is new or has changed. Exit code 1 if nothing was graded, or if a submission could not be graded
+    for a reason that is not its own; 130 after Ctrl-C.
     """
     from course_utils.errors import GradingError, SettingsError
 
@@ -89,7 +91,7 @@ def grade(
 
     if require_isolation not in (None, "full"):
         raise SettingsError(
-            f"--require-isolation is {require_isolation!r}.", why="It can be full, or be left out."
+            f"--require-isolation is {require_isolation!r}.", why="It can be full or left out."
         )
     if scheduler and jobs:
         raise SettingsError(
@@ -117,7 +119,7 @@ def grade(
                 stopping=progress.stopping,
             )
         except KeyboardInterrupt:
-            progress.say("Stopped; what was graded is kept. The same command goes on from there.")
+            progress.say("Stopped; what was graded is kept. The same command continues from there.")
             raise typer.Exit(130) from None
     page = write_report(graded, output, {one.number: title_of(one) for one in labs})
     if json:
@@ -145,7 +147,7 @@ def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
 
 def _told(graded: GradedClass, page: Path) -> str:
     lines = [f"Isolation: {graded.isolation.level}."]
-    lines += [f"  does not hold: {text}" for text in graded.isolation.lacks]
+    lines += [f"  weakness: {text}" for text in graded.isolation.lacks]
     problems = [row for row in graded.rows if row.problem]
     lines.append(
         f"{len(graded.rows)} submissions: {graded.graded} graded now, {graded.kept} before, "

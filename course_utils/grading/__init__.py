@@ -1,4 +1,16 @@
-"""Grading: submissions are collected, executed apart from everything, judged, and reported."""
+"""Grading: what happens to a submission, in the order of the modules that do it.
+
+1. `collect` finds the notebooks that were handed in: whose they are, which lab, which version counts.
+2. `template` reads the instructor's notebook; `rebuild` puts the student's exercise cells between its cells
+   (`source` and `suspicious` look at code without running it).
+3. `grade_one` runs the result and judges the answers: `kernel_run` talks to a kernel in the `sandbox`, whose
+   copy of the course (`redact`) can ask the probes and holds no answers.
+4. `grade_many` does so in parallel, and `result_store` keeps each result; `grade_class` directs all of this
+   and adds `similarity` and `manual_points`.
+5. `report` writes the tables and pages.
+
+`records` holds what is passed on before a notebook runs, `grades` what is passed on afterwards.
+"""
 
 from course_utils.grading.grades import JudgedSubmission
 from course_utils.grading.records import CodeCell, Isolation, Limits, RunnableNotebook

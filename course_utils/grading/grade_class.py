@@ -1,4 +1,4 @@
-"""Grade a class: collect, rebuild, run, add what humans gave, and say what is left for them to look at."""
+"""Grade a class: collect, rebuild, run, add points given by hand, and list what needs a human."""
 
 from __future__ import annotations
 
@@ -49,11 +49,10 @@ def grade_class(
     Parameters
     ----------
     submissions, output : Path
-        What was handed in; where results go, which must lie elsewhere.
+        The submissions, and the folder for results; neither may be inside the other.
     root : Path
         The checkout with ``solutions/``.
     workers : Workers
-        Who grades.
     lab : int, optional
         Only this lab.
     seed : int, optional
@@ -63,14 +62,14 @@ def grade_class(
     require_full : bool, optional
         Refuse to grade where isolation is not full.
     started, done, stopping : callable, optional
-        Told how many are to be graded and how many are kept; each result; how many still run after Ctrl-C.
+        Called with the numbers to grade and kept; each result; after Ctrl-C, the number still running.
     grade : callable, optional
         What a worker does.
 
     Raises
     ------
     GradingError
-        If there is nothing to grade, or isolation is required and not there.
+        If there is nothing to grade, or if isolation is not full although that is required.
     """
     _keep_apart(submissions, output)
     labs = find_labs(root, lab)
@@ -80,7 +79,7 @@ def grade_class(
             "Nothing was graded: isolation is not full here.",
             why=" ".join(isolation.lines()),
             left="The results of earlier runs.",
-            next_step="Grade on a machine that allows namespaces, or leave --require-isolation out.",
+            next_step="Grade on a machine that allows namespaces, or leave out --require-isolation.",
         )
     collection = collect(submissions, lab)
     handed_in = {submission.lab for submission in collection.submissions}
@@ -120,8 +119,8 @@ def _keep_apart(submissions: Path, output: Path) -> None:
     inside, outside = output.resolve(), submissions.resolve()
     if inside.is_relative_to(outside) or outside.is_relative_to(inside):
         raise GradingError(
-            f"{output} and {submissions} lie in one another.",
-            why="What students hand in must not be taken for results, nor results for submissions.",
+            f"One of these folders is inside the other: {submissions}, {output}.",
+            why="Submissions must not be mistaken for results, nor results for submissions.",
             left="Everything.",
             next_step="Give --output a folder elsewhere.",
         )
@@ -129,7 +128,7 @@ def _keep_apart(submissions: Path, output: Path) -> None:
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
-    """Hold the folder of results, so that two runs do not grade the same at once."""
+    """Lock the folder of results, so that two runs do not grade the same submissions at once."""
     from filelock import FileLock, Timeout
 
     output.mkdir(parents=True, exist_ok=True)
@@ -193,7 +192,7 @@ def _rows(
 
 
 def _with_unclear(result: Result, unclear: Mapping[str, str]) -> Result:
-    """Mark exercises whose cell could not be told as not graded, whatever the rest of the notebook did."""
+    """Mark exercises whose cell is unclear as not graded, whatever the rest of the notebook did."""
     marks = tuple(
         replace(mark, status="not graded", earned=0, misconception=None, reason=unclear[mark.exercise])
         if mark.exercise in unclear

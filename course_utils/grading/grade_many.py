@@ -1,4 +1,4 @@
-"""Grade many submissions in parallel, on this machine or a Dask cluster, and go on after a stop."""
+"""Grade many submissions in parallel, on this machine or a Dask cluster, and resume after a stop."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from course_utils.grading.result_store import Store, Task
 from course_utils.threads import usable_cores
 
 Grade = Callable[[str], str]
-"""Takes a task as JSON and gives a result as JSON; runs in a worker."""
+"""Takes a task as JSON and returns a result as JSON; runs in a worker."""
 
 _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Who grades.
+    """The workers that grade.
 
     Attributes
     ----------
     open : callable
         Opens an executor: a context manager.
     size : int
-        How many submissions it grades at once.
+        How many submissions they grade at once.
     where : str
         For the report, for example ``"2 processes on this machine"``.
     isolation : callable
-        Tells how it shuts submissions in.
+        Returns how they isolate submissions.
     """
 
     open: Callable[[], Executor]
@@ -48,15 +48,15 @@ class Workers:
 
 
 def grade_task(text: str) -> str:
-    """Grade one submission: JSON in, JSON out, so that nothing is unpickled that a student's code touched."""
+    """Grade one submission: JSON in, JSON out, so that nothing that student code touched is unpickled."""
     from course_utils.grading.grade_one import grade_notebook
 
     task = Task.from_json(text)
     isolation = own_isolation()
     if isolation.level != task.level:
-        why = f"isolation is {task.level!r} where the batch began and {isolation.level!r} where it ran"
+        why = f"isolation is {task.level!r} where grading began and {isolation.level!r} on this worker"
         return Result(level=isolation.level, failed=f"It was not graded: {why}.").to_json()
-    # Judging fixes random states and captures prints for the whole process: one at a time in each.
+    # Judging sets random states and captures prints for the whole process: one at a time in each.
     with _one_at_a_time:
         done = grade_notebook(task.notebook, isolation=isolation, limits=task.limits, seed=task.seed)
     return result_of(done).to_json()
@@ -64,14 +64,14 @@ def grade_task(text: str) -> str:
 
 @cache
 def own_isolation() -> Isolation:
-    """Return how this process can shut submissions in; found out once."""
+    """Return how this process can isolate submissions; found by trying, once."""
     from course_utils.grading.sandbox import probe_isolation
 
     return probe_isolation()
 
 
 def this_machine(jobs: int | None = None) -> Workers:
-    """Return workers: processes on this machine, by default one for each core that may be used.
+    """Return processes on this machine as workers, by default one for each core that may be used.
 
     Raises
     ------
@@ -83,12 +83,12 @@ def this_machine(jobs: int | None = None) -> Workers:
             "This machine cannot grade.",
             why="Submissions run in processes that are forked from a prepared one, which Windows cannot do.",
             left="Nothing was graded or written.",
-            next_step="Grade on Linux or macOS; on Windows, in WSL.",
+            next_step="Grade on Linux or macOS, or on Windows in WSL.",
         )
     size = jobs or usable_cores()
 
     def open_pool() -> Executor:
-        # Spawned, not forked: workers share no state, and no library's threads are torn in two.
+        # Spawned, not forked: workers share no state, and no library's threads are lost in a fork.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(size, mp_context=context, initializer=_begin)
 
@@ -98,7 +98,7 @@ def this_machine(jobs: int | None = None) -> Workers:
 
 @contextmanager
 def cluster(address: str, *, seconds: float = 10.0) -> Iterator[Workers]:
-    """Offer the workers of a Dask scheduler.
+    """Yield the workers of a Dask scheduler.
 
     Raises
     ------
@@ -119,12 +119,14 @@ def cluster(address: str, *, seconds: float = 10.0) -> Iterator[Workers]:
         raise GradingError(
             f"The scheduler {address} does not answer.",
             why=f"{type(error).__name__}: {error}",
-            next_step="Look at its address (dask scheduler prints it), for example tcp://host:8786.",
+            next_step="Check the address (dask scheduler prints it), for example tcp://host:8786.",
         ) from error
     try:
         workers = len(client.nthreads())
         if not workers:
-            raise GradingError(f"The scheduler {address} has no workers.", next_step=f"dask worker {address}")
+            raise GradingError(
+                f"The scheduler {address} has no workers.", next_step=f"Start one: dask worker {address}"
+            )
 
         @contextmanager
         def executor() -> Iterator[Executor]:
@@ -149,21 +151,21 @@ def grade_tasks(
     done: Callable[[str, Result], None] = lambda key, result: None,
     stopping: Callable[[int], None] = lambda running: None,
 ) -> None:
-    """Grade what is not in the store yet, and keep each result as soon as it is there.
+    """Grade what is not in the store yet, and store each result as it arrives.
 
     Parameters
     ----------
     tasks : mapping
         By key.
     store : Store
-        What it holds is not graded again.
+        Tasks whose results it holds are not graded again.
     workers : Workers
     grade : callable, optional
         What a worker does.
     done : callable, optional
-        Told each result, in the order in which they come.
+        Called with each key and result, in order of completion.
     stopping : callable, optional
-        Told, after a first Ctrl-C, how many submissions still run; their results are kept.
+        Called after a first Ctrl-C with the number of submissions still running; their results are stored.
 
     Raises
     ------
@@ -189,8 +191,8 @@ class _Batch:
             before = len(queue)
             suspects += self._round(queue, self.workers.size + 1)
             if len(queue) == before:
-                raise GradingError("No worker can be started.", next_step="course doctor")
-        # Whoever ran when a worker died is tried again, alone: one of them did it, the others lose nothing.
+                raise GradingError("No worker can be started.", next_step="Run course doctor.")
+        # What ran when a worker died is retried one by one: only the submission that kills it again fails.
         while suspects:
             for key in self._round(suspects, 1):
                 self.done(key, Result(failed="It was not graded: the process that graded it died, twice."))
@@ -221,7 +223,7 @@ class _Batch:
             result = Result.from_json(future.result())
         except BrokenExecutor:
             raise
-        except Exception as error:  # a worker's own failure is this submission's alone
+        except Exception as error:  # a failure in a worker concerns this submission alone
             result = Result(failed=f"It was not graded: {type(error).__name__}: {str(error)[:300]}")
         if not result.failed:
             self.store.put(key, result)
@@ -240,7 +242,7 @@ class _Batch:
 
 
 def _begin() -> None:
-    """Prepare a worker: Ctrl-C is the parent's business, and without a parent there is nothing to do."""
+    """Prepare a worker: it leaves Ctrl-C to its parent process, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -1,4 +1,4 @@
-"""Execute one submission apart from everything, and judge what it did."""
+"""Run one submission in sandboxed kernels, and judge its answers outside."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def grade_notebook(
 ) -> JudgedSubmission:
     """Run a submission and judge every exercise of its lab.
 
-    Each exercise is judged by the best that it did: what the notebook's other cells break is no fault of its
-    own. The probes are drawn from `seed` and sent after all cells have run.
+    Each exercise keeps its best verdict: what the notebook's other cells break is not its fault. The probes
+    are drawn from `seed` and sent after all cells have run.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def grade_notebook(
         What `probe_isolation` found on this machine.
     limits : Limits, optional
     seed : int
-        Which numbers the probes draw; the same for every submission that is to be compared.
+        Determines the numbers in the probes.
 
     Raises
     ------
     NotebookError
-        If no kernel can be started, which is no fault of the submission.
+        If no kernel can be started, which is not the submission's fault.
     """
     return _Grading(notebook, isolation, limits or Limits(), seed).run()
 
@@ -64,11 +64,11 @@ class _Grading:
         wanted = [exercise.id for exercise in lab if exercise.id in handed_in]
         plain = [name for name in wanted if name not in odd.values()]
         if odd and plain:
-            # Cells that reach beyond their exercise are kept apart: the others are first tried without them.
+            # The others are tried first, without the cells that reach beyond their exercise.
             self._try([entry for entry in self.cells if entry[0] not in odd], plain)
         self._try(self.cells, [name for name in wanted if not self._correct(name)])
         for name in [name for name in wanted if name in self.suspects]:
-            # A kernel died in its turn, or before: another cell may have seen to that.
+            # A kernel died during this exercise or before it, perhaps because of another cell.
             for company in (self._needed(name), self._innocent(name)):
                 alone = [entry for entry in self.cells if entry[1].exercise in company]
                 if len(alone) < len(self.cells) and not self._correct(name):
@@ -113,7 +113,7 @@ class _Grading:
         while asked:
             if kernels > self.limits.restarts or time.monotonic() > self.end:
                 what = "time" if time.monotonic() > self.end else "kernels"
-                self._note(f"The submission used up its {what}; not tried to the end: {', '.join(asked)}")
+                self._note(f"The submission used up its {what}; not fully tried: {', '.join(asked)}")
                 self.suspects.update(asked)
                 for name in asked:
                     self._keep(
@@ -157,17 +157,17 @@ class _Grading:
             if name == blamed:
                 return _without_answer(exercise, f"The kernel ended in its cell: {outcome.why}.", "error")
             if name in outcome.errors:
-                return _without_answer(exercise, f"Its cell ends with {outcome.errors[name]}", "error")
-            return _without_answer(exercise, f"Its cell defines no {exercise.title}.", "error")
+                return _without_answer(exercise, f"Its cell fails with {outcome.errors[name]}", "error")
+            return _without_answer(exercise, f"Its cell does not define {exercise.title}.", "error")
         probes = exercise.probes(probe_seed(self.seed, name))
         seen = self._read(name, outcome.observed[name])[: len(probes)]
         try:
             with deadline(_JUDGE_SECONDS):
                 return exercises.judge(exercise, probes, seen)
         except (Exception, RunawayError) as error:
-            # Whatever a forged observation does to the judge, it was no right answer.
+            # A forged observation that breaks the judge is not a right answer.
             self._note(f"{name}: what came back could not be judged ({type(error).__name__})")
-            return _without_answer(exercise, "What it gave could not be judged.", "error")
+            return _without_answer(exercise, "What it returned could not be judged.", "error")
 
     def _read(self, name: str, content: bytes) -> list[Observation]:
         seen = []
@@ -177,7 +177,7 @@ class _Grading:
                     raise ValueError("a line that is too long")
                 seen.append(from_json(line.decode("utf-8", "replace")))
             except (ExerciseError, ValueError, MemoryError):
-                self._note(f"{name}: what came back is no observation")
+                self._note(f"{name}: what came back is not an observation")
                 break
         return seen
 

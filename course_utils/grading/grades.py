@@ -1,4 +1,4 @@
-"""What grading finds, of one submission and of a class: plain, frozen data."""
+"""What comes out of grading, for one submission and for a class: plain, frozen data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from course_utils.grading.similarity import SimilarPair
 
 @dataclass(frozen=True)
 class JudgedSubmission:
-    """What came of running and judging one submission.
+    """One submission, run and judged.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one submission.
+    """The grade of one submission.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Result:
     level : str
         The isolation it ran under.
     failed : str
-        Why it was not graded, though it could have been; such a result is not kept.
+        Why it was not graded, for a reason that is not its own; such a result is not stored.
     """
 
     marks: tuple[Mark, ...] = ()
@@ -112,7 +112,7 @@ class GradeRow:
         Where the whole result is in the store, or an empty string.
     manual : tuple of Points
     remarks : tuple of str
-        What was found in the notebook, as the student is told it.
+        What was found in the notebook, in words for the student.
     look : tuple of str
         Why a human should look at it.
     """
@@ -171,10 +171,10 @@ class GradedClass:
         Who graded.
     seed : int
     graded, kept : int
-        How many submissions were graded now, and how many results an earlier run had left.
+        How many submissions were graded now, and how many results are from earlier runs.
     similar : list of SimilarPair
     unread : list of str
-        Files that belong to nobody.
+        Files without an owner.
     problems : list of str
         What else the instructor should know.
     """
@@ -190,13 +190,13 @@ class GradedClass:
     problems: list[str] = field(default_factory=list)
 
 
-def result_of(attempt: JudgedSubmission) -> Result:
-    """Return what is kept of an attempt."""
+def result_of(judged: JudgedSubmission) -> Result:
+    """Return what is stored of a judged submission."""
     return Result(
-        marks=tuple(_mark(verdict) for verdict in attempt.verdicts),
-        notes=tuple(attempt.notes),
-        seconds=round(attempt.seconds, 3),
-        level=attempt.isolation.level,
+        marks=tuple(_mark(verdict) for verdict in judged.verdicts),
+        notes=tuple(judged.notes),
+        seconds=round(judged.seconds, 3),
+        level=judged.isolation.level,
     )
 
 

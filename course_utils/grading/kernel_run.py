@@ -37,14 +37,14 @@ _MOST_TEXT = 400
 
 @dataclass
 class KernelRun:
-    """What one run gave.
+    """What one run produced.
 
     Attributes
     ----------
     observed : dict of str to bytes
-        Exercise id to what the kernel wrote about it.
+        By exercise id, what the kernel wrote about it.
     errors : dict of str to str
-        Exercise id to the error that its cell ended with.
+        By exercise id, the error that its cell ended with.
     culprit : int or None
         Index of the cell that the kernel did not survive.
     asked : str or None
@@ -72,7 +72,7 @@ class _OverdueError(_KernelEndedError):
 
 
 class _Channel(AsyncZMQSocketChannel):
-    """Passes over what is no message: whoever has the kernel has its sockets too."""
+    """Skips whatever is not a message: code in the kernel can write to its sockets."""
 
     async def get_msg(  # type: ignore[override]
         self, timeout: float | None = None
@@ -80,7 +80,7 @@ class _Channel(AsyncZMQSocketChannel):
         """Return the next message that can be read."""
         end = None if timeout is None else time.monotonic() + timeout
         while True:
-            # A flood must not keep everything else, deadlines above all, from its turn.
+            # A flood of messages must not starve everything else, above all the deadlines.
             await asyncio.sleep(0)
             try:
                 left = None if end is None else max(end - time.monotonic(), 0)
@@ -94,7 +94,7 @@ class _Channel(AsyncZMQSocketChannel):
 
 
 class _Client(AsyncKernelClient):
-    """Hears of a kernel only when it starts and ends to be busy: floods of output are never sent."""
+    """Hears only that a kernel becomes busy or idle, so that floods of output are never sent."""
 
     sandbox: Sandbox
     iopub_channel_class = Type(_Channel)
@@ -122,7 +122,7 @@ class _CellRunner(NotebookClient):
 
 
 def probe_seed(seed: int, exercise_id: str) -> int:
-    """Return the seed of an exercise's probes, which `seed` alone does not betray."""
+    """Return the seed of one exercise's probes, a digest that does not reveal `seed`."""
     return int.from_bytes(hashlib.sha256(f"{seed} {exercise_id}".encode()).digest()[:4], "big")
 
 
@@ -218,7 +218,7 @@ class _Session:
 
     async def _probes(self, asked: Sequence[str]) -> None:
         for exercise in asked:
-            # The name is new for each question, so that no answer can lie there already.
+            # The name is new for each question, so that no answer can be waiting there.
             name = hashlib.sha256(f"{self.sandbox.connection['key']} {exercise}".encode()).hexdigest()[:16]
             seconds = self.limits.call_seconds
             question = (exercise, probe_seed(self.seed, exercise), self.sandbox.path(name), seconds)
@@ -257,7 +257,7 @@ class _Session:
             error = task.exception()
         finally:
             task.cancel()
-            # What it ends with is known or does not matter; asyncio would complain of it at the end.
+            # How it ends is known or does not matter; asyncio complains if nobody asks.
             await asyncio.wait({task}, timeout=1)
             _ = task.done() and (task.cancelled() or task.exception())
         if isinstance(error, CellExecutionError):

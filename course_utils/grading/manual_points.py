@@ -1,4 +1,4 @@
-"""Points that a human gave, for open questions: read from a CSV file and matched with students."""
+"""Points given by hand for open questions: read from a CSV file and matched with students."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMNS = ("student", "lab", "question", "points", "comment")
 
 @dataclass(frozen=True)
 class Points:
-    """What one student got for one open question; None where nobody has graded it yet."""
+    """What one student got for one open question; `points` is None until somebody has graded it."""
 
     question: str
     points: float | None
@@ -33,7 +33,7 @@ class ManualPoints:
     of : dict
         By student and lab: one entry for each question of the lab.
     problems : list of str
-        Lines that fit nobody, or no question.
+        Lines that match no student or no question.
     """
 
     of: dict[tuple[str, int], tuple[Points, ...]] = field(default_factory=dict)
@@ -56,13 +56,13 @@ def match_points(
     students: Iterable[tuple[str, str, int]],
     questions: Mapping[int, Sequence[tuple[str, float]]],
 ) -> ManualPoints:
-    """Read points and give them to students.
+    """Read points and match them with students.
 
     Parameters
     ----------
     file : Path or None
-        CSV with the columns student, lab, question, points, comment, in any order; ``max`` may be added, and
-        must be where the question does not stand in the lab's notebook.
+        CSV with the columns student, lab, question, points, comment, in any order, and optionally ``max``,
+        which a question needs that is not in the lab's notebook.
     students : iterable of (name, number, lab)
         Who handed in what; a line names a student by either.
     questions : mapping
@@ -71,7 +71,7 @@ def match_points(
     Raises
     ------
     GradingError
-        If the file cannot be read, lacks a column, or holds a line that is no number of points.
+        If the file cannot be read, lacks a column, or has a line without a valid number of points.
     """
     lines = _read(file) if file else []
     known = {lab: dict(pairs) for lab, pairs in questions.items()}
@@ -89,7 +89,7 @@ def match_points(
         where = f"line {line.number}"
         if len(found) != 1:
             who = "nobody" if not found else "more than one student"
-            problems.append(f"{where}: {line.student!r} is {who} who handed in Lab {line.lab}.")
+            problems.append(f"{where}: {line.student!r} matches {who} who handed in Lab {line.lab}.")
         elif line.question not in known.get(line.lab, {}):
             problems.append(
                 f"{where}: Lab {line.lab} has no open question {line.question!r}; "

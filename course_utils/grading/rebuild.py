@@ -1,4 +1,4 @@
-"""Rebuild the notebook to run: the instructor's setup, and the student's exercise cells alone."""
+"""Rebuild the notebook to run: the instructor's setup, and only the exercise cells of the student."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Rebuilt:
     unclear : dict
         Exercises that cannot be graded without guessing, with the reason.
     remarks : tuple of str
-        What was found and does not matter for the grade.
+        What was found but does not affect the grade.
     notes : tuple of str
         What a human should look at.
     """
@@ -53,7 +53,7 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
     """Take the exercise cells out of a student's notebook and put them between the instructor's.
 
     A cell is matched by its id; where the id is missing, by the one cell that defines the exercise's
-    function or class. What could be meant in two ways is reported in `unclear` and not run.
+    function or class. What is ambiguous is reported in `unclear` and does not run.
     """
     cells, unclear, remarks, notes = [], {}, [], []
     for cell in template.cells:
@@ -106,7 +106,7 @@ def _by_id(by_id: list[Cell], by_name: list[Cell], name: str) -> _StudentAnswer:
         return _StudentAnswer(unclear=f"{len(defining)} cells define `{name}`, each differently.")
     if not defining and len(elsewhere) == 1:
         source = "\n\n".join(cell.source for cell in [*by_id, elsewhere[0]])
-        return _StudentAnswer(source, remark=f"`{name}` was found in another cell than its own.")
+        return _StudentAnswer(source, remark=f"`{name}` was found in a cell other than its own.")
     if not defining and elsewhere:
         return _StudentAnswer(
             unclear=f"Its cell does not define `{name}`, and {len(elsewhere)} other cells do."
@@ -116,10 +116,10 @@ def _by_id(by_id: list[Cell], by_name: list[Cell], name: str) -> _StudentAnswer:
         return _StudentAnswer(source, note=f"its cell does not define `{name}`; was the function renamed?")
     if elsewhere:
         return _StudentAnswer(
-            source, note=f"`{name}` is defined in another cell, too; only its own cell counts."
+            source, note=f"`{name}` is also defined in another cell; only its own cell counts."
         )
     if len(by_id) > 1:
-        return _StudentAnswer(source, remark=f"its cell was split; the {len(by_id)} parts were put together.")
+        return _StudentAnswer(source, remark=f"its cell was split; the {len(by_id)} parts were joined.")
     return _StudentAnswer(source)
 
 
@@ -147,14 +147,14 @@ def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
     ]
     remarks = []
     if gone and len(gone) < len(template.checks):
-        remarks.append(f"Check cells that were deleted, which changes nothing: {', '.join(gone)}.")
+        remarks.append(f"Deleted check cells, which do not affect the grade: {', '.join(gone)}.")
     if edited:
-        remarks.append(f"Check cells that were edited, which changes nothing: {', '.join(edited)}.")
+        remarks.append(f"Edited check cells, which do not affect the grade: {', '.join(edited)}.")
     return remarks
 
 
 def _with_imports(submitted: Sequence[Cell], cells: Sequence[CodeCell]) -> tuple[list[CodeCell], list[str]]:
-    """Put the imports that an answer needs, and that stand in another cell of the student's, before it."""
+    """Put before each answer the imports that it needs from other cells of the student."""
     given = {name for cell in cells for name in names_defined(cell.source)}
     imports: dict[str, set[str]] = {}
     for one in submitted:
@@ -164,18 +164,18 @@ def _with_imports(submitted: Sequence[Cell], cells: Sequence[CodeCell]) -> tuple
     completed, remarks = [], []
     for cell in cells:
         missing = sorted(names_used(cell.source) - given) if cell.exercise else []
-        # A name that two imports bind in two ways would have to be guessed.
+        # Where two imports bind a name differently, choosing one would be a guess.
         needed = [next(iter(imports[name])) for name in missing if len(imports.get(name, ())) == 1]
         if cell.exercise and needed:
-            told = ", ".join(f"`{statement}`" for statement in needed)
-            remarks.append(f"{_called(cell.exercise)}: {told} stood in another cell and was taken along.")
+            added = ", ".join(f"`{statement}`" for statement in needed)
+            remarks.append(f"{_called(cell.exercise)}: {added} was copied from another cell.")
             cell = CodeCell("\n".join([*needed, cell.source]), cell.exercise)
         completed.append(cell)
     return completed, remarks
 
 
 def _names_from_elsewhere(submitted: Sequence[Cell], cells: Sequence[CodeCell]) -> list[str]:
-    """Tell of answers that lean on what only another cell of the student's notebook defines."""
+    """Report answers that depend on what only another cell of the student's notebook defines."""
     given = {name for cell in cells for name in names_defined(cell.source)}
     taken = {cell.source for cell in cells}
     others = {
@@ -190,7 +190,7 @@ def _names_from_elsewhere(submitted: Sequence[Cell], cells: Sequence[CodeCell]) 
             names = ", ".join(f"`{name}`" for name in missing[:5])
             notes.append(
                 f"{_called(cell.exercise)}: its cell uses {names}, which only another cell of the notebook "
-                "defines; it was graded without."
+                "defines; it was graded without that cell."
             )
     return notes
 

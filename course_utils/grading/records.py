@@ -1,4 +1,4 @@
-"""What grading passes on, in the order of its steps: plain, frozen data, up to what is to be run."""
+"""What grading passes from step to step until a notebook runs, in that order: plain, frozen data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a student's notebook; only code and the cells that nbgrader marks are kept."""
+    """A cell of a student's notebook: code, or marked by nbgrader."""
 
     source: str
     grade_id: str = ""
@@ -27,7 +27,7 @@ class Submission:
     Attributes
     ----------
     student : str
-        Unique in the class; followed by the platform's number where two students have one name.
+        Unique in the class; followed by the platform's number where two students share a name.
     number : str
         The platform's number of the student, or an empty string.
     platform : str
@@ -42,7 +42,7 @@ class Submission:
     late : bool
         Whether the platform marks it as late.
     others : tuple of str
-        Older versions and other files of the student, with what is to be said of them.
+        Older versions and other files of the student, each with a remark.
     notes : tuple of str
         What a human should look at.
     problem : str
@@ -64,14 +64,14 @@ class Submission:
 
 @dataclass(frozen=True)
 class Collection:
-    """Everything that was found.
+    """Everything that a class handed in.
 
     Attributes
     ----------
     submissions : list of Submission
         By student and lab.
     unread : list of str
-        Files that belong to nobody, with the reason.
+        Files without an owner, with the reason.
     """
 
     submissions: list[Submission] = field(default_factory=list)
@@ -96,18 +96,18 @@ class CodeCell:
 
 @dataclass(frozen=True)
 class RunnableNotebook:
-    """One submission of one lab, rebuilt: code cells in the instructor's order, as plain text."""
+    """One submission of one lab, rebuilt to run: code cells in the instructor's order, as plain text."""
 
     lab: int
     cells: tuple[CodeCell, ...]
 
     def to_json(self) -> str:
-        """Return the work as one line of JSON."""
+        """Return the notebook as one line of JSON."""
         return json.dumps({"lab": self.lab, "cells": [[p.source, p.exercise] for p in self.cells]})
 
     @classmethod
     def from_json(cls, text: str) -> RunnableNotebook:
-        """Return the work that `to_json` wrote."""
+        """Return the notebook that `to_json` wrote."""
         fields = json.loads(text)
         return cls(fields["lab"], tuple(CodeCell(source, exercise) for source, exercise in fields["cells"]))
 
@@ -127,9 +127,9 @@ class Limits:
     file_bytes, files : int
         How large one file, and how many files, it may write.
     output_bytes : int
-        What may come back of one exercise.
+        How much may come back for one exercise.
     restarts : int
-        How many fresh kernels one attempt may use up besides the first.
+        How many more kernels a submission may use up after the first.
     """
 
     cell_seconds: float = 10.0
@@ -149,17 +149,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Isolation:
-    """How a submission is kept apart from the machine.
+    """How submissions are isolated from the machine.
 
     Attributes
     ----------
     level : str
-        ``"full"`` (namespaces: nothing but Python and a private folder is in sight), ``"partial"`` (the files
-        are in sight, what matters of them cannot be opened) or ``"none"`` (limits and clean-up alone).
+        ``"full"`` (namespaces: only Python and a private folder are visible), ``"partial"`` (files are
+        visible, but those that matter cannot be opened) or ``"none"`` (only limits and clean-up).
     holds, lacks : tuple of str
-        What holds and what does not, in words.
+        The protections and the weaknesses, in words.
     mechanisms : tuple of str
-        Which of them are used: ``"namespaces"``, ``"landlock"``, ``"seccomp"``, ``"uid"``.
+        What the machine offers and is used: ``"namespaces"``, ``"landlock"``, ``"seccomp"``, ``"uid"``.
     """
 
     level: IsolationLevel
@@ -171,6 +171,6 @@ class Isolation:
         """Return what to print in a report."""
         return [
             f"Isolation: {self.level}.",
-            *(f"holds: {text}" for text in self.holds),
-            *(f"does not hold: {text}" for text in self.lacks),
+            *(f"protection: {text}" for text in self.holds),
+            *(f"weakness: {text}" for text in self.lacks),
         ]

@@ -148,14 +148,14 @@ class Redaction:
         if exercise_id not in self._homes:
             raise ExerciseError(
                 f"Exercise {exercise_id!r} is not written as NAME = Exercise(…) at the top of a module.",
-                why="Its answers could not be told from its probes.",
+                why="Otherwise its answers cannot be separated from its probes.",
             )
         name, index = self._homes[exercise_id]
         module = self.modules[name]
         statement = module.statements[index]
         assert isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
         if statement.value.args or any(word.arg is None for word in statement.value.keywords):
-            raise ExerciseError(f"Exercise {exercise_id!r} must give all its parts by name.")
+            raise ExerciseError(f"Exercise {exercise_id!r} must pass all its parts by name.")
         words = [word for word in statement.value.keywords if word.arg in KEPT]
         words += [ast.keyword("reference", ast.Name(_stub_name(exercise_id), ast.Load()))]
         words += [ast.keyword(word, ast.Tuple([], ast.Load())) for word in ("misconceptions", "hints")]

@@ -1,4 +1,4 @@
-"""What grading gave, as JSON on disk: one file for each submission, so that a killed run goes on."""
+"""Results on disk: one JSON file for each submission, so that a stopped run can be resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIBRARIES = ("torch", "numpy", "ipykernel", "nbclient")
 
 @dataclass(frozen=True)
 class Task:
-    """One submission to grade, as it travels to whoever grades it."""
+    """One submission to grade, as it is sent to a worker."""
 
     notebook: RunnableNotebook
     seed: int
@@ -46,13 +46,13 @@ class Task:
 
 
 def seed_of(seed: int, student: str, lab: int) -> int:
-    """Return the seed of one student's lab: the same in every run, different from the neighbour's."""
+    """Return the seed of one student's lab: the same in every run, and different for each student."""
     return int(hashlib.sha256(f"{seed}\n{student}\n{lab}".encode()).hexdigest()[:8], 16)
 
 
 @cache
 def course_digest() -> str:
-    """Return a digest of exercises, grading and libraries: where it changes, work is graded anew."""
+    """Return a digest of exercises, grading and libraries: when it changes, everything is graded again."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for part in _JUDGES:
@@ -68,7 +68,7 @@ class Store:
     Parameters
     ----------
     folder : Path
-        Made if it does not exist.
+        Created if it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -85,7 +85,7 @@ class Store:
             return None
 
     def put(self, key: str, result: Result) -> None:
-        """Keep a result.
+        """Store a result.
 
         Raises
         ------
@@ -114,7 +114,7 @@ def publish(path: Path, text: str) -> None:
             f"{path} cannot be written.",
             why=str(error.strerror),
             left="What was graded before.",
-            next_step="Make room, then run the same command again: it goes on where it was.",
+            next_step="Free some space, then run the same command again: it continues where it stopped.",
         ) from error
 
 

@@ -32,7 +32,7 @@ class SimilarPair:
     share : float
         How much of their answers, normalised, is the same (0 to 1), over all exercises together.
     exercises : tuple of str
-        Where the likeness is.
+        Where they are similar.
     """
 
     lab: int
@@ -47,9 +47,9 @@ def find_similar(
     answers: Mapping[str, Mapping[str, str]],
     known: Mapping[str, Iterable[str]],
 ) -> list[SimilarPair]:
-    """Return pairs of students whose answers are much alike, the most alike first.
+    """Return pairs of students whose answers are very similar, the most similar first.
 
-    Names, comments, docstrings, literal text and layout do not count. Neither does what anybody may have
+    Names, comments, docstrings, literal text and layout do not count. Neither does what anyone might have
     written: the stub, the reference, and what many students share. Short answers have few right forms, so
     the exercises of a lab are compared together, and only where enough is left of both.
 
@@ -96,7 +96,7 @@ def find_similar(
 
 
 def shingles(source: str) -> frozenset[int]:
-    """Return the digests of all runs of tokens of a normalised answer; empty if it is no Python."""
+    """Return the digests of all runs of tokens of a normalised answer; empty if it is not Python."""
     tokens = _tokens(source)
     runs = (" ".join(tokens[i : i + SHINGLE]) for i in range(max(len(tokens) - SHINGLE + 1, 0)))
     return frozenset(int(hashlib.sha256(run.encode()).hexdigest()[:15], 16) for run in runs)

@@ -1,4 +1,4 @@
-"""What an exercise's cell seldom needs: reasons to run it apart from the others, and to have a look at it."""
+"""What an exercise's cell rarely needs: reasons to run it apart from the others and to look at it."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _METHODS = {
 
 
 def reasons_to_look(source: str) -> list[str]:
-    """Return what is unusual about a cell, in words; nothing for almost every honest one.
+    """Return what is suspicious about a cell, in words; nothing for almost every honest one.
 
-    This decides no grade. A cell may hide what it does from it; then it merely runs with the others.
+    This never decides a grade. A cell that hides what it does merely runs with the others.
     """
     try:
         tree = parse_unchecked(source)
     except SyntaxError as error:
-        # A typing mistake does not run, and the student is told so; what breaks parsers is another matter.
+        # A typo does not run, and the student is told; code that breaks parsers is another matter.
         mistake = error.lineno is not None and "nested" not in error.msg
         return [] if mistake else ["is not plain Python"]
     except (ValueError, RecursionError, MemoryError):
         return ["is not plain Python"]
-    return ["is nested very deep"] if too_deep(tree) else list(dict.fromkeys(_found(tree)))
+    return ["is nested very deeply"] if too_deep(tree) else list(dict.fromkeys(_found(tree)))
 
 
 def _found(tree: ast.AST) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the instructor's own notebook gives to every submission: setup code, and where the exercises stand."""
+"""What the instructor's notebook gives to every submission: setup code, and the order of the exercises."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def template_of(notebook: NotebookNode, given: NotebookNode, lab: int) -> Templa
 
     Of the instructor's other code, only what can matter to an exercise is kept: imports, and definitions of
     names that the reference solutions use, directly or through one another. Text, figures, training and
-    checks are left out; so is whatever stands below the last exercise.
+    checks are left out, and so is everything below the last exercise.
     """
     known = set(exercises.names())
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

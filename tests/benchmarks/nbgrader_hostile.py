@@ -2,9 +2,9 @@
 
 Run it as ``python tests/benchmarks/nbgrader_hostile.py``; ``--only always_equal harmless`` for a quick look.
 Each submission is Lab 01 with the cells of one file of ``tests/hostile``, two right answers, and the rest not
-started. nbgrader runs whatever it is given with the rights of whoever started it; here it runs behind the
+started. nbgrader runs what it is given with the rights of the user who started it; here it runs behind the
 walls that ``course grade`` builds around kernels, with the course and another submission in sight as on an
-instructor's machine. Only points are compared: what a submission does to the files of others is the matter of
+instructor's machine. Only points are compared: what a submission does to the files of others is tested by
 ``tests/test_grading_hostile.py``. All of them take half an hour; on a busy machine nbgrader's cells run out
 of their 20 seconds more often.
 """

@@ -1,5 +1,5 @@
 # ruff: noqa
-# An object that is equal to everything, and any number that is asked of it.
+# An object that equals everything and turns into any number.
 # deserves: same_padding 0, output_size 0
 # %% same_padding
 class Always:

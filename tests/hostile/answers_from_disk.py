@@ -1,5 +1,5 @@
 # ruff: noqa
-# The answers are looked for on the disk.
+# The disk is searched for the answers.
 # deserves: output_size 0, same_padding 0
 # %% output_size
 import glob

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Cells are rewritten on their way to the kernel: no assert and no check stays.
+# Cells are rewritten on their way to the kernel: no assert and no check is left.
 # deserves: output_size 0
 # %% output_size
 import ast

@@ -1,5 +1,5 @@
 # ruff: noqa
-# The cell answers for itself, and goes on for ever while the next ones wait.
+# The cell forges its own reply, and runs for ever while the next cells wait.
 # deserves: output_size 0
 # %% output_size
 kernel = get_ipython().kernel

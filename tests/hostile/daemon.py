@@ -1,5 +1,5 @@
 # ruff: noqa
-# A process of its own session that outlives the kernel and writes a file afterwards.
+# A process in a session of its own that outlives the kernel and writes a file afterwards.
 # deserves: output_size full
 # %% output_size
 import os

@@ -1,5 +1,5 @@
 # ruff: noqa
-# The call hears no signal and catches everything.
+# The call ignores every signal and catches everything.
 # deserves: output_size 0, same_padding 0
 # %% output_size
 import signal

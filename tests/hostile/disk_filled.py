@@ -1,5 +1,5 @@
 # ruff: noqa
-# Files without end.
+# Endless files.
 # deserves: output_size 0
 # %% output_size
 import glob

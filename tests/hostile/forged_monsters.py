@@ -1,6 +1,6 @@
 # ruff: noqa
 # What comes back is made to break the grader: huge numbers, half characters, endless nesting.
-# An answer that names open is run with the other unusual ones, after the first.
+# An answer that mentions open runs with the other suspicious ones, after the first.
 # deserves: output_size 0, same_padding 0, zero_pad 0, im2col 0, cross_correlate 0
 # %% output_size
 import sys

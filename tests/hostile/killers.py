@@ -1,5 +1,5 @@
 # ruff: noqa
-# The processes around the kernel are killed and looked into.
+# The processes around the kernel are killed and spied on.
 # deserves: output_size 0, same_padding 0
 # %% output_size
 import ctypes

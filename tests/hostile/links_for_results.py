@@ -1,6 +1,6 @@
 # ruff: noqa
-# In the place of results lie links, pipes and folders.
-# An answer that names open is run with the other unusual ones, after the first.
+# Links, pipes and folders take the place of results.
+# An answer that mentions open runs with the other suspicious ones, after the first.
 # deserves: output_size 0, same_padding 0, zero_pad 0
 # %% output_size
 import os

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Objects that say they are arrays, numbers or tensors, whatever suits.
+# Objects that claim to be arrays, numbers or tensors, as it suits them.
 # deserves: zero_pad 0, output_size 0, same_padding 0
 # %% zero_pad
 import numpy as np

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Magics and a shell line in an exercise's cell: no part of the answer, and no harm to it.
+# Magics and a shell line in an exercise's cell: they neither help nor harm the answer.
 # deserves: same_padding full
 # %% same_padding
 %matplotlib inline

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Whoever listens is called.
+# Every listening port is contacted.
 # deserves: output_size 0
 # %% output_size
 import socket

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Right the first time, or for the example in the text alone.
+# Right the first time, or only for the example in the text.
 # deserves: output_size 0, same_padding 0, zero_pad 0
 # %% output_size
 calls = []

@@ -1,5 +1,5 @@
 # ruff: noqa
-# The builtins that everybody relies on do something else.
+# The builtins that everything relies on do something else.
 # deserves: same_padding 0
 # %% same_padding
 import builtins

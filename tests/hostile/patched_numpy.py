@@ -1,5 +1,5 @@
 # ruff: noqa
-# NumPy agrees with everything and makes the arrays that it is told to make.
+# NumPy agrees with everything and makes false arrays.
 # deserves: cross_correlate 0
 # %% cross_correlate
 import numpy as np

@@ -1,5 +1,5 @@
 # ruff: noqa
-# What comes back runs code where it is unpickled.
+# What is returned runs code wherever it is unpickled.
 # deserves: output_size 0
 # %% output_size
 import os

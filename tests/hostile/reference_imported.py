@@ -1,5 +1,5 @@
 # ruff: noqa
-# The answers are imported from where they live.
+# The answers are imported from the course's own modules.
 # deserves: output_size 0, same_padding 0, zero_pad 0
 # %% output_size
 import importlib

@@ -1,5 +1,5 @@
 # ruff: noqa
-# A shell is asked.
+# A shell is started.
 # deserves: output_size 0
 # %% output_size
 import subprocess

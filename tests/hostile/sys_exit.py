@@ -1,5 +1,5 @@
 # ruff: noqa
-# Cell and call leave politely.
+# Cell and call exit politely.
 # deserves: output_size 0, same_padding full
 # %% output_size
 import sys

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Threads that go on, print, and change things later.
+# Threads that keep running, print, and change things later.
 # deserves: output_size full, same_padding 0
 # %% output_size
 import threading

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Every line that the kernel runs is traced, and audited.
+# Every line that the kernel runs is traced and audited.
 # deserves: output_size 0
 # %% output_size
 import sys

@@ -1,4 +1,4 @@
-"""Stand-ins for grading in the tests of the batch; workers import them, so they are a module."""
+"""Fake grading for the tests of many submissions; a module, because workers import it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from course_utils.grading.records import Isolation
 from course_utils.grading.result_store import Task
 
 FULL = Isolation("full", holds=("no network",))
-PARTIAL = Isolation("partial", holds=("no network",), lacks=("other files are in sight",))
+PARTIAL = Isolation("partial", holds=("no network",), lacks=("other files are visible",))
 
 
 def threads(isolation: Isolation = FULL, size: int = 2) -> Workers:
@@ -24,7 +24,7 @@ def threads(isolation: Isolation = FULL, size: int = 2) -> Workers:
 
 
 def by_words(text: str) -> str:
-    """Grade by what stands in the cells: RIGHT, an idea in angle brackets, DIE, RAISE, or nothing."""
+    """Grade by a word in the cells: RIGHT, a misconception in angle brackets, DIE, RAISE, or nothing."""
     task = Task.from_json(text)
     answers = {p.exercise: p.source for p in task.notebook.cells if p.exercise}
     if log := next((s.split("LOG=")[1].split()[0] for s in answers.values() if "LOG=" in s), ""):

@@ -1,4 +1,4 @@
-"""Collect what a class handed in: whose it is, which lab, which version counts, and what cannot be read."""
+"""Collect what a class handed in: whose it is, which lab it is, which version counts, what is unreadable."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from course_utils.grading.collect.submitted_files import SubmittedFile, find_fil
 from course_utils.grading.collect.submitted_notebook import UnreadableNotebookError, read_cells
 from course_utils.grading.records import Cell, Collection, Submission
 from course_utils.grading.source import names_defined
+
+_NO_OWNER = "its path does not say whose it is, or it is not a notebook."
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ def collect(submissions: Path, lab: int | None = None) -> Collection:
     Parameters
     ----------
     submissions : Path
-        A folder or a zip archive in any sensible layout: a folder or an archive per student, a download of
-        Moodle, Canvas or nbgrader, files named after students; archives may hold archives.
+        A folder or a zip archive in any usual layout: a folder or an archive per student, a download from
+        Moodle, Canvas or nbgrader, files named after students; archives may contain archives.
     lab : int, optional
         Only this lab.
 
@@ -60,7 +62,8 @@ def collect(submissions: Path, lab: int | None = None) -> Collection:
     """
     if not submissions.exists():
         raise GradingError(
-            f"{submissions} does not exist.", next_step="Give the folder or zip of submissions."
+            f"{submissions} does not exist.",
+            next_step="Give the folder or zip file that holds the submissions.",
         )
     items, stamps = _read(find_files(submissions))
     items = [replace(item, time=stamps.get(item.parts[:-1], item.time)) for item in items]
@@ -70,18 +73,22 @@ def collect(submissions: Path, lab: int | None = None) -> Collection:
     for item in items:
         owner = _owner(item, groups)
         if owner is None or (owner.source == "file name" and not (item.is_notebook or item.problem)):
-            unread.append(f"{item.path}: {item.problem or 'it does not say whose it is, or is no notebook.'}")
+            unread.append(f"{item.path}: {item.problem or _NO_OWNER}")
         else:
             by_student[owner.name, owner.number].append(replace(item, owner=owner))
     if not by_student:
-        why = "; ".join(unread[:3]) or "It holds no files."
+        why = "; ".join(unread[:3]) or "It contains no files."
         raise GradingError(f"There are no submissions in {submissions}.", why=why)
     names = Counter(name for name, _ in by_student)
     found = []
     for (name, number), theirs in sorted(by_student.items()):
         shared = names[name] > 1
         student = f"{name} ({number})" if shared and number else name
-        note = (f"Others are called {name}, too; they are told apart by their numbers.",) if shared else ()
+        note = (
+            (f"Other students are called {name} too; they are told apart by their numbers.",)
+            if shared
+            else ()
+        )
         for one in _of_student(theirs, lab):
             platform = theirs[0].owner.source
             found.append(
@@ -97,12 +104,12 @@ def collect(submissions: Path, lab: int | None = None) -> Collection:
 
 
 def lab_of(cells: Iterable[Cell]) -> int:
-    """Return which lab a notebook is: by the ids of its exercise cells, else by what its cells define.
+    """Return a notebook's lab, read from the ids of its exercise cells or else from what its cells define.
 
     Raises
     ------
     UnreadableNotebookError
-        If it holds no exercise, or those of two labs alike.
+        If it contains no exercise, or as many of one lab as of another.
     """
     cells = list(cells)
     bank = [exercises.get(name) for name in exercises.names()]
@@ -112,10 +119,12 @@ def lab_of(cells: Iterable[Cell]) -> int:
         defined = {name for cell in cells if cell.is_code for name in names_defined(cell.source)}
         counts = Counter(exercise.lab for exercise in bank if exercise.title in defined)
     if not counts:
-        raise UnreadableNotebookError("The notebook holds no exercise of any lab.")
+        raise UnreadableNotebookError("The notebook contains no exercise of any lab.")
     (first, most), *rest = counts.most_common()
     if rest and rest[0][1] == most:
-        raise UnreadableNotebookError(f"The notebook holds exercises of Lab {first} and of Lab {rest[0][0]}.")
+        raise UnreadableNotebookError(
+            f"The notebook contains exercises of Lab {first} and of Lab {rest[0][0]}."
+        )
     return first
 
 
@@ -167,7 +176,7 @@ def _of_student(items: Sequence[_StudentFile], lab: int | None) -> Iterator[Subm
 
 
 def _version(versions: Sequence[_StudentFile], rest: Sequence[_StudentFile]) -> Submission:
-    """Return the newest version; what cannot be told apart is not chosen from."""
+    """Return the newest version; where the versions cannot be told apart, choose none."""
     newest, older = versions[-1], versions[:-1]
     places = {tuple(part for part in item.owner.where if not is_wrapper(part))[:1] for item in versions}
     submission = Submission(
@@ -179,13 +188,13 @@ def _version(versions: Sequence[_StudentFile], rest: Sequence[_StudentFile]) -> 
         cells=newest.cells,
     )
     if len(places) > 1:
-        # The files are told to the instructor alone: their names may be those of other students.
+        # Only the instructor is told these names: they may be those of other students.
         return replace(
             submission,
             path="",
             cells=(),
-            problem="It is not clear whether this folder holds one student's versions or several people's.",
-            notes=(f"Give each student a folder: {', '.join(item.path for item in versions)}.",),
+            problem="It is not clear whether this folder holds versions by one student or work by several.",
+            notes=(f"Give each student a separate folder: {', '.join(item.path for item in versions)}.",),
         )
     notes = [
         f"{item.path} is as new as the version that was graded, and differs from it."

@@ -1,4 +1,4 @@
-"""Whose file it is: read from its path, as Moodle, Canvas, nbgrader and people lay submissions out."""
+"""Who handed a file in, read from its path: the layouts of Moodle, Canvas, nbgrader, and people."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Owner:
     number : str
         The number that the learning platform gives the student, or an empty string.
     source : str
-        What told it.
+        Where this was read from.
     late : bool
         Whether the platform marks it as late.
     order : tuple of int
@@ -64,11 +64,11 @@ def owner_of(parts: Sequence[str], folders: Sequence[bool]) -> Owner | None:
     Parameters
     ----------
     parts : sequence of str
-        The path below the submissions, without the folders that hold all of them.
+        The path below the submissions, without the folders around all of them.
     folders : sequence of bool
         Which parts are folders.
     """
-    # The outermost name counts: whatever stands below it, the student may have written.
+    # The outermost name counts: the student may have written everything below it.
     depth = next((i for i, part in enumerate(parts) if not is_wrapper(part)), len(parts) - 1)
     part = parts[depth]
     below = tuple(name for name, is_folder in zip(parts, folders, strict=True) if is_folder)[depth + 1 :]
@@ -88,16 +88,17 @@ def owner_of(parts: Sequence[str], folders: Sequence[bool]) -> Owner | None:
 
 
 def is_wrapper(part: str) -> bool:
-    """Whether a folder's name speaks of a lab or of submissions, not of a student."""
+    """Whether a folder's name denotes a lab or submissions, not a student."""
     rest = _without_lab(part)
     return not rest or bool(_WRAPPER.match(part) or _WRAPPER.match(rest))
 
 
 def groups_of(paths: Iterable[tuple[Sequence[str], Sequence[bool]]]) -> set[str]:
-    """Return the first parts that are no students, but hold those of students.
+    """Return the first parts that are not students but contain them.
 
-    Downloads, if there is nothing else; one folder or archive that holds all others; tutorial groups, if each
-    holds at least two names. An archive among students' own is never one of them, whatever it says inside.
+    These are: downloads, if there is nothing else; one folder or archive around all others; tutorial groups,
+    if each contains at least two names. An archive beside students' own is never one of them, whatever its
+    contents say.
     """
     names: dict[str, set[str]] = defaultdict(set)
     downloads = unmistakable = True

@@ -1,4 +1,4 @@
-"""The files that were handed in: folders and zip archives, read with caps, nothing unpacked to disk."""
+"""The submitted files, in folders and zip archives: sizes are limited, and nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import IO
 from course_utils.errors import GradingError
 
 MOST_BYTES = 32 * 2**20
-"""Of a notebook. Larger ones hold pictures or output by the hundred, and are reported, not read."""
+"""The largest notebook. Larger ones are full of pictures or output; they are reported and not read."""
 MOST_ENTRIES = 50_000
 MOST_UNPACKED = 4 * 2**30
 LARGEST_RATIO = 100
@@ -70,8 +70,8 @@ class SubmittedFile:
 def find_files(submissions: Path) -> Iterator[SubmittedFile]:
     """Yield every file below a folder, or in a zip archive, in the order of their paths.
 
-    Links are never followed, archives never unpacked to disk; what is too large, damaged or no ordinary file
-    comes with the reason in `problem`.
+    Links are never followed, and archives are never unpacked to disk. A file that is too large, damaged or
+    not an ordinary file comes with the reason in `problem`.
     """
     if submissions.is_dir():
         yield from _folder(submissions, (), ())
@@ -85,7 +85,7 @@ def find_files(submissions: Path) -> Iterator[SubmittedFile]:
 
 
 def shown_name(name: str) -> str:
-    """Return a file name as text that can be written and shown: valid, without control characters."""
+    """Return a file name as text that can be written and shown: valid and without control characters."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
@@ -108,7 +108,7 @@ def _folder(folder: Path, parts: tuple[str, ...], folders: tuple[bool, ...]) -> 
         elif entry.is_dir(follow_symlinks=False):
             yield from _folder(path, here, (*folders, True))
         elif not entry.is_file(follow_symlinks=False):
-            yield SubmittedFile(here, (*folders, False), problem="It is no ordinary file.")
+            yield SubmittedFile(here, (*folders, False), problem="It is not an ordinary file.")
         else:
             yield from _file(path, here, (*folders, False))
 
@@ -140,15 +140,17 @@ def _one(
     elif name.endswith(_READ):
         if size > MOST_BYTES:
             sentence = (
-                f"It has {size / 2**20:,.0f} MB; above {MOST_BYTES / 2**20:.0f} MB a notebook is not read. "
+                f"It has {size / 2**20:,.0f} MB; notebooks above {MOST_BYTES / 2**20:.0f} MB are not read. "
                 "Clear its outputs and save it."
             )
             yield SubmittedFile(parts, folders, time, problem=sentence)
         else:
-            # No more than was announced, whatever the file or the archive holds by now.
+            # Read no more than was announced, whatever the file or the archive contains by now.
             yield SubmittedFile(parts, folders, time, file.read(size))
     elif name.endswith(_OTHER_ARCHIVES):
-        yield SubmittedFile(parts, folders, time, problem="Of archives only zip is opened.")
+        yield SubmittedFile(
+            parts, folders, time, problem="This kind of archive is not opened; only zip files are."
+        )
     else:
         yield SubmittedFile(parts, folders, time)
 
@@ -176,7 +178,7 @@ def _archive(
     unpacked = sum(entry.file_size for entry in entries)
     if len(entries) > MOST_ENTRIES or unpacked > min(MOST_UNPACKED, LARGEST_RATIO * size + _ROOM):
         amount = f"{len(entries):,} files, {unpacked / 2**20:,.0f} MB"
-        yield refused(f"The archive was not read: it says that it holds {amount}.")
+        yield refused(f"The archive was not read: it claims to contain {amount}.")
         return
     for entry in entries:
         names = [shown_name(name) for name in entry.filename.replace("\\", "/").split("/")]
@@ -209,7 +211,7 @@ def _entry(
                 yield from _one(file, entry.file_size, parts, folders, time, depth)
                 return
             with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
-                # What is read is bounded by what the entry says, which was held against the caps.
+                # The size that the entry claims bounds what is read; it was checked against the limits.
                 for block in iter(lambda: file.read(2**20), b""):
                     copy.write(block)
                 size = copy.tell()

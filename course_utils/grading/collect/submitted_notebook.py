@@ -1,4 +1,4 @@
-"""A notebook that was handed in: its code cells as plain text, or a sentence that says why not."""
+"""A submitted notebook: its code cells as plain text, or a sentence that says why it is unreadable."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ MOST_SOURCE = 2**20
 
 
 class UnreadableNotebookError(ValueError):
-    """What was handed in is no notebook that can be graded; the message is a sentence for the student."""
+    """The submitted file is not a notebook that can be graded; the message is a sentence for the student."""
 
 
 def read_cells(content: bytes) -> list[Cell]:
-    """Return the cells of a notebook file; whoever wrote it is not trusted.
+    """Return the cells of a notebook file, which is not trusted.
 
     Raises
     ------
     UnreadableNotebookError
-        If the file is empty, no notebook, of an old format, or larger than any notebook of a lab.
+        If the file is empty, not a notebook, in an old format, or larger than the notebook of any lab.
     """
     if not content.strip():
         raise UnreadableNotebookError("The file is empty.")
     notebook = _parsed(content)
     if not isinstance(notebook, dict):
-        raise UnreadableNotebookError("The file is no notebook: it holds JSON of another kind.")
+        raise UnreadableNotebookError("The file is not a notebook: it contains JSON of another kind.")
     version = notebook.get("nbformat")
     if "worksheets" in notebook or version in (1, 2, 3):
         raise UnreadableNotebookError(
-            f"The notebook has the old format {version if isinstance(version, int) else 3}. "
+            f"The notebook is in the old format {version if isinstance(version, int) else 3}. "
             "Open it in JupyterLab, save it and hand it in again."
         )
     cells = notebook.get("cells")
     if version != 4 or not isinstance(cells, list):
-        raise UnreadableNotebookError("The file is no notebook: it has no cells of format 4.")
+        raise UnreadableNotebookError("The file is not a notebook: it has no cells of format 4.")
     if not cells:
         raise UnreadableNotebookError("The notebook has no cells.")
     if len(cells) > MOST_CELLS:
         raise UnreadableNotebookError(f"The notebook has {len(cells):,} cells, more than any lab.")
     kept = [cell for raw in cells if (cell := _cell(raw)) is not None]
     if sum(len(cell.source) for cell in kept) > MOST_SOURCE:
-        raise UnreadableNotebookError("The notebook holds more than 1 MB of code.")
+        raise UnreadableNotebookError("The notebook contains more than 1 MB of code.")
     return kept
 
 
@@ -52,29 +52,29 @@ def _parsed(content: bytes) -> Any:
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise UnreadableNotebookError("The file is no notebook: it is not text in UTF-8.") from None
+        raise UnreadableNotebookError("The file is not a notebook: it is not text in UTF-8.") from None
     except json.JSONDecodeError as error:
         raise UnreadableNotebookError(
-            f"The file is no notebook: it is not JSON from line {error.lineno}, column {error.colno} on "
+            f"The file is not a notebook: it is not JSON from line {error.lineno}, column {error.colno} on "
             "(cut off, or merged by hand?)."
         ) from None
     except RecursionError:
-        raise UnreadableNotebookError("The file is no notebook: its JSON is nested too deep.") from None
+        raise UnreadableNotebookError("The file is not a notebook: its JSON is nested too deeply.") from None
     except ValueError as error:
-        raise UnreadableNotebookError(f"The file is no notebook: {str(error)[:80]}.") from None
+        raise UnreadableNotebookError(f"The file is not a notebook: {str(error)[:80]}.") from None
 
 
 def _cell(raw: Any) -> Cell | None:
     if not isinstance(raw, Mapping):
-        raise UnreadableNotebookError("The file is no notebook: one of its cells is not a cell.")
+        raise UnreadableNotebookError("The file is not a notebook: one of its cells is not a cell.")
     source = raw.get("source", "")
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)
     if not isinstance(source, str):
-        raise UnreadableNotebookError("The file is no notebook: a cell's source is not text.")
+        raise UnreadableNotebookError("The file is not a notebook: a cell's source is not text.")
     grade_id = _grade_id(raw.get("metadata"))
     is_code = raw.get("cell_type") == "code"
-    # Half of a surrogate pair is JSON, but cannot be written as text anywhere.
+    # Half a surrogate pair is valid JSON, but cannot be encoded as text.
     source = source.encode("utf-8", "replace").decode("utf-8")
     return Cell(source, grade_id, is_code) if is_code or grade_id else None
 

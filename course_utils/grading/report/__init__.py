@@ -1,4 +1,4 @@
-"""What a graded class becomes: tables for learning platforms, pages for students and instructor."""
+"""The report on a class: tables for learning platforms, pages for the students and the instructor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_report(graded: GradedClass, output: Path, titles: dict[int, str]) -> P
     ----------
     graded : GradedClass
     output : Path
-        The folder that holds the results, in ``results/``.
+        The folder with the results in ``results/``.
     titles : dict
         Title of each lab.
 

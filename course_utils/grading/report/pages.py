@@ -1,4 +1,4 @@
-"""Pages that need nothing but themselves: one for each student, and one for the instructor."""
+"""Self-contained pages: one for each student, and one for the instructor."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def write_pages(graded: GradedClass, output: Path, store: Store, titles: Mapping
 
 
 def page_names(students: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
-    """Return a file name for each student that every file system takes, also where letters' case is lost."""
+    """Return a file name for each student that every file system accepts, even one that ignores case."""
     taken: set[str] = set()
     names = {}
     for student in students:
@@ -66,7 +66,7 @@ def page_names(students: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
 
 
 def _whole(row: GradeRow, store: Store) -> Result:
-    """Return a row's result with its cards; where the row says otherwise, as of an unclear cell, it wins."""
+    """Return a row's result with its cards; where they differ, as for an unclear cell, the row wins."""
     stored = store.get(row.key) if row.key else None
     cards = {mark.exercise: mark for mark in stored.marks} if stored else {}
     marks = tuple(_with_card(mark, cards.get(mark.exercise)) for mark in row.result.marks)
@@ -82,7 +82,7 @@ def _example(row: GradeRow, exercise: str, store: Store) -> str:
 
 
 def _ticks(text: str) -> Markup:
-    """Show what stands between backticks as code; the rest of the text is escaped."""
+    """Show text between backticks as code; the rest is escaped."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))

@@ -1,4 +1,4 @@
-"""What a class understood: how points are spread, which exercises were hard, which wrong ideas are common."""
+"""What a class understood: the spread of points, the hardest exercises, the commonest misconceptions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HardExercise:
 
 @dataclass(frozen=True)
 class CommonMisconception:
-    """A wrong idea, and who had it."""
+    """A misconception, and who had it."""
 
     number: str
     exercise: str

@@ -1,7 +1,7 @@
-"""Isolation: what the machine offers to keep a submission apart, and kernels that run behind it.
+"""The sandbox: how strictly this machine can isolate submissions, and kernels that run so isolated.
 
-`inside` runs on the kernel's side and imports nothing of the course but the edition; the rest is
-the grader's.
+The modules in `inside` run on the kernel's side and import only the redacted course; the others are the
+grader's.
 """
 
 from __future__ import annotations

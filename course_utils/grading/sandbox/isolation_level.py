@@ -1,4 +1,4 @@
-"""Which walls this machine offers, found by building them."""
+"""Which walls this machine can build, found by building them."""
 
 from __future__ import annotations
 
@@ -13,35 +13,33 @@ from course_utils.grading.sandbox.sandbox import new_spec
 
 _SECONDS = 30.0
 _ALWAYS = (
-    "limits on memory, processors' time, processes, files and their size; deadlines for cells and notebook",
-    "a session of its own, an empty environment, a private folder; no process is left afterwards",
-    "neither references nor misconceptions are in the kernel's memory or in its edition of the course",
+    "limits on memory, CPU time, processes, files and their size; deadlines for cells and notebook",
+    "a session of its own, an empty environment, a private folder; no process outlives its kernel",
+    "the kernel's memory and its copy of the course contain neither references nor misconceptions",
 )
 _HOLDS = {
     "namespaces": (
-        "a root of its own: Python, system libraries and a private folder are in sight, nothing else "
-        "(no answers, no other submission, no home folder), all read-only but the private folder",
+        "a root of its own: only Python, system libraries and a private folder are visible (no answers, no "
+        "other submission, no home folder), and all but the private folder is read-only",
         "no network: a network namespace without any interface",
-        "a process namespace: no other process is in sight, and every one of its own ends with the kernel",
+        "a process namespace: no other process is visible, and all of its own end with the kernel",
     ),
-    "landlock": (
-        "nothing can be opened but Python, system libraries (read-only) and a private folder (Landlock)",
-    ),
-    "seccomp": ("no socket but local ones, no look into other processes, no new namespaces (seccomp)",),
+    "landlock": ("only Python, system libraries (read-only) and a private folder can be opened (Landlock)",),
+    "seccomp": ("only local sockets, no access to other processes, no new namespaces (seccomp)",),
     "uid": ("a user of its own that owns nothing on this machine",),
     "reads": (),
 }
 _LACKS = {
     "namespaces": (
-        "no process namespace: processes are ended by following who started whom",
-        "the names of this machine's files and processes are in sight, and local sockets in reach",
+        "no process namespace: the processes to end are found by following parents to children",
+        "the names of this machine's files and processes are visible, and local sockets can be reached",
     ),
     "landlock": (
-        "files: the course's answers and other submissions can be read, and files written, wherever this "
-        "machine's own rights allow it",
+        "files: the course's answers, other submissions and earlier grades can be read, and files written, "
+        "wherever file permissions allow it",
     ),
     "seccomp": ("the network can be reached",),
-    "uid": ("the submission runs as the user who grades",),
+    "uid": ("submissions run as the user who grades",),
 }
 
 
@@ -51,10 +49,10 @@ def probe_isolation(*, at_most: IsolationLevel = "full") -> Isolation:
     Parameters
     ----------
     at_most : str
-        A level that is not to be exceeded, for trying what a lesser machine would do.
+        The highest level to try, for testing what a lesser machine would do.
     """
     root = hasattr(os, "geteuid") and os.geteuid() == 0
-    # Where Python lies in root's own folder, another user needs the right to read it.
+    # Where Python is installed in root's own folder, another user needs the right to read it.
     users = [mechanisms for mechanisms in (("uid",), ("uid", "reads")) if root and _works(mechanisms)]
     user: tuple[str, ...] = users[0] if users else ()
     if sys.platform == "linux" and at_most != "none":
@@ -62,13 +60,13 @@ def probe_isolation(*, at_most: IsolationLevel = "full") -> Isolation:
         tried: list[tuple[IsolationLevel, tuple[str, ...]]]
         tried = [("full", ("namespaces",)), ("partial", ("landlock",)), ("partial", ())]
         for level, mechanisms in tried[0 if at_most == "full" else 1 :]:
-            # In a root of its own a user reaches Python in a closed folder, unless Python's own is closed.
+            # With a root of its own, a user reaches Python in a closed folder unless Python's own is closed.
             owns = (("uid",), ("uid", "reads")) if root and level == "full" else (user,)
             for own in owns:
                 together = (*mechanisms, *filtered, *own)
                 if (mechanisms or filtered) and _works(together):
-                    return _told(level, together)
-    return _told("none", user)
+                    return _described(level, together)
+    return _described("none", user)
 
 
 def _works(mechanisms: tuple[str, ...]) -> bool:
@@ -85,7 +83,7 @@ def _works(mechanisms: tuple[str, ...]) -> bool:
         remove_folder(Path(spec.folder))
 
 
-def _told(level: IsolationLevel, mechanisms: tuple[str, ...]) -> Isolation:
+def _described(level: IsolationLevel, mechanisms: tuple[str, ...]) -> Isolation:
     holds = [text for mechanism in mechanisms for text in _HOLDS[mechanism]]
     missing = [
         mechanism
@@ -97,5 +95,5 @@ def _told(level: IsolationLevel, mechanisms: tuple[str, ...]) -> Isolation:
 
 
 def _covered(mechanism: str, mechanisms: tuple[str, ...]) -> bool:
-    """Whether another mechanism gives what `mechanism` would."""
+    """Whether another mechanism gives what this one would."""
     return "namespaces" in mechanisms and mechanism in ("landlock", "seccomp", "uid")

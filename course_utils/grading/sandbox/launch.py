@@ -25,7 +25,7 @@ _LONGEST = 1 << 16
 
 
 def environment() -> dict[str, str]:
-    """Return the whole environment of what runs apart: nothing of the grader's own is in it."""
+    """Return the complete environment of sandboxed processes: it contains nothing of the grader's own."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {
         "PATH": os.defpath,
@@ -43,7 +43,7 @@ def environment() -> dict[str, str]:
 
 @cache
 def redacted_course_folder() -> Path:
-    """Return the folder with the edition; it is written once by each process, and goes with it."""
+    """Return the folder with the redacted course; each process writes one and removes it at exit."""
     folder = Path(tempfile.mkdtemp(prefix="course-redacted-")).resolve()
     owner = os.getpid()
     atexit.register(lambda: remove_folder(folder) if os.getpid() == owner else None)
@@ -57,7 +57,7 @@ def redacted_course_folder() -> Path:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder whatever is in it: files without rights, folders nested a thousand deep."""
+    """Remove a folder whatever it contains: files without permissions, folders nested a thousand deep."""
     with contextlib.suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists() and sys.platform != "win32":
@@ -66,7 +66,7 @@ def remove_folder(folder: Path) -> None:
 
 
 class Launcher:
-    """One process that has imported everything and forks supervisors with their kernels."""
+    """The fork server: it has imported everything, and forks supervisors with their kernels."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
@@ -92,7 +92,7 @@ class Launcher:
             self.close()
             raise NotebookError(
                 "No kernel could be started for grading.",
-                why=self.complaints() or "The process that kernels are forked from ended at once.",
+                why=self.complaints() or "The process from which kernels are forked ended at once.",
                 next_step="Run course doctor.",
             )
 
@@ -102,7 +102,7 @@ class Launcher:
         return self.owner == os.getpid() and self._process.poll() is None
 
     def fork(self, spec: Spec) -> socket.socket:
-        """Fork a supervisor and its kernel; return the line to the supervisor. Closing it ends them."""
+        """Fork a supervisor and its kernel; return the connection to the supervisor. Closing it ends them."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             text = spec.to_json().encode()
@@ -117,7 +117,7 @@ class Launcher:
         return ""
 
     def close(self) -> None:
-        """End the process; kernels that run are ended by their supervisors when their lines are closed."""
+        """End the process. Supervisors end running kernels when their connections are closed."""
         self._control.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)

@@ -1,4 +1,4 @@
-"""One kernel behind its walls, as the grader sees it."""
+"""One kernel in its sandbox, as the grader sees it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from course_utils.grading.sandbox.launch import launcher, redacted_course_folder
 
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _END_SECONDS = 15.0
-# Above what systems give to people, services and containers; process ids have 22 bits at most.
+# Above what systems assign to people, services and containers; process ids have at most 22 bits.
 _FIRST_USER = 0x7000_0000
 _USERS = 64
 _LIBRARIES = ("torch", "numpy", "ipykernel", "zmq")
@@ -36,7 +36,7 @@ _numbers = itertools.count()
 
 
 class Sandbox:
-    """Start a kernel; leaving the context ends every process of it and removes its private folder.
+    """Start a kernel; leaving the context ends all its processes and removes its private folder.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Sandbox:
         return False
 
     def read(self, name: str, most: int) -> bytes | None:
-        """Return a plain file of the exchange folder, None if there is none or it holds more than `most`."""
+        """Return a plain file of the exchange folder, None if there is none or it is larger than `most`."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             handle = os.open(name, flags, dir_fd=self._exchange)
@@ -123,7 +123,7 @@ class Sandbox:
             if self.ended is None:
                 select.select([self._line], [], [], _END_SECONDS)
                 self.ended = self._last_words()
-            # The supervisor is gone when its end of the line is.
+            # The supervisor is gone when its end of the connection is.
             try:
                 while self._line.recv(4096):
                     continue
@@ -155,7 +155,7 @@ class Sandbox:
 
 
 def users() -> range:
-    """Return the user ids of this process's kernels, one for each: limits by user then count it alone."""
+    """Return the user ids of this process's kernels: one for each, so that limits by user count it alone."""
     first = _FIRST_USER + os.getpid() * _USERS
     return range(first, first + _USERS)
 

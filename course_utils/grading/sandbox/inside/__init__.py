@@ -1,1 +1,1 @@
-"""What runs on the kernel's side of the wall, with PyTorch, Jupyter and the edition alone."""
+"""What runs on the kernel's side of the walls, with only PyTorch, Jupyter and the redacted course."""

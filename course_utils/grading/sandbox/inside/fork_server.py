@@ -1,4 +1,4 @@
-"""A process with everything imported, from which kernels are forked: a kernel then starts in moments."""
+"""A process with everything imported, from which kernels are forked, so that they start at once."""
 
 from __future__ import annotations
 

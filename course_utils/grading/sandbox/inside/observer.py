@@ -1,4 +1,4 @@
-"""Observing in the student's kernel, one child process for each exercise: what breaks there stays there."""
+"""Observe answers in the student's kernel, one child process for each exercise: what breaks stays there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ask(exercise_id: str, seed: int, path: str, seconds: float) -> None:
             _answer(exercise_id, seed, path, seconds)
         finally:
             os._exit(0)
-    # The child's own deadline rings first; this one is for a child that does not hear it.
+    # The child's own deadline comes first; this one is for a child that ignores it.
     end = time.monotonic() + seconds + 1
     while os.waitpid(pid, os.WNOHANG)[0] == 0:
         if time.monotonic() > end:
@@ -49,7 +49,7 @@ def ask(exercise_id: str, seed: int, path: str, seconds: float) -> None:
 
 def _answer(exercise_id: str, seed: int, path: str, seconds: float) -> None:
     exercise = exercises.get(exercise_id)
-    # A note says what a case is about, and now and then what comes out: it stays with the grader.
+    # A note describes its case, and sometimes the result, so it stays with the grader.
     probes = [replace(probe, note="", shown={}) for probe in exercise.probes(seed)]
     end = time.monotonic() + seconds
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)

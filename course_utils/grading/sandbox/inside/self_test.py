@@ -1,4 +1,4 @@
-"""Try on this machine whether given walls can be built, and whether they hold."""
+"""Test whether given walls can be built on this machine, and whether they hold."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from course_utils.grading.sandbox.inside.walls import Spec
 
 
 def main(text: str) -> int:
-    """Build the walls of a spec around a process that looks about; return 0 when they hold."""
+    """Build the walls of a spec around a process that tests them; return 0 if they hold."""
     spec = Spec.from_json(text)
-    return walls.behind_walls(spec, lambda: look_about(spec))
+    return walls.behind_walls(spec, lambda: check_walls(spec))
 
 
-def look_about(spec: Spec) -> int:
+def check_walls(spec: Spec) -> int:
     """Return 0 if nothing hidden can be read, no socket leaves the machine, and Python still works."""
-    Path(spec.home, "trial").write_text("own folder", encoding="utf-8")
-    Path(spec.exchange, "trial").write_text("exchange", encoding="utf-8")
+    Path(spec.home, "self-test").write_text("own folder", encoding="utf-8")
+    Path(spec.exchange, "self-test").write_text("exchange", encoding="utf-8")
     if not _readable(sys.executable) or not _readable(os.__file__):
         return 2
     if "uid" in spec.mechanisms and os.getuid() != spec.uid:

@@ -1,4 +1,4 @@
-"""The face of the edition: of the course there are the exercises, and stand-ins for all the rest."""
+"""`course_utils` as a student's kernel sees it: the exercises, and inert stubs for everything else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class _Inert(ModuleType):
-    """Stands for what a notebook uses beside its exercises: it takes everything and gives itself."""
+    """A stub for whatever else a notebook uses: it accepts everything and returns itself."""
 
     __path__: list[str] = []  # noqa: RUF012
 

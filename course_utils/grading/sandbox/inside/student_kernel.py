@@ -1,4 +1,4 @@
-"""The student's kernel: IPython's own, told what little it needs."""
+"""The student's kernel: IPython's own, with the few settings that it needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from course_utils.grading.sandbox.inside.walls import Spec
 
 def prepare() -> None:
     """Import what every kernel needs, once, before kernels are forked."""
-    # Without these two the kernel starts faster, and nobody debugs or completes here.
+    # The kernel starts faster without these two, and nobody debugs or completes code here.
     for name in ("debugpy", "jedi"):
         sys.modules[name] = None  # type: ignore[assignment]
     import ipykernel.kernelapp  # noqa: F401
@@ -30,7 +30,7 @@ def prepare() -> None:
 
 
 def run(spec: Spec) -> int:
-    """Be a kernel until the grader has enough."""
+    """Run a kernel until the grader ends it."""
     for name in ("HOME", "TMPDIR", "IPYTHONDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"):
         os.environ[name] = spec.home
     tempfile.tempdir = spec.home
@@ -51,7 +51,7 @@ def run(spec: Spec) -> int:
     ports = ("shell", "iopub", "stdin", "hb", "control")
     app = _application()
     app.initialize(arguments + [f"--{name}={connection[f'{name}_port']}" for name in ports])
-    # A line such as "!pip install" has no part in an answer, and here no terminal to run in.
+    # A line such as "!pip install" has no place in an answer, and there is no terminal to run it in.
     app.shell.system = app.shell.getoutput = lambda *_, **__: None
     app.start()
     return 0
@@ -65,14 +65,14 @@ def _application() -> Any:
 
     class Application(kernelapp.IPKernelApp):
         def init_iopub(self, context: Any) -> None:
-            # What child processes print would come through a TCP socket, and there is no network.
+            # What child processes print would come through a TCP socket, but there is no network.
             kernelapp.IOPubThread = without_pipe  # type: ignore[misc, assignment]
             super().init_iopub(context)
 
         def init_io(self) -> None:
             super().init_io()
-            # Nobody reads what a submission prints: a flood then costs nothing. And its error stream is
-            # not the one that it would share with others.
+            # Nobody reads what a submission prints, so a flood costs nothing. Nor does it keep the error
+            # stream that it would share with others.
             for handle in range(3):
                 os.dup2(self.nothing, handle)
             sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

@@ -50,7 +50,7 @@ def main(spec: Spec, line: socket.socket, start: Callable[[Spec], int]) -> int:
     def outer() -> int:
         line.close()
         if sys.platform == "linux":
-            # What a process does to itself through /proc, its memory must be open for.
+            # A process that acts on itself through /proc needs its memory open.
             syscalls.close_memory(closed=False)
         return walls.behind_walls(spec, lambda: start(spec))
 
@@ -58,9 +58,9 @@ def main(spec: Spec, line: socket.socket, start: Callable[[Spec], int]) -> int:
     kernel = walls.child(outer)
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, -10)
-    told = watch(spec, line, kernel)
+    reason = watch(spec, line, kernel)
     with contextlib.suppress(OSError):
-        line.send(json.dumps(told).encode())
+        line.send(json.dumps(reason).encode())
     return 0
 
 
@@ -101,12 +101,12 @@ def _over(spec: Spec) -> str | None:
     if sys.platform == "linux":
         below = list(descendants(os.getpid()))
         if len(below) > spec.processes:
-            return "it started more processes than it may"
-        # What is shared counts once, but that is slow to find out: first the quick look.
+            return "it started more processes than allowed"
+        # Shared memory counts once, but that is slow to determine: first a quick look.
         if all(sum(map(look, below)) > spec.memory for look in (_resident, _share)):
-            return "it used more memory than it may"
+            return "it used more memory than allowed"
     if _written(spec) > spec.files:
-        return "it wrote more files than it may"
+        return "it wrote more files than allowed"
     return None
 
 
@@ -130,7 +130,7 @@ def _share(pid: int) -> int:
 
 
 def _written(spec: Spec) -> int:
-    """Return how many files there are; more than may be when they are too large together."""
+    """Return how many files there are; more than are allowed when they are too large together."""
     count = size = 0
     ahead = [spec.home, spec.exchange]
     while ahead and count <= spec.files and size <= 4 * spec.file_bytes:
@@ -150,11 +150,11 @@ def _written(spec: Spec) -> int:
 
 
 def _clear(spec: Spec) -> int:
-    """Kill every process that is left; return how many withstand."""
+    """Kill every process that is left; return how many survive."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         below = list(descendants(os.getpid())) if sys.platform == "linux" else []
-        # Stopped first, so that none starts another one while the list is gone through.
+        # Stopped first, so that none starts another one while the list is processed.
         for sign in (signal.SIGSTOP, signal.SIGKILL):
             for pid in below:
                 try:

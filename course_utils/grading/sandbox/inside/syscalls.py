@@ -48,7 +48,7 @@ _REFUSED = {
     "open_by_handle_at": (304, 265),
     "pidfd_getfd": (438, 438),
 }
-# Answered as if the kernel were too old: libraries then take another way.
+# Answered as if the kernel were too old: libraries then use another way.
 _ABSENT = {"memfd_create": (319, 279), "memfd_secret": (447, 447), "clone3": (435, 435)}
 _SOCKET, _CLONE, _KILL = (41, 198), (56, 220), (62, 129)
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}

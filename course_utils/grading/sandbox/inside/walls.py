@@ -25,7 +25,7 @@ class Spec:
     Attributes
     ----------
     mechanisms : tuple of str
-        ``"namespaces"``, ``"landlock"``, ``"seccomp"``, ``"uid"``, ``"reads"``: which of them to use.
+        Which of ``"namespaces"``, ``"landlock"``, ``"seccomp"``, ``"uid"``, ``"reads"`` to use.
     folder, home, exchange : str
         The private folder; in it the kernel's own folder, and the one that the grader reads.
     visible, hidden : tuple of str
@@ -87,7 +87,7 @@ def _ended_by(body: Callable[[], int]) -> NoReturn:
 
 
 def behind_walls(spec: Spec, body: Callable[[], int]) -> int:
-    """Run `body` in a process behind the walls; return how that ended. Call it in a process of its own."""
+    """Run `body` in a process behind the walls; return its exit code. Call this in a separate process."""
     syscalls.die_with_parent()
 
     def inner() -> int:
@@ -223,7 +223,7 @@ def limit_resources(spec: Spec) -> None:
         "RLIMIT_MSGQUEUE": 0,
         "RLIMIT_MEMLOCK": 0,
         "RLIMIT_NICE": 0,
-        # The supervisor ends everything before this is reached; until it looks, this is where it stops.
+        # The supervisor ends everything before this is reached; until it looks, this limit holds.
         "RLIMIT_NPROC": 2 * spec.processes,
     }
     for name, value in wanted.items():
