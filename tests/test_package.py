@@ -94,11 +94,12 @@ def test_the_table_of_imports_has_no_circle() -> None:
 
 
 def test_a_module_is_found_by_its_name() -> None:
-    """No two modules have one name, except those of the commands."""
+    """No two modules have one name, except those that are named after a command or an exercise."""
     names: dict[str, list[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         inside = path.relative_to(PACKAGE)
-        if path.stem not in ("__init__", "__main__") and inside.parts[0] != "command_line":
+        of_exercise = inside.parts[0] == "exercises" and len(inside.parts) == 3
+        if path.stem not in ("__init__", "__main__") and inside.parts[0] != "command_line" and not of_exercise:
             names.setdefault(path.stem, []).append(inside.as_posix())
     assert not {name: places for name, places in names.items() if len(places) > 1}
 
