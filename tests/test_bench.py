@@ -1,4 +1,4 @@
-"""The bench: variants in processes of their own, in turns, and what is reckoned from their seconds."""
+"""The benchmark: variants in processes of their own, in turns, and what their seconds say of an epoch."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def test_the_variants_take_turns_of_about_the_same_length(fake) -> None:
 
 
 def test_the_time_is_announced_before_the_turns(fake) -> None:
-    told: list[str] = []
-    measure(["lenet5", "vgg"], budget=10.0, announce=told.append)
-    first = next(line for line in told if "about" in line)
-    assert first == "lenet5: about 9 s (all that is left: about 18 s)"
-    assert told.index(first) < told.index("lenet5: turn 1 of 5")
+    announced: list[str] = []
+    measure(["lenet5", "vgg"], budget=10.0, announce=announced.append)
+    first = next(line for line in announced if "about" in line)
+    assert first == "lenet5: about 9 s (about 18 s left in total)"
+    assert announced.index(first) < announced.index("lenet5: turn 1 of 5")
 
 
 @pytest.mark.parametrize(("network", "flops"), [("lenet5", 3.4366e12), ("vgg", 58.877e12)])
@@ -118,7 +118,7 @@ def mortal(request, monkeypatch, tmp_path) -> None:
         monkeypatch.setattr(subprocess, "Popen", Ended)
 
 
-def test_a_process_that_ends_is_told(mortal) -> None:
+def test_a_process_that_ends_is_reported(mortal) -> None:
     with worker("lenet5", "course") as ask, pytest.raises(TrainingError, match="exit code is 1"):
         ask(1)
 

@@ -1,4 +1,4 @@
-"""Checkpoints: a run goes on where it stopped, to the last bit, and never from another run's state."""
+"""Checkpoints: a run resumes where it stopped, to the last bit, and never from another run's state."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_bit(
     second = net(2)
     torch.rand(5)
     history = fit(second, dataset, recipe)
-    assert "going on: 2 of 4 epochs" in capsys.readouterr().out
+    assert "resuming: 2 of 4 epochs" in capsys.readouterr().out
     assert figures(history) == figures(expected)
     assert same(weights(second), weights(whole))
     assert not history.interrupted
@@ -90,11 +90,11 @@ def test_a_finished_run_is_loaded_at_once(folder, monkeypatch, capsys) -> None:
     assert (again.estimate, again.device) == (first.estimate, first.device)
     assert same(weights(model), weights(trained))
     out = capsys.readouterr().out
-    assert "already trained: 3 of 3 epochs; fit(..., fresh=True) trains anew." in out
+    assert "already trained: 3 of 3 epochs; fit(..., fresh=True) starts over." in out
     assert "≈" not in out
 
 
-def test_fresh_trains_anew(folder) -> None:
+def test_fresh_starts_over(folder) -> None:
     recipe, dataset = tiny_recipe(), tiny_dataset()
     fit(net(), dataset, recipe, show=False)
     model = net(5)
@@ -181,7 +181,7 @@ class Trap:
 @pytest.mark.parametrize(
     "damage", ["empty", "truncated", "garbage", "flipped", "foreign", "hostile", "old version"]
 )
-def test_a_damaged_checkpoint_is_told_and_ignored(folder, capsys, damage: str) -> None:
+def test_a_damaged_checkpoint_is_reported_and_ignored(folder, capsys, damage: str) -> None:
     recipe, dataset = tiny_recipe(), tiny_dataset()
     expected = fit(net(), dataset, recipe, show=False)
     file = next(folder.glob("*.pt"))
@@ -211,7 +211,7 @@ def test_a_damaged_checkpoint_is_told_and_ignored(folder, capsys, damage: str) -
     assert fit(net(3), dataset, recipe, show=False).records == history.records  # mended
 
 
-def test_a_damaged_checkpoint_is_told_in_a_silent_run_too(folder) -> None:
+def test_a_damaged_checkpoint_is_reported_in_a_silent_run_too(folder) -> None:
     fit(net(), tiny_dataset(), tiny_recipe(epochs=1), show=False)
     next(folder.glob("*.pt")).write_bytes(b"")
     with pytest.warns(UserWarning, match="cannot be read and is ignored"):
@@ -237,7 +237,9 @@ def test_an_interrupted_write_leaves_the_last_checkpoint_whole(folder, monkeypat
     assert len(torch.load(next(folder.glob("*.pt")), weights_only=True)["records"]) == 1
 
 
-def test_a_place_that_cannot_be_written_is_told_once_and_training_goes_on(course_environment, capsys) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_once_and_training_continues(
+    course_environment, capsys
+) -> None:
     course_environment.mkdir()
     (course_environment / "checkpoints").write_text("a file where the folder should be")
     history = fit(net(), tiny_dataset(), tiny_recipe())
@@ -245,6 +247,6 @@ def test_a_place_that_cannot_be_written_is_told_once_and_training_goes_on(course
     assert capsys.readouterr().out.count("No checkpoint can be written") == 1
 
 
-def test_checkpoints_lie_in_the_courses_data_folder_under_the_recipes_name(folder) -> None:
+def test_checkpoints_are_in_the_courses_data_folder_under_the_recipes_name(folder) -> None:
     fit(net(), tiny_dataset(), tiny_recipe(name="My Recipe, 2×"), show=False)
     assert [file.name.rpartition("-")[0] for file in folder.iterdir()] == ["my-recipe-2"]

@@ -75,7 +75,7 @@ def test_a_terminal_gets_a_line_for_each_epoch(capsys) -> None:
     assert out.splitlines()[-1].startswith("3 of 3 epochs in ")
 
 
-def test_a_notebook_is_told_from_a_terminal(monkeypatch) -> None:
+def test_a_notebook_is_distinguished_from_a_terminal(monkeypatch) -> None:
     for shell, expected in [
         (None, False),
         (SimpleNamespace(), False),

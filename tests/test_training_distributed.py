@@ -54,7 +54,7 @@ def test_every_test_batch_is_scored_by_one_process() -> None:
     assert dealt == [[0, 2, 4], [1, 3]]
 
 
-def test_one_process_alone_needs_no_job() -> None:
+def test_one_process_needs_no_job() -> None:
     model = net()
     assert ONE_PROCESS.is_main
     assert ONE_PROCESS.data_parallel(model, torch.device("cpu")) is model
@@ -62,7 +62,9 @@ def test_one_process_alone_needs_no_job() -> None:
     ONE_PROCESS.check_equal(3, "nothing")
 
 
-def test_a_follower_is_silent_and_writes_nothing(tmp_path, capsys, monkeypatch) -> None:
+def test_a_process_that_is_not_the_main_one_is_silent_and_writes_nothing(
+    tmp_path, capsys, monkeypatch
+) -> None:
     monkeypatch.setattr(ProcessGroup, "data_parallel", lambda self, model, device: model)
     monkeypatch.setattr(ProcessGroup, "all_reduce", lambda self, values: values)
     monkeypatch.setattr(ProcessGroup, "check_equal", lambda self, value, what: None)
@@ -77,7 +79,7 @@ def test_a_follower_is_silent_and_writes_nothing(tmp_path, capsys, monkeypatch) 
     assert not list(tmp_path.iterdir())
 
 
-def test_processes_that_see_different_checkpoints_are_told(monkeypatch) -> None:
+def test_processes_that_see_different_checkpoints_are_reported(monkeypatch) -> None:
     def gather(values: list, value: int) -> None:
         values[:] = [value, 0]
 
@@ -86,7 +88,7 @@ def test_processes_that_see_different_checkpoints_are_told(monkeypatch) -> None:
         ProcessGroup(0, 2).check_equal(3, "the epochs that are done")
 
 
-def test_a_lost_process_is_told_with_what_is_kept() -> None:
+def test_a_lost_process_is_reported_with_what_is_kept() -> None:
     error = lost_peer("gloo:\n[pair.cc] Connection closed by peer")
     assert "Connection closed by peer" in error.why
     assert "checkpoint" in error.left
@@ -101,7 +103,7 @@ def test_two_processes_train_as_one_does(tmp_path, capsys) -> None:
         env=environment(tmp_path / "two"), capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert together.stdout.count('"lab"') == 1  # one process reports
-    assert together.stderr.count("2/2") == 1  # and tells, elsewhere, how far it is
+    assert together.stderr.count("2/2") == 1  # and shows its progress elsewhere
     assert len(list((tmp_path / "two").rglob("*.pt"))) == 1
     alone = [*COMMAND[2:], "--epochs=2", "--json", "--plain", "--checkpoint", str(tmp_path / "one")]
     assert main(alone) == 0
@@ -113,7 +115,7 @@ def test_two_processes_train_as_one_does(tmp_path, capsys) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_told_and_the_job_goes_on_from_the_last_checkpoint(tmp_path) -> None:
+def test_a_killed_process_is_reported_and_the_job_resumes_from_the_last_checkpoint(tmp_path) -> None:
     with subprocess.Popen(
         [*torchrun(), "--max-restarts=1", *COMMAND, "--epochs=3"],
         env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -123,7 +125,7 @@ def test_a_killed_process_is_told_and_the_job_goes_on_from_the_last_checkpoint(t
     assert job.returncode == 0, told
     assert "Another process of this training job has ended." in told or "Ended from outside" in told
     assert "checkpoint of the last finished epoch" in told
-    assert re.search(r"going on: [12] of 3 epochs", out)
+    assert re.search(r"resuming: [12] of 3 epochs", out)
     assert "3 of 3 epochs in" in out
 
 

@@ -1,4 +1,4 @@
-"""The loop: it is the lecture's, its figures are right, and what goes wrong is told."""
+"""The loop: it is the lecture's, its figures are right, and what goes wrong is reported."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def test_the_seed_decides_the_run(augmentation: Augmentation) -> None:
 def test_the_estimate_leaves_no_trace() -> None:
     model, untouched = net().eval(), net()
     random = torch.get_rng_state()
-    foretold = estimate(model, tiny_dataset(), tiny_recipe(), PLAIN, torch.device("cpu"))
-    assert all(0 < seconds < 60 for seconds in foretold)
+    estimated = estimate(model, tiny_dataset(), tiny_recipe(), PLAIN, torch.device("cpu"))
+    assert all(0 < seconds < 60 for seconds in estimated)
     assert same_weights(model, untouched)
     assert torch.equal(torch.get_rng_state(), random)
     assert not model.training
@@ -167,7 +167,7 @@ def test_evaluate_restores_the_mode_after_a_failure() -> None:
     assert model.training
 
 
-def test_nothing_to_evaluate_is_told() -> None:
+def test_nothing_to_evaluate_is_reported() -> None:
     with pytest.raises(TrainingError, match="nothing to evaluate"):
         evaluate(net(), [])
 
@@ -193,7 +193,7 @@ def test_a_loss_that_is_not_finite_ends_training_with_its_likely_cause() -> None
         quiet(net(), tiny_recipe(learning_rate=1e30, schedule=BARE.schedule))
 
 
-def test_scores_of_a_wrong_shape_are_told_before_training() -> None:
+def test_scores_of_a_wrong_shape_are_reported_before_training() -> None:
     class NoReturn(Net):
         def forward(self, x: torch.Tensor) -> None:
             super().forward(x)
@@ -204,12 +204,12 @@ def test_scores_of_a_wrong_shape_are_told_before_training() -> None:
         quiet(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), tiny_recipe())
 
 
-def test_a_model_without_weights_is_told() -> None:
+def test_a_model_without_weights_is_reported() -> None:
     with pytest.raises(TrainingError, match="nothing to train"):
         quiet(nn.Flatten(), tiny_recipe())
 
 
-def test_an_absent_device_is_told() -> None:
+def test_an_absent_device_is_reported() -> None:
     with pytest.raises(DeviceError, match="cuda:99"):
         quiet(net(), tiny_recipe(), device="cuda:99")
 
@@ -281,7 +281,7 @@ def test_a_small_training_set_is_passed_over_until_there_are_enough_steps() -> N
     assert len(history) == 3
 
 
-def test_muon_trains_and_its_run_goes_on_from_a_checkpoint(tmp_path, monkeypatch) -> None:
+def test_muon_trains_and_its_run_resumes_from_a_checkpoint(tmp_path, monkeypatch) -> None:
     recipe = tiny_recipe(epochs=4, optimizer="muon", least_steps=0)
     whole = net(1)
     expected = fit(whole, tiny_dataset(), recipe, checkpoint=False, show=False)

@@ -1,4 +1,4 @@
-"""Switches for speed: probed, told, harmless; and the small network that the fast recipes train."""
+"""Switches for speed: probed, reported, harmless; and the small network that the fast recipes train."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from course_utils.training import PLAIN, SmallVGG, Speed, fit, whiten
 from course_utils.training import speed as switches
 from course_utils.training.networks import build, lab_network
 from course_utils.training.preparation import sample
-from course_utils.training.speed import default_speed, fitting
+from course_utils.training.speed import default_speed, supported
 
 CPU = torch.device("cpu")
 
@@ -35,9 +35,9 @@ class Viewer(nn.Module):
         return self.scores(self.deep(self.conv(x)).view(-1, 6 * 64))
 
 
-def test_a_model_that_uses_view_falls_back_and_is_told_why() -> None:
+def test_a_model_that_uses_view_falls_back_and_says_why() -> None:
     model = Viewer().train()
-    speed = fitting(Speed(channels_last=True, bf16=True), model, sample(tiny_dataset()))
+    speed = supported(Speed(channels_last=True, bf16=True), model, sample(tiny_dataset()))
     assert not speed.channels_last
     assert speed.bf16
     assert "channels-last: off" in speed.describe(CPU)
@@ -54,9 +54,9 @@ def test_a_model_that_uses_view_trains(capsys) -> None:
 
 def test_a_model_that_flattens_keeps_the_switch_and_is_left_as_it_was() -> None:
     model = net().train()
-    wished = Speed(channels_last=True)
+    requested = Speed(channels_last=True)
     before = model.norm.running_mean.clone()
-    assert fitting(wished, model, sample(tiny_dataset())) == wished
+    assert supported(requested, model, sample(tiny_dataset())) == requested
     assert model.deep.weight.is_contiguous()
     assert model.training
     assert torch.equal(model.norm.running_mean, before)
@@ -199,7 +199,7 @@ def test_whitened_patches_are_uncorrelated_with_variance_one() -> None:
 
 
 @pytest.mark.parametrize("filters", [7, 20])
-def test_a_layer_that_cannot_be_whitened_is_told(filters: int) -> None:
+def test_a_layer_that_cannot_be_whitened_is_reported(filters: int) -> None:
     with pytest.raises(TrainingError, match="cannot be whitened"):
         whiten(nn.Conv2d(1, filters, 3), tiny_dataset().train)
 

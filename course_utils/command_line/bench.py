@@ -1,4 +1,4 @@
-"""``course bench``: what an epoch of each lab costs here, beside the lecture's loop."""
+"""``course bench``: what an epoch of each lab costs here, compared with the lecture's loop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from course_utils.command_line.output import console, say, say_json
 if TYPE_CHECKING:
     from course_utils.training.benchmark import Benchmark
 
-Quick = Annotated[bool, typer.Option("--quick", help="Fewer batches: a first impression.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Time fewer batches, for a first impression.")]
 Switches = Annotated[
-    bool, typer.Option("--switches", help="Time each switch of the training loop alone, too.")
+    bool, typer.Option("--switches", help="Also time each switch of the training loop on its own.")
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plot (PNG, SVG or PDF).")
@@ -25,10 +25,10 @@ Output = Annotated[
 def bench(
     quick: Quick = False, switches: Switches = False, output: Output = None, json: Json = False
 ) -> None:
-    """Time both labs' epochs on this machine, in turns with the lecture's loop as it was.
+    """Time an epoch of both labs on this machine, and compare it with the lecture's original loop.
 
-    Each variant trains in a process of its own on some batches at a time; the median is extrapolated to a
-    full epoch. Close other programs first.
+    The variants take turns, each in its own process; the median is extrapolated to a full epoch. Close other
+    programs first.
     """
     from course_utils.training.benchmark import VARIANTS, measure
 
@@ -82,9 +82,9 @@ def _print(found: Benchmark) -> None:
         {f"{row.peak / 1e9:,.0f} GFLOP/s ({VARIANTS[row.variant].describe})" for row in found.rows}
     )
     lines = [
-        "Epochs are extrapolated from the batches that were timed (median of the turns), test pass left out.",
+        "Epochs are extrapolated from the timed batches (median of the turns), without the test pass.",
         f"The lecture's published epochs, on a CPU: {published}.",
-        "Peak of multiplying matrices in the type that is used: " + "; ".join(peaks) + ".",
+        "Peak speed of multiplying matrices of the same type: " + "; ".join(peaks) + ".",
         "Data: " + "; ".join(f"{name}: {source}" for name, source in found.sources.items()) + ".",
     ]
     shown.print("\n".join(lines), markup=False, highlight=False)

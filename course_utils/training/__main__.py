@@ -30,7 +30,7 @@ alone:             python -m course_utils.training lenet5
 two processes:     torchrun --nproc-per-node=2 -m course_utils.training lenet5
 two machines:      torchrun --nnodes=2 --nproc-per-node=1 --rdzv-backend=c10d --rdzv-endpoint=HOST:29400 \\
                             -m course_utils.training vgg          (the same command on both)
-after a failure:   torchrun --max-restarts=3 … goes on from the last finished epoch
+after a failure:   torchrun --max-restarts=3 … resumes after the last finished epoch
 
 torchrun gives each process one thread unless OMP_NUM_THREADS says otherwise. Machines must see the same data,
 and the same COURSE_STATE_DIR, where the first process keeps the checkpoint.
@@ -38,10 +38,10 @@ and the same COURSE_STATE_DIR, where the first process keeps the checkpoint.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the command line says; the exit code is 0, or 1 after a failure, or 2 after wrong values."""
+    """Train as the command line says. The exit code is 0, 1 after a failure, or 2 for wrong values."""
     fall_back_to_ascii()
-    options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _ended)
+    options = make_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         profile = settings.check_profile(options.profile) if options.profile else settings.read().profile
         with process_group() as (processes, device):
@@ -76,32 +76,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 130 if history.interrupted else 0
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    described = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m course_utils.training",
         description="Train a lab's network, alone or as one process of several under torchrun.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    described.add_argument("network", choices=tuple(LABS))
-    described.add_argument("--profile", help="lecture, fast or quick; default: COURSE_PROFILE, else fast")
-    described.add_argument("--epochs", type=float, help="in place of the recipe's")
-    described.add_argument("--data", help="a dataset's name or a folder; default: the lab's")
-    described.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation")
-    described.add_argument("--checkpoint", metavar="FOLDER", help="default: the course's, COURSE_STATE_DIR")
-    described.add_argument(
-        "--plain", action="store_true", help="float32 and all other switches for speed off, as in the lecture"
+    parser.add_argument("network", choices=tuple(LABS))
+    parser.add_argument("--profile", help="lecture, fast or quick; default: COURSE_PROFILE, else fast")
+    parser.add_argument("--epochs", type=float, help="instead of the recipe's")
+    parser.add_argument("--data", help="a dataset's name or a folder; default: the lab's")
+    parser.add_argument("--seed", type=int, default=0, help="for weights, order and augmentation")
+    parser.add_argument("--checkpoint", metavar="FOLDER", help="default: the course's, COURSE_STATE_DIR")
+    parser.add_argument(
+        "--plain", action="store_true", help="float32, with all switches for speed off, as in the lecture"
     )
-    described.add_argument("--fresh", action="store_true", help="ignore a checkpoint and train anew")
-    described.add_argument(
-        "--json", action="store_true", help="print the result as JSON, and progress on stderr"
-    )
-    return described
+    parser.add_argument("--fresh", action="store_true", help="ignore a checkpoint and start over")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, progress on stderr")
+    return parser
 
 
-def _ended(number: int, _frame: FrameType | None) -> None:
-    # torchrun ends the others when one process is lost.
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    # torchrun ends the other processes when it loses one.
     print(
         "Ended from outside; the checkpoint of the last finished epoch is kept.", file=sys.stderr, flush=True
     )

@@ -1,4 +1,4 @@
-"""What each ingredient of the ``fast`` recipe of Lab 04 is worth: measured once, shown in the lab."""
+"""What each ingredient of Lab 04's ``fast`` recipe contributes: measured once, shown in the lab."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def plot_ablation(found: dict[str, Any] | None = None) -> Picture:
     Parameters
     ----------
     found : dict, optional
-        In the form of `measured`, which it defaults to.
+        Defaults to `measured`, and has its form.
 
     Returns
     -------
     Picture
-        A notebook shows it by itself.
+        Shows itself in a notebook.
     """
     found = measured() if found is None else found
     whole, *others = found["rows"]
@@ -40,7 +40,7 @@ def plot_ablation(found: dict[str, Any] | None = None) -> Picture:
         axes = figure.subplots()
         labels = [f"{error:.1f}" for error in errors.values()]
         bars = draw_bars(axes, errors, labels, [ORANGE, *[BLUE] * len(others)])
-        bars[0].set_hatch("//")  # told apart without colour, too
+        bars[0].set_hatch("//")  # so that it stands out without colour, too
         axes.set_xlim(0, 1.1 * max(errors.values()))
         axes.set_xlabel("test error (%)")
         axes.grid(True, axis="x", color="0.9", linewidth=0.6)

@@ -1,4 +1,4 @@
-"""Random changes of the training images that leave their class as it is."""
+"""Random changes to the training images that keep their class."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Augmentation:
     Attributes
     ----------
     shift : int
-        Largest shift in pixels, drawn evenly and apart for rows and columns; the border is mirrored.
+        Largest shift in pixels, drawn uniformly, rows and columns separately; the border is mirrored.
     flip : bool
-        Whether each image is mirrored left to right with probability one half. Not for digits.
+        Whether to mirror each image left to right with probability one half. Not for digits.
     """
 
     shift: int = 0

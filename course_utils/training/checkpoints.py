@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training run after each epoch, so that it can go on where it stopped."""
+"""Checkpoints: the state of a training run after each epoch, so that it can resume where it stopped."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Checkpoint:
     Attributes
     ----------
     path : Path
-        Its place; the name is the run's key, see `run_key`.
+        Where it is; its name ends with the run's key, see `run_key`.
     display : Display
-        Is told what goes wrong with the file: it is no reason to stop training.
+        Shows what is wrong with the file, which is not a reason to stop training.
     usable : bool
-        Whether the last attempt to write succeeded; after a failure there is no other.
+        Whether the last attempt to write succeeded; a failed one is not repeated.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class Checkpoint:
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
     ) -> None:
-        """Write the state after an epoch, whole or not at all; a full disk is told, not raised."""
+        """Write the state after an epoch, whole or not at all. A full disk is reported, not raised."""
         if not self.usable:
             return
         state = {
@@ -73,7 +73,7 @@ class Checkpoint:
             "device": history.device,
             "machine": history.machine,
             "model": model.state_dict(),
-            # Once training is complete nothing will be continued: keep the file small.
+            # A finished run is never resumed: keep the file small.
             "optimizer": None if history.complete else optimizer.state_dict(),
             "generator": generator.get_state(),
             "random": random_state(),
@@ -90,7 +90,7 @@ class Checkpoint:
     def load(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
     ) -> bool:
-        """Put a saved state into all four, if there is a sound one, and return whether there was."""
+        """Restore all four from a sound checkpoint, if there is one, and return whether there was."""
         if not self.path.exists():
             return False
         untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -122,14 +122,14 @@ class Checkpoint:
 
 
 def run_key(model: nn.Module, recipe: Recipe, digest: str) -> str:
-    """Name a run by what decides it: structure and code of the model, recipe, content of the dataset.
+    """Return a key of all that decides a run: the model's structure and code, the recipe, the data.
 
     The initial weights are not part of it, or a restarted kernel would not find its run again. Runs that
-    differ in them alone need recipes of different names, or ``checkpoint=False``.
+    differ only in them need recipes with different names, or ``checkpoint=False``.
     """
     text = [repr(recipe), digest, re.sub(r" at 0x[0-9a-fA-F]+", "", repr(model))]
     text += [f"{name} {tuple(tensor.shape)}" for name, tensor in model.state_dict().items()]
-    # A corrected forward() keeps every name and shape, yet the old weights are not its weights.
+    # A corrected forward() keeps every name and shape, but the old weights do not belong to it.
     kinds = {type(module) for module in model.modules() if not type(module).__module__.startswith("torch.")}
     for kind in sorted(kinds, key=lambda kind: kind.__qualname__):
         code = getattr(getattr(kind, "forward", None), "__code__", None)
@@ -149,13 +149,13 @@ def _constant_text(item: Any) -> str:
 
 
 def random_state() -> dict[str, Any]:
-    """Take the state of PyTorch's own generators, which dropout uses."""
+    """Return the state of PyTorch's own generators, which dropout uses."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Put back what `random_state` took."""
+    """Restore what `random_state` returned."""
     torch.set_rng_state(state["cpu"])
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Markers and lines tell the two apart without colour, too.
+# Markers and line styles distinguish the two without colour, too.
 TRAIN: dict[str, Any] = {"color": BLUE, "marker": "o", "linestyle": "-", "markersize": 3}
 TEST: dict[str, Any] = {"color": ORANGE, "marker": "s", "linestyle": "--", "markersize": 3}
 
@@ -22,11 +22,11 @@ TEST: dict[str, Any] = {"color": ORANGE, "marker": "s", "linestyle": "--", "mark
 def draw_curves(
     records: Sequence[EpochRecord], recipe: Recipe, *, classes: int, title: str, text: str, alt: str
 ) -> Picture:
-    """Draw loss and error against epochs, the level of guessing, and where the learning rate falls."""
+    """Draw loss and error over epochs, the loss of guessing, and where the learning rate falls."""
     epochs, falls = [record.epoch for record in records], rate_falls(recipe)
 
     def paint(figure: Figure) -> None:
-        # Fixed margins: an automatic layout draws everything twice, and training waits meanwhile.
+        # Fixed margins: an automatic layout draws everything twice while training waits.
         figure.set_layout_engine(None)
         figure.subplots_adjust(left=0.095, right=0.985, bottom=0.16, top=0.84, wspace=0.2)
         losses, errors = figure.subplots(1, 2)
@@ -48,7 +48,7 @@ def draw_curves(
 
 
 def rate_falls(recipe: Recipe) -> list[int]:
-    """Epochs, from 1, at whose start the learning rate jumps; a rate that moves with every step has none."""
+    """Return the epochs, from 1, at whose start the rate falls; none if it changes with every step."""
     starts = range(1, math.ceil(recipe.epochs))
     if any(recipe.rate(start) != recipe.rate(start + 0.5) for start in starts):
         return []

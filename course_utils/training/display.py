@@ -1,4 +1,4 @@
-"""Progress and curves while training runs: in a notebook in place, in a terminal as text."""
+"""Progress and curves while training runs: in place in a notebook, as text in a terminal."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from course_utils.training.history import History
 
 
 class Display:
-    """What training tells its reader. This one is silent; the others show the same events."""
+    """What training shows. This one is silent; the others show the same events."""
 
     def say(self, line: str) -> None:
-        """Tell one line that stays."""
+        """Show a line that stays."""
 
     def warn(self, line: str) -> None:
-        """Tell one line that must not be lost."""
+        """Show a line that must not be missed."""
         warnings.warn(line, stacklevel=2)
 
     def begin(self, history: History, steps: int) -> None:
-        """Training starts, or goes on; an epoch has `steps` batches."""
+        """Training starts or resumes; an epoch has `steps` batches."""
 
     def step(self, step: int, loss: float, error: float) -> None:
         """Some batches are done: `step` of this epoch's, with the running loss and error (0 to 1)."""
@@ -36,7 +36,7 @@ class Display:
         """An epoch is done and recorded."""
 
     def end(self, history: History) -> None:
-        """Training has ended, by itself or not."""
+        """Training has ended, finished or interrupted."""
 
 
 class TerminalDisplay(Display):
@@ -88,10 +88,10 @@ class TerminalDisplay(Display):
 
 
 class NotebookDisplay(Display):
-    """A line of progress and the curves, updated in place; no widget, so they can be seen again later."""
+    """A line of progress and the curves, updated in place. Unlike a widget, they stay in the notebook."""
 
     share = 0.05
-    """Largest share of the time that may go into drawing the curves: short epochs are not all drawn."""
+    """Largest share of the time to spend on drawing curves: not every short epoch is drawn."""
 
     def __init__(self) -> None:
         self._line: Any = None
@@ -161,14 +161,14 @@ def _show(handle: Any, bundle: dict[str, str]) -> Any:
 
 
 def choose_display(show: bool) -> Display:
-    """Pick the display that suits where the code runs."""
+    """Choose the display for where the code runs."""
     if not show:
         return Display()
     return NotebookDisplay() if in_notebook() else TerminalDisplay()
 
 
 def in_notebook() -> bool:
-    """Tell whether a Jupyter kernel runs this process."""
+    """Return whether this process is a Jupyter kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")

@@ -47,7 +47,7 @@ class ProcessGroup:
         """Take this process's part of each batch: every `size`-th image, from `rank` on.
 
         All processes draw the same batches, so their parts never overlap and together are the batch that one
-        process would take. Up to `size` - 1 images of a batch that cannot be shared evenly are left out.
+        process would take. Up to `size` - 1 images of a batch that cannot be split evenly are left out.
         """
         for images, labels in batches:
             even = len(labels) - len(labels) % self.size
@@ -59,11 +59,11 @@ class ProcessGroup:
         return islice(batches, self.rank, None, self.size)
 
     def data_parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """Let the gradients be averaged over the processes at each backward pass.
+        """Average the gradients over the processes in each backward pass.
 
         Batch normalisation uses the statistics of all processes' images on CUDA (``SyncBatchNorm``). PyTorch
-        has none for CPUs: there each process normalises with its own share, and `evaluate` averages what
-        they have counted.
+        has none for CPUs: there each process normalises with its own share, and `evaluate` averages the
+        running statistics.
         """
         if self.size == 1:
             return model
@@ -87,7 +87,7 @@ class ProcessGroup:
     def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> float:
         """Measure the share of wrong answers; each process scores some of the batches.
 
-        All processes get the mean of their running statistics first.
+        First, the running statistics of the processes are averaged.
         """
         if self.size == 1:
             return evaluate(model, batches)
@@ -122,7 +122,7 @@ ONE_PROCESS = ProcessGroup()
 
 @contextmanager
 def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
-    """Join the job that ``torchrun`` started, or stay alone where it did not.
+    """Join the job that ``torchrun`` started; without ``torchrun``, train in one process.
 
     Yields
     ------
@@ -132,7 +132,7 @@ def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
     Raises
     ------
     TrainingError
-        If another process of the job ends before its time.
+        If another process of the job ends early.
     """
     if not dist.is_torchelastic_launched():
         yield ONE_PROCESS, pick_device()
@@ -142,10 +142,10 @@ def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
         device = pick_device(f"cuda:{dist.get_node_local_rank()}")
         torch.cuda.set_device(device)
     else:
-        device = torch.device("cpu")  # gloo has no other
+        device = torch.device("cpu")  # gloo's only device
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"  # counts are added up on the CPU
     store, rank, size = next(dist.rendezvous("env://"))
-    # After a restart torchrun may hand out the store of the start before, with addresses of the dead.
+    # After a restart, torchrun may hand out the previous store, with the addresses of processes that ended.
     store = dist.PrefixStore(f"start {store.add(f'starts of {rank}', 1)}", store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     try:
@@ -163,10 +163,10 @@ def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
 
 
 def lost_peer(reason: str) -> TrainingError:
-    """Say that the job cannot go on without one of its processes."""
+    """Say that the job cannot continue without one of its processes."""
     return TrainingError(
         "Another process of this training job has ended.",
         why=reason.strip().splitlines()[-1][:200],
         left="The checkpoint of the last finished epoch.",
-        next_step="Start the same command again: it goes on there. torchrun --max-restarts=3 does so.",
+        next_step="Run the same command again: it resumes there. torchrun --max-restarts=3 does it for you.",
     )

@@ -15,13 +15,13 @@ class EpochRecord:
     Attributes
     ----------
     epoch : float
-        Passes over the training set so far. The last pass may have been a part.
+        Passes over the training set so far. The last one may be partial.
     learning_rate : float
         At the epoch's first step.
     train_loss : float
-        Mean over the epoch's images, each seen as the weights then were.
+        Mean over the epoch's images, each with the weights of its step.
     train_error, test_error : float
-        Shares of wrong answers, 0 to 1; the training error is a running one, as the loss.
+        Shares of wrong answers, 0 to 1; the training error is a running one, like the loss.
     seconds : float
         Wall time of the pass over the training set.
     test_seconds : float
@@ -38,7 +38,7 @@ class EpochRecord:
 
     @property
     def share(self) -> float:
-        """Share of the training set that this record's pass went over: 1, or less for a last part."""
+        """Share of the training set that this pass covered: 1, or less for a partial last pass."""
         return self.epoch - math.ceil(self.epoch) + 1
 
 

@@ -11,7 +11,7 @@ from course_utils.data.dataset import Split
 from course_utils.errors import TrainingError
 
 BATCH = 250
-"""Images scored at once: more gain nothing on a CPU and cost memory."""
+"""Images scored at once: more are not faster on a CPU, and cost memory."""
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
@@ -43,7 +43,7 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> floa
     """
     wrong, seen = count_wrong(model, batches).tolist()
     if not seen:
-        raise TrainingError("There is nothing to evaluate.", why="The batches hold no image.")
+        raise TrainingError("There is nothing to evaluate.", why="The batches hold no images.")
     return wrong / seen
 
 

@@ -24,11 +24,11 @@ class History:
     Attributes
     ----------
     recipe : Recipe
-        What was followed.
+        The recipe that is followed.
     dataset, source : str
         The dataset's name, and where its images came from.
     substitute_for : str or None
-        The dataset that was asked for, if embedded data stood in for it.
+        The requested dataset, if embedded data stand in for it.
     classes : int
         Number of classes.
     parameters : int
@@ -36,15 +36,15 @@ class History:
     device : str
         Device and switches of the last run.
     machine : str
-        What computed: ``2 threads of AMD EPYC``.
+        The hardware: ``2 threads of AMD EPYC``.
     records : list of EpochRecord
         One for each finished epoch.
     estimate : float or None
-        Seconds of a pass over the training set, as foretold before training.
+        Seconds of a pass over the training set, estimated before training.
     test_estimate : float
-        The same of the pass over the test set that follows each.
+        The same for the pass over the test set after each epoch.
     interrupted : bool
-        Whether training was ended by hand before the recipe was done.
+        Whether training was stopped by hand before the recipe was done.
     """
 
     recipe: Recipe
@@ -64,7 +64,7 @@ class History:
     def begin(
         cls, model: nn.Module, dataset: Dataset, recipe: Recipe, *, device: str, machine: str
     ) -> History:
-        """Open the history of a run that has not started."""
+        """Start the history of a new run."""
         return cls(
             recipe,
             dataset.name,
@@ -79,7 +79,7 @@ class History:
     def add(
         self, rate: float, loss: float, error: float, test_error: float, seconds: float, test_seconds: float
     ) -> None:
-        """Record the next epoch, or the last part of one."""
+        """Record the next epoch, or a partial last one."""
         epoch = min(len(self) + 1, self.recipe.epochs)
         self.records.append(EpochRecord(epoch, rate, loss, error, test_error, seconds, test_seconds))
 
@@ -90,18 +90,18 @@ class History:
         return iter(self.records)
 
     def __repr__(self) -> str:
-        # No measured figure: a notebook that shows a history stays the same from run to run.
+        # No measured numbers: a notebook that shows a history stays the same from run to run.
         ended = ", interrupted" if self.interrupted else ""
         return f"History({self.recipe.name}: {self.progress} on {self.dataset}{ended})"
 
     @property
     def epochs(self) -> float:
-        """Passes over the training set that are done."""
+        """Passes over the training set so far."""
         return self.records[-1].epoch if self.records else 0
 
     @property
     def progress(self) -> str:
-        """How far training came: ``2 of 3 epochs``."""
+        """How far training has got: ``2 of 3 epochs``."""
         return f"{epoch_number(self.epochs)} of {epoch_count(self.recipe.epochs)}"
 
     @property
@@ -139,10 +139,10 @@ class History:
 
     @property
     def estimate_ratio(self) -> float | None:
-        """Foretold over actual seconds of the epochs that are done; None without an estimate or an epoch."""
+        """Estimated over actual seconds of the finished epochs; None without an estimate or an epoch."""
         if self.estimate is None or not self.records:
             return None
-        return self._foretold(self.epochs, len(self)) / self.seconds
+        return self._estimated(self.epochs, len(self)) / self.seconds
 
     @property
     def data(self) -> str:
@@ -156,22 +156,22 @@ class History:
         return self.epochs >= self.recipe.epochs
 
     def left(self, part: float = 0.0) -> float:
-        """Foretold seconds that the rest will take, when `part` of the next epoch is done."""
+        """Estimate the seconds that the rest will take, when `part` of the next epoch is done."""
         tests = math.ceil(self.recipe.epochs) - len(self)
-        return self._foretold(self.recipe.epochs - self.epochs - part, tests)
+        return self._estimated(self.recipe.epochs - self.epochs - part, tests)
 
-    def _foretold(self, epochs: float, tests: int) -> float:
+    def _estimated(self, epochs: float, tests: int) -> float:
         return epochs * (self.estimate or 0.0) + tests * self.test_estimate
 
     def forecast(self, place: str) -> str:
         """Say in one line how long the rest will take: ``30 epochs ≈ 7 min on this CPU (14 s each)``."""
         rest = epoch_count(self.recipe.epochs - self.epochs)
         return (
-            f"{rest} ≈ {duration_text(self.left())} on {place} ({duration_text(self._foretold(1, 1))} each)"
+            f"{rest} ≈ {duration_text(self.left())} on {place} ({duration_text(self._estimated(1, 1))} each)"
         )
 
     def summary(self) -> str:
-        """Say in one line how far training came and what it reached."""
+        """Say in one line how far training has got and what it has reached."""
         done = self.progress
         if not self.records:
             return done
@@ -183,12 +183,12 @@ class History:
         )
 
     def share(self, target: float) -> str:
-        """Say in one line how soon the test error came down to `target` (0 to 1), to be shown to others.
+        """Say in one line how soon the test error reached `target` (0 to 1), to share with others.
 
-        The time is that of training and of the tests after each epoch, up to the first one that met the
-        target. Where none did, and where embedded data stood in, the line says so.
+        The time is that of training and of the test after each epoch, up to the first epoch that met the
+        target. The line says so if none did, and if embedded data stood in.
         """
-        title = self.source.rpartition(", ")[0] or self.source  # behind the comma is the place
+        title = self.source.rpartition(", ")[0] or self.source  # after the comma comes where it was found
         data = self.dataset if self.source.startswith(self.dataset) else title
         if self.substitute_for is not None:
             data = f"{self.dataset}, standing in for {self.substitute_for}"
@@ -200,10 +200,10 @@ class History:
                 break
         else:
             best = min((record.test_error for record in self.records), default=None)
-            came = (
+            reached = (
                 "no epoch finished" if best is None else f"{100 * best:.1f} % after {duration_text(seconds)}"
             )
-            result = f"{100 * target:g} % test error not reached, {came}"
+            result = f"{100 * target:g} % test error not reached, {reached}"
         return f"{data}: {result} on {self.machine} (seed {self.recipe.seed}, recipe {self.recipe.name!r})"
 
     def plot(self) -> Picture:
@@ -212,7 +212,7 @@ class History:
         Returns
         -------
         Picture
-            A notebook shows it by itself; ``plot().figure.savefig("curves.pdf")`` writes it to a file.
+            Shows itself in a notebook; ``plot().figure.savefig("curves.pdf")`` writes it to a file.
         """
         text = f"Loss and error of {self!r}"
         return draw_curves(

@@ -14,7 +14,7 @@ LOOK_EVERY = 0.5
 """Seconds between two looks at the running loss: each makes Python wait for the accelerator."""
 
 Watch = Callable[[int, float, float], None]
-"""Is told the steps done, the running loss and the running error (0 to 1)."""
+"""Called with the steps done, the running loss and the running error (0 to 1)."""
 
 
 class Meter:
@@ -47,7 +47,7 @@ class Meter:
             self._looked = time.monotonic()
 
     def read(self) -> tuple[float, float]:
-        """Return mean loss and error, and tell them.
+        """Pass the mean loss and error to `watch`, and return them.
 
         Raises
         ------
@@ -60,8 +60,8 @@ class Meter:
                 f"The loss became {loss}.",
                 why=f"Most often the learning rate, {self._rate:g} here, is too large; "
                 "or the scores are not finite.",
-                left="The checkpoint of the last finished epoch. The model in memory is spoilt.",
-                next_step="Make the model anew and train it with a smaller rate: "
+                left="The checkpoint of the last finished epoch. The weights in memory are not usable.",
+                next_step="Create the model again and train it with a smaller rate: "
                 f"dataclasses.replace(recipe, learning_rate={self._rate / 4:.2g}).",
             )
         self._watch(self._steps, loss, error)

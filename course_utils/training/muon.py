@@ -1,4 +1,4 @@
-"""Muon: gradient descent with momentum, in which every weight matrix turns all its directions alike."""
+"""Muon: gradient descent with momentum that moves all directions of a weight matrix alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the polynomial a·σ + b·σ³ + c·σ⁵ that lifts small singular values fastest without losing the large."""
+"""Of a·σ + b·σ³ + c·σ⁵, which lifts small singular values fastest without losing the large ones."""
 
 ITERATIONS = 5
 """Of Newton and Schulz's method, which only multiplies matrices."""
@@ -30,9 +30,9 @@ class Muon(torch.optim.Optimizer):
     lr : float
         Learning rate, of matrices and vectors alike; the length of a step does not depend on the gradient's.
     momentum : float
-        Share of the last step that goes on.
+        Share of the last step that is kept.
     weight_decay : float
-        Share of each matrix that is taken away at each step, times `lr`.
+        Share of each matrix that is removed at each step, times `lr`.
 
     Notes
     -----
@@ -49,7 +49,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """Take one step with the gradients that are there."""
+        """Take one step with the current gradients."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:

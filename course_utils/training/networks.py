@@ -66,7 +66,7 @@ LABS = {
 class SmallVGG(nn.Module):
     """Blocks of 3×3 convolutions with batch normalisation, each halving the map; then one linear layer.
 
-    It keeps of the lab's VGG the small filters and the doubling of channels as the map halves. It leaves out
+    It keeps the small filters of the lab's VGG, and doubles the channels as the map halves. It leaves out
     the two linear layers of 4,096 units, which hold 92 % of the weights there, and pools after a block's
     first convolution, so that the others cost a quarter.
 
@@ -75,14 +75,14 @@ class SmallVGG(nn.Module):
     arch : sequence of (int, int)
         Number of convolutions and width of each block.
     channels : int
-        Of the images.
+        Of an image.
     classes : int
-        Of the scores.
+        Number of scores.
     batch_norm : bool
         Whether each convolution is followed by batch normalisation.
     mirror : bool
-        Whether scores are, in evaluation, the mean of those of the image and of its mirror image: for
-        networks that are trained on both.
+        Whether evaluation averages the scores of an image and of its mirror image: for networks that are
+        trained on both.
 
     Notes
     -----
@@ -107,7 +107,7 @@ class SmallVGG(nn.Module):
             for conv in range(convs):
                 layers.append(nn.Conv2d(channels, width, 3, padding=1, bias=not batch_norm))
                 if conv == 0:
-                    # Pooling commutes with ReLU: done first, it leaves a quarter of the values to the others.
+                    # Pooling commutes with ReLU: done first, it leaves the others a quarter of the values.
                     layers.append(nn.MaxPool2d(2))
                 layers += [nn.BatchNorm2d(width), nn.ReLU()] if batch_norm else [nn.ReLU()]
                 channels = width
@@ -143,7 +143,7 @@ def lab_network(name: str, *, channels: int, side: int, classes: int = 10) -> nn
 
 
 def build(name: str, profile: str, dataset: Dataset) -> nn.Module:
-    """Build what a profile trains: the lab's network, or in Lab 04 the small one, its first layer whitened.
+    """Build the network of a profile: the lab's, or in Lab 04 the small one with a whitened first layer.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What `fit` settles before the first step: place of the images, fit of model and data, time it will take."""
+"""What `fit` does before the first step: move the images, check the model, estimate the time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from course_utils.training.speed import Speed
 
 
 def on_device(dataset: Dataset, device: torch.device) -> Dataset:
-    """Return the dataset with its images on `device`; itself where they are there already."""
+    """Return the dataset with its images on `device`, or the dataset itself if they are there already."""
 
     def moved(split: Split) -> Split:
         return replace(split, images=split.images.to(device), labels=split.labels.to(device))
@@ -29,7 +29,7 @@ def on_device(dataset: Dataset, device: torch.device) -> Dataset:
 
 
 def sample(dataset: Dataset) -> Tensor:
-    """Take two normalised training images."""
+    """Return two normalised training images."""
     return next(iter(dataset.train.batches(2)))[0]
 
 
@@ -70,9 +70,9 @@ def estimate(
     device: torch.device,
     processes: ProcessGroup = ONE_PROCESS,
 ) -> tuple[float, float]:
-    """Foretell the seconds of a pass over the training set and over the test set, from a few batches.
+    """Estimate the seconds of a pass over the training set and over the test set, from a few batches.
 
-    The model stays as it was.
+    The steps are those of `loop.train_step`. The model is left as it was.
     """
     untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     mode = model.training

@@ -26,7 +26,7 @@ class Recipe:
     name : str
         Shown in plots; it also keeps checkpoints apart, so give a variant its own name.
     epochs : float
-        Passes over the training set; the last one may be a part.
+        Passes over the training set; the last one may be partial.
     batch_size : int
         Images per step.
     learning_rate : float
@@ -34,7 +34,7 @@ class Recipe:
     schedule : Schedule
         How the learning rate changes from step to step.
     optimizer : {"sgd", "muon"}
-        ``torch.optim.SGD`` or `Muon`, whose steps are worth more and cost a little more.
+        ``torch.optim.SGD`` or `Muon`, whose steps achieve more and cost a little more.
     momentum, nesterov, weight_decay
         Of the optimiser; Muon's momentum is always Nesterov's. No weight decay on biases and normalisation,
         which have one dimension.
@@ -43,9 +43,9 @@ class Recipe:
     augmentation : Augmentation
         Random changes of the training images.
     least_steps : int
-        A small training set is passed over more often than `epochs`, until there are so many steps.
+        Fewest steps: a small training set is passed over more often than `epochs` to reach them.
     seed : int
-        Of the order of the images and of the augmentation. The model's initial weights are the caller's.
+        Of the order of the images and of the augmentation. The caller initialises the model.
 
     Examples
     --------
@@ -81,17 +81,17 @@ class Recipe:
             raise TrainingError(
                 f"The recipe {self.name!r} cannot be followed.",
                 why=f"It has {values}; {rule}.",
-                next_step="Give other values.",
+                next_step="Change these values.",
             )
 
     def for_batches(self, batches: int) -> Recipe:
-        """Fit the recipe to a training set of so many batches: whole steps, and at least `least_steps`."""
+        """Adapt the recipe to the number of batches: whole steps, and at least `least_steps`."""
         steps = max(1, self.least_steps, round(self.epochs * batches))
         whole = steps // batches if steps % batches == 0 else steps / batches
         return replace(self, epochs=whole)
 
     def rate(self, epoch: float) -> float:
-        """Learning rate after `epoch` passes over the data (from 0; a part of an epoch is a fraction)."""
+        """Return the learning rate after `epoch` passes over the data (from 0, fractions included)."""
         return self.schedule.rate(self.learning_rate, epoch, self.epochs)
 
     def augment(self, generator: torch.Generator) -> Callable[[Tensor], Tensor] | None:
@@ -187,7 +187,7 @@ less time, ``quick`` at a few seconds on embedded data.
 
 
 def recipe(network: str, profile: str | None = None) -> Recipe:
-    """Look a recipe up.
+    """Look up a recipe.
 
     Parameters
     ----------

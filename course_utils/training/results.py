@@ -1,4 +1,4 @@
-"""What a lab found, beside what the lecture reports."""
+"""What a lab measured, next to what the lecture reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LECTURE: dict[int, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class Report:
-    """A result that shows itself as a table beside the lecture's, in text and in HTML.
+    """A result that shows itself as a table next to the lecture's, in text and in HTML.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Report:
     data: str
 
     def notes(self) -> list[str]:
-        """Say what the figures rest on: the data and its source, and what forbids a comparison."""
+        """Say what the figures are based on: the data, its source, and what rules out a comparison."""
         run = self.figures
         notes = [f"data: {self.data}"]
         if run["substitute"]:
@@ -63,7 +63,7 @@ class Report:
         return notes
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Label, this run's value and the lecture's, as text."""
+        """Return each label with this run's value and the lecture's, as text."""
         shown = [name for name in self.figures if name in _LABELS]
         return [(_LABELS[name], _text(name, self.figures), _text(name, self.lecture)) for name in shown]
 
@@ -81,14 +81,14 @@ class Report:
 
 
 def report(lab: int, history: History, lecture: Mapping[str, float] | None = None, **more: Any) -> Report:
-    """Set a run's result beside the lecture's.
+    """Put a run's result next to the lecture's.
 
     Parameters
     ----------
     lab : int
         3 (LeNet5 on MNIST) or 4 (VGG on CIFAR-10).
     history : History
-        Without a finished epoch there are no errors to set beside the lecture's: they are None, shown as "–".
+        Without a finished epoch, there are no errors to compare: they are None, shown as "–".
     lecture : mapping, optional
         The lecture's figures, named as in `Report.figures`; errors are shares. Defaults to `LECTURE`.
     **more
@@ -97,7 +97,7 @@ def report(lab: int, history: History, lecture: Mapping[str, float] | None = Non
     Returns
     -------
     Report
-        Put it last in a cell.
+        Make it the last line of a cell.
     """
     begun = len(history) > 0
     figures = {

@@ -10,7 +10,7 @@ class Schedule(Protocol):
     """What a recipe needs from a schedule."""
 
     def rate(self, largest: float, epoch: float, epochs: float) -> float:
-        """Learning rate after `epoch` of `epochs` passes over the data, `largest` being the recipe's."""
+        """Return the learning rate after `epoch` of `epochs` passes; `largest` is the recipe's."""
         ...
 
 
@@ -51,8 +51,8 @@ class DivideAt:
 class Triangle:
     """Rise linearly to the largest rate, then fall linearly to nothing.
 
-    A short rise lets a large rate be used without diverging; the fall to nothing averages the noise of the
-    last steps away, which is what makes few epochs enough.
+    A short rise allows a large rate without divergence. The fall to nothing averages out the noise of the
+    last steps, so that few epochs are enough.
 
     Attributes
     ----------

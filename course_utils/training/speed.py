@@ -33,17 +33,17 @@ class Speed:
         Multiply in bfloat16 (8 bits of precision, float32's range) and keep weights and sums in float32.
         Faster only where the processor has instructions for it.
     keep_heap : bool
-        Keep freed memory in the process for the next step. Large activations are otherwise given back to the
-        system and fetched anew, page by page, at every step. Only with glibc, and from then on for the whole
-        process, which stays as large as it ever was.
+        Keep freed memory in the process for the next step. Otherwise, large activations are returned to the
+        system and fetched again, page by page, at every step. Works only with glibc, and for the rest of the
+        process, which does not shrink again.
     note : str
-        Why a switch is off, if that may surprise.
+        Why a switch is off, where that is a surprise.
 
     Notes
     -----
-    Training epochs on two cores of an x86 processor with avx512_bf16, medians of turns, beside the lecture's
-    loop (float32, contiguous, gradients of the images, each batch normalised anew, loss and error read at
-    every step). ``course bench --switches`` measures it on your machine.
+    Training epochs on two cores of an x86 processor with avx512_bf16, medians of turns, compared with the
+    lecture's loop (float32, contiguous, gradients of the images, each batch normalised again, loss and error
+    read at every step). ``course bench --switches`` measures it on your machine.
 
     ================================ ======== ===== ======== =====
     loop                             LeNet5   ratio VGG      ratio
@@ -77,7 +77,7 @@ class Speed:
 
     @contextmanager
     def scoring(self, device: torch.device) -> Iterator[None]:
-        """Compute in this context the scores that the loss is for."""
+        """Make the context in which the scores for the loss are computed."""
         with self.autocast(device):
             if self.channels_last and device.type == "cpu":
                 with _PooledGradients():
@@ -95,10 +95,10 @@ class Speed:
 
 
 class _PooledGradients(TorchFunctionMode):
-    """Hands a pooled map's gradient to max-pooling with its channels side by side.
+    """Gives max-pooling the gradient of its output in channels-last form.
 
-    A model that flattens its last map gets its gradient back contiguous. On a CPU, max-pooling then copies
-    what it remembers, and the whole gradient of the unpooled map there and back: 5 to 7 % of LeNet5's step.
+    A model that flattens its last map gets a contiguous gradient back. On a CPU, max-pooling then copies its
+    stored indices, and the whole gradient of its input there and back: 5 to 7 % of LeNet5's step.
     """
 
     def __torch_function__(
@@ -120,7 +120,7 @@ PLAIN = Speed()
 
 
 def default_speed(device: torch.device) -> Speed:
-    """Choose the switches that pay on `device`."""
+    """Choose the switches that pay off on `device`."""
     if device.type == "cpu":
         return Speed(channels_last=True, bf16=_cpu_has_fast_bf16(), keep_heap=_has_mallopt())
     if device.type == "cuda":
@@ -130,13 +130,13 @@ def default_speed(device: torch.device) -> Speed:
     return PLAIN
 
 
-def fitting(speed: Speed, model: nn.Module, images: Tensor) -> Speed:
-    """Turn channels-last off if `model` cannot take it, found out with one small batch.
+def supported(speed: Speed, model: nn.Module, images: Tensor) -> Speed:
+    """Turn channels-last off if `model` cannot take it, as one small batch shows.
 
     Parameters
     ----------
     speed : Speed
-        The wished switches.
+        The requested switches.
     model : nn.Module
         Left as it was.
     images : Tensor
@@ -151,7 +151,7 @@ def fitting(speed: Speed, model: nn.Module, images: Tensor) -> Speed:
             model.eval()(images)
     except RuntimeError as error:
         if "view" not in str(error):
-            return speed  # the model fails anyhow, and says so better in training
+            return speed  # the model fails anyway, and training reports it better
         note = "the model's view() needs contiguous images; flatten(1) takes both"
         return replace(speed, channels_last=False, note=note)
     finally:
@@ -161,7 +161,7 @@ def fitting(speed: Speed, model: nn.Module, images: Tensor) -> Speed:
 
 
 def machine(device: torch.device, processes: int = 1) -> str:
-    """Name what computes: ``2 threads of AMD EPYC``, ``NVIDIA H200``."""
+    """Name the hardware: ``2 threads of AMD EPYC``, ``NVIDIA H200``."""
     if device.type == "cpu":
         threads = processes * torch.get_num_threads()
         return f"{threads} thread{'s' * (threads != 1)} of {cpu_model()}"
@@ -170,11 +170,11 @@ def machine(device: torch.device, processes: int = 1) -> str:
 
 
 def keep_heap(speed: Speed) -> None:
-    """Let the C library keep what is freed, if the switch is on."""
+    """Let the C library keep freed memory, if the switch is on."""
     if speed.keep_heap:
         library = ctypes.CDLL(None)
         # Older glibc refuses a threshold above 32 MiB. The other option alone would be worse than nothing:
-        # it ends glibc's own raising of the threshold, and every large tensor would be mapped anew.
+        # glibc would stop raising the threshold by itself, and map every large tensor again.
         if library.mallopt(M_MMAP_THRESHOLD, 2**30) or library.mallopt(M_MMAP_THRESHOLD, 2**25):
             library.mallopt(M_TRIM_THRESHOLD, 2**30)
 

@@ -17,7 +17,7 @@ from course_utils.training.history import History
 from course_utils.training.loop import train
 from course_utils.training.preparation import check_fit, estimate, on_device, sample
 from course_utils.training.recipes import Recipe
-from course_utils.training.speed import Speed, default_speed, fitting, keep_heap, machine
+from course_utils.training.speed import Speed, default_speed, keep_heap, machine, supported
 
 
 def fit(
@@ -35,7 +35,7 @@ def fit(
     """Train `model` on `dataset` as `recipe` says.
 
     After each epoch the test error is measured and a checkpoint is written. Calling `fit` again with a model
-    of the same structure, the same recipe and the same data goes on where the last run stopped, or loads the
+    of the same structure, the same recipe and the same data resumes where the last run stopped, or loads the
     finished one at once. Ctrl-C (or the stop button) ends training and keeps the model as it is.
 
     Parameters
@@ -45,15 +45,15 @@ def fit(
     dataset : Dataset
         From `load_dataset`.
     recipe : Recipe
-        Epochs, learning rate and all else that decides the result.
+        Epochs, learning rate and everything else that decides the result.
     device : str or torch.device, optional
         Defaults to what `pick_device` picks.
     speed : Speed, optional
-        Switches that change the time and not the result. Defaults to what pays on the device.
+        Switches that change the time and not the result. Defaults to what pays off on the device.
     checkpoint : bool or path
-        Whether to write checkpoints, and to go on from one; or the folder for them.
+        Whether to write checkpoints and to resume from one, or the folder for them.
     fresh : bool
-        Whether to ignore an earlier run's checkpoint and train anew.
+        Whether to ignore an earlier run's checkpoint and start over.
     show : bool
         Whether to show progress and curves.
     processes : ProcessGroup
@@ -69,7 +69,7 @@ def fit(
     TrainingError
         If the model has no weights, its scores have another shape than N×classes, or the loss is not finite.
     DeviceError
-        If the asked-for device does not exist.
+        If the requested device does not exist.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def fit(
     dataset = on_device(dataset, place)
     model.to(place)
     check_fit(model, dataset)
-    speed = fitting(default_speed(place) if speed is None else speed, model, sample(dataset))
+    speed = supported(default_speed(place) if speed is None else speed, model, sample(dataset))
 
     criterion = recipe.make_criterion()
     optimizer = recipe.make_optimizer(model)
@@ -101,8 +101,8 @@ def fit(
     folder = None if isinstance(checkpoint, bool) else checkpoint
     saved = Checkpoint.of(model, recipe, dataset.digest, display, folder)
     if checkpoint is not False and not fresh and saved.load(model, optimizer, generator, history):
-        begun = "already trained" if history.complete else "going on"
-        display.say(f"{begun}: {history.progress}; fit(..., fresh=True) trains anew.")
+        begun = "already trained" if history.complete else "resuming"
+        display.say(f"{begun}: {history.progress}; fit(..., fresh=True) starts over.")
     processes.check_equal(len(history), "the epochs that are done")
     if history.complete:
         display.end(history)

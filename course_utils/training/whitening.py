@@ -1,4 +1,4 @@
-"""A first layer that need not be learnt: computed from the training images, then frozen."""
+"""A first layer that is not learnt: it is computed from the training images, then frozen."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ IMAGES = 1000
 def whiten(layer: nn.Conv2d, split: Split, *, floor: float = 1e-2) -> None:
     """Set and freeze a convolution so that its outputs are uncorrelated, each with variance about 1.
 
-    Neighbouring pixels are almost alike, so a patch's values say nearly the same thing many times. The
+    Neighbouring pixels are almost alike, so the values of a patch repeat nearly the same information. The
     filters become the principal directions of the training set's patches, each divided by its standard
-    deviation: the layers behind see differences as clearly as brightness, from the first step on. The first
+    deviation: the next layers see differences as clearly as brightness, from the first step on. The first
     half of the filters are the strongest directions, the second half the same ones negated, since a ReLU
     would lose half of each.
 
@@ -27,11 +27,11 @@ def whiten(layer: nn.Conv2d, split: Split, *, floor: float = 1e-2) -> None:
     ----------
     layer : nn.Conv2d
         With a bias or without, and an even number of filters, at most twice the values in a patch. Changed in
-        place; its weights take no more gradient.
+        place; its weights take no gradient any more.
     split : Split
-        The training images; never the test's.
+        The training images; never the test images.
     floor : float
-        Added to each variance, so that directions which hold only noise are not blown up.
+        Added to each variance, so that directions that hold only noise are not amplified.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def whiten(layer: nn.Conv2d, split: Split, *, floor: float = 1e-2) -> None:
     if filters % 2 or filters > 2 * size:
         raise TrainingError(
             "The layer cannot be whitened.",
-            why=f"It has {filters} filters; it needs an even number up to {2 * size}: two for a direction.",
+            why=f"It has {filters} filters; it needs an even number up to {2 * size}, two per direction.",
             next_step=f"Give it {min(filters // 2, size) * 2 or 2} filters.",
         )
     seen = split.normalised(split.images[:IMAGES])

@@ -100,7 +100,7 @@ def training_is_interrupted_and_goes_on() -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         assert len(fit(net(), dataset, recipe)) == 2
-    assert "going on: 1 of 2 epochs" in said.getvalue() and "No checkpoint" not in said.getvalue()
+    assert "resuming: 1 of 2 epochs" in said.getvalue() and "No checkpoint" not in said.getvalue()
 
 
 def a_file_that_is_open_is_waited_for_then_left() -> None:

@@ -1,4 +1,4 @@
-"""What an epoch of each lab costs on this machine, beside the lecture's loop as it was."""
+"""What an epoch of each lab costs on this machine, compared with the lecture's original loop."""
 
 from course_utils.training.benchmark.turns import Benchmark as Benchmark
 from course_utils.training.benchmark.turns import Measurement as Measurement

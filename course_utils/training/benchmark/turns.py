@@ -1,4 +1,4 @@
-"""Run the variants in turns, each in a process of its own, and reckon what an epoch costs."""
+"""Run the variants in turns, each in its own process, and work out what an epoch costs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PUBLISHED = {name: LECTURE[network.lab]["seconds_per_epoch"] for name, network i
 
 @dataclass(frozen=True)
 class Measurement:
-    """One variant of one lab's epoch.
+    """What an epoch of one lab costs in one variant.
 
     Attributes
     ----------
@@ -37,17 +37,17 @@ class Measurement:
     seconds_per_epoch : float
         Extrapolated from the median of the turns to a full epoch.
     ratio : float
-        To the lecture's loop: the median over the turns, in each of which both were timed.
+        To the lecture's loop: the median over the turns, each of which times both.
     images_per_second : float
         Training images.
     peak : float
-        Operations a second in multiplying two large matrices of the same type, measured between the turns.
+        Operations per second when multiplying two large matrices of the same type, measured between turns.
     share_of_peak : float
-        Arithmetic that an epoch needs, over what would be done at `peak` meanwhile.
+        Operations that an epoch needs, over those that `peak` allows in the same time.
     memory : int or None
-        Bytes that its process used at most (on CUDA: on the card).
+        Peak memory of its process in bytes (on CUDA: of the card).
     batches : int
-        Batches that were timed.
+        Batches timed.
     """
 
     network: str
@@ -63,7 +63,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """All rows, and what they rest on.
+    """All measurements, and what they are based on.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Benchmark:
     flops: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain numbers and text, with the lecture's published seconds."""
+        """Return everything as plain numbers and text, with the lecture's published seconds."""
         return {**asdict(self), "lecture_published_seconds": PUBLISHED}
 
 
@@ -94,16 +94,16 @@ def measure(
     budget: float = 60.0,
     announce: Callable[[str], None] = lambda line: None,
 ) -> Benchmark:
-    """Time the epochs of some networks, each variant in turn with the others.
+    """Time an epoch of each network; its variants take turns.
 
     Parameters
     ----------
     networks, variants : sequence of str
-        Keys of `LABS` and of `VARIANTS`; the first variant is what the others are compared with.
+        Keys of `LABS` and of `VARIANTS`; the others are compared with the first variant.
     budget : float
-        Seconds of measuring for each network, beside starting and warming up.
+        Seconds to measure each network, without start and warm-up.
     announce : callable
-        Is told, line by line, how long it will take and how far it is.
+        Called with each line about the time it will take and its progress.
 
     Raises
     ------
@@ -118,16 +118,16 @@ def measure(
     for number, network in enumerate(networks):
         with ExitStack() as stack:
             workers = {name: stack.enter_context(worker(network, name)) for name in variants}
-            # The first steps allocate and choose algorithms; the memory is that of training alone.
+            # The first steps allocate memory and choose algorithms.
             memory: dict[str, int | None] = {name: ask(2)["memory"] for name, ask in workers.items()}
             once = {name: ask(2)["seconds"] / 2 for name, ask in workers.items()}
-            # A turn gives each variant about the same time; five turns at the least.
+            # In a turn, each variant gets about the same time.
             turns = 5
             share = budget / turns / len(variants)
             sizes = {name: max(1, round(share / seconds)) for name, seconds in once.items()}
             each = turns * sum(sizes[name] * seconds for name, seconds in once.items())
             total = each * (len(networks) - number)
-            announce(f"{network}: about {each:.0f} s (all that is left: about {total:.0f} s)")
+            announce(f"{network}: about {each:.0f} s (about {total:.0f} s left in total)")
             seconds: dict[str, list[float]] = {name: [] for name in variants}
             peaks = dict.fromkeys(variants, 0.0)
             for turn in range(turns):
@@ -160,7 +160,7 @@ def measure(
 
 @contextmanager
 def worker(network: str, variant: str) -> Iterator[Callable[[int], dict[str, Any]]]:
-    """Start the process of one variant; what is yielded trains on some batches there."""
+    """Start the process of one variant, and yield a function that trains there on a number of batches."""
     call = f"serve({network!r}, {variant!r}, {torch.get_num_threads()})"
     with subprocess.Popen(
         [sys.executable, "-c", f"from course_utils.training.benchmark.variants import serve; {call}"],
@@ -176,12 +176,12 @@ def worker(network: str, variant: str) -> Iterator[Callable[[int], dict[str, Any
                 print(batches, file=asked, flush=True)
                 return json.loads(answers.readline())
             except (BrokenPipeError, json.JSONDecodeError):
-                # What was not written would be written once more at the end, and fail once more.
+                # The end of the process would write the rest again, and fail again.
                 with suppress(BrokenPipeError):
                     asked.close()
                 raise TrainingError(
                     f"The process that trains {network} ({VARIANTS[variant].describe}) has ended.",
-                    why=f"Its exit code is {process.wait()}; what it said is above.",
+                    why=f"Its exit code is {process.wait()}; its output is above.",
                     next_step="If the memory is full, close other programs and try again.",
                 ) from None
 

@@ -1,4 +1,4 @@
-"""The ways to train that are compared, and the process that holds one of them."""
+"""The ways to train that are compared, and the process that runs one of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Variant:
         The switches, for a device; None for the lecture's loop.
     input_gradients : bool
         Whether the lecture's loop also computes the gradients of the images, as its published labs do
-        (``inputs.requires_grad_()``). Nobody uses them.
+        (``inputs.requires_grad_()``). Nothing uses them.
     """
 
     describe: str
@@ -62,7 +62,7 @@ def lecture_epoch(
     size: int,
     input_gradients: bool = True,
 ) -> None:
-    """Train as the lecture does: float32, each batch normalised anew, loss and error read at each step."""
+    """Train as the lecture does: float32, each batch normalised again, loss and error read at each step."""
     criterion = nn.CrossEntropyLoss()
     images, labels = dataset.train.images, dataset.train.labels
     running_loss = running_error = 0.0
@@ -82,7 +82,7 @@ def lecture_epoch(
 
 
 def some_batches(dataset: Dataset, size: int, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Take full batches, from as many passes as are needed."""
+    """Yield full batches, from as many passes as are needed."""
     while True:
         for images, labels in dataset.train.batches(size, shuffle=True):
             if len(labels) < size:
@@ -94,7 +94,7 @@ def some_batches(dataset: Dataset, size: int, count: int) -> Iterator[tuple[Tens
 
 
 def trainer(network: str, variant: str, device: torch.device) -> Callable[[int], None]:
-    """Load the data, build the network, and return what trains on so many batches."""
+    """Load the data, build the network, and return a function that trains on a number of batches."""
     lab = LABS[network]
     dataset = on_device(load_dataset(lab.dataset, offline=lab.substitute), device)
     plan = recipe(network, "lecture")
@@ -127,7 +127,7 @@ def trainer(network: str, variant: str, device: torch.device) -> Callable[[int],
 
 
 def matmul_peak(device: torch.device, kind: torch.dtype) -> float:
-    """Measure the multiplication of two square matrices, in operations a second: the best of some."""
+    """Measure the operations per second of multiplying two square matrices: the best of three runs."""
     size = 8192 if device.type == "cuda" else 2048
     a, b = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
     times = []
@@ -139,7 +139,7 @@ def matmul_peak(device: torch.device, kind: torch.dtype) -> float:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Bytes that this process used at most, on the accelerator if it uses one; None where nobody knows."""
+    """Return this process's peak memory in bytes, on the accelerator if it uses one; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:
@@ -151,10 +151,10 @@ def peak_memory(device: torch.device) -> int | None:
 
 
 def serve(network: str, variant: str, threads: int) -> None:
-    """Read a number of batches a line, train on them, and answer with one line of JSON.
+    """Read a number of batches from each line, train on that many, and answer with one line of JSON.
 
-    It holds their seconds, the peak of multiplying matrices right after them in the type that was used, and
-    the memory used at most before that.
+    It holds the seconds, the peak memory so far, and the speed of multiplying matrices of the same type right
+    after them.
     """
     torch.set_num_threads(threads)
     device = pick_device()
