@@ -70,11 +70,15 @@ def grade(
     require_isolation: RequireIsolation = None,
     json: Json = False,
 ) -> None:
-    """Grade submissions and write grades.csv, grades.json, a page for each student and one for you.
+    """Grade submissions, and report to you and to each student.
 
-    Only the exercise cells of a submission run, between the cells of solutions/. They run in the strictest
-    sandbox that this machine supports, and the report says which. The same command, run again, grades only
-    what is new or has changed. Exit code 1 if nothing was graded, or if a submission could not be graded
+    It writes grades.csv, grades.json, a page for each student and one for
+    you. Only the exercise cells of a submission run, between the cells of
+    solutions/. They run in the strictest sandbox that this machine supports,
+    and the report says which. The same command, run again, grades only what
+    is new or has changed.
+
+    Exit code 1 if nothing was graded, or if a submission could not be graded
     for a reason that is not its own; 130 after Ctrl-C.
     """
     from course_utils.errors import GradingError, SettingsError
