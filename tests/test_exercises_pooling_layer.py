@@ -40,9 +40,13 @@ def test_every_output_takes_a_multiply_add_for_each_weight_of_its_filter():
 
 
 def test_agreement_is_the_share_of_outputs_that_stay():
-    x, moved = [1, 2, 2, 3], [3, 1, 2, 2]
-    share = sum(before == after for before, after in zip(x, moved, strict=True)) / 4
-    assert REFERENCE["shift_agreement"](lambda x: x, torch.tensor([[[x]]]), 1) == share == 1 / 4
+    def first_three(x):
+        return x[..., :3]
+
+    before, after = [1, 2, 2], [1, 1, 2]  # of 1 2 2 1, and of 1 1 2 2: it has moved right by one pixel
+    share = sum(one == other for one, other in zip(before, after, strict=True)) / 3
+    x = digits("1221")[None, None]
+    assert REFERENCE["shift_agreement"](first_three, x, 1) == pytest.approx(share) == pytest.approx(2 / 3)
 
 
 def test_the_reference_gives_the_lectures_numbers():
