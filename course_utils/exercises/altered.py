@@ -16,6 +16,8 @@ def altered(right: Callable[..., Any], **changes: Callable[[Any], Any]) -> Calla
     --------
     >>> altered(pow, exp=lambda n: n + 1)(2, 3), altered(pow, result=str)(2, 3)
     (16, '8')
+    >>> altered(pow, mod=lambda m: m + 1)(2, 3)
+    8
     """
     signature = inspect.signature(right)
     finish = changes.pop("result", lambda result: result)
