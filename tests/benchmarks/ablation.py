@@ -1,7 +1,7 @@
-"""What each ingredient of Lab 04's ``fast`` recipe is worth: training without each of them.
+"""What each ingredient of Lab 04's ``fast`` recipe contributes: training without each of them.
 
 ``python tests/benchmarks/ablation.py`` prints a table and writes ``course_utils/training/ablation.json``,
-from which the lab draws. The figures are test errors of finished runs; nothing is chosen by them.
+which the lab draws. The numbers are test errors of finished runs; nothing is chosen by them.
 """
 
 from __future__ import annotations

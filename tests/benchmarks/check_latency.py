@@ -1,7 +1,7 @@
-"""How long a check takes: right answers and wrong ones (medians), the worst, and the worst's processor time.
+"""How long a check takes: medians for right and wrong answers, the slowest, and the most processor time.
 
 Run it as ``python tests/benchmarks/check_latency.py``; ``--limit 1000`` makes it fail above a second of
-processor time, which does not depend on what else the machine is doing.
+processor time, which depends less on what else the machine is doing.
 """
 
 import argparse

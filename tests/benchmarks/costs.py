@@ -1,6 +1,6 @@
-"""What the course costs beside time in training: peak memory, imports, and a notebook's kernel.
+"""What the course costs apart from training time: peak memory, imports, and a notebook's kernel.
 
-``python tests/benchmarks/costs.py`` starts every measurement in a fresh process; medians of ``--repeat``.
+``python tests/benchmarks/costs.py`` starts each measurement in a fresh process; medians of ``--repeat``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
-    seconds("import torch, course_utils.training")  # once from the disk
+    seconds("import torch, course_utils.training")  # so that no run is the first to read from the disk
     empty = median(seconds("pass") for _ in range(options.repeat))
     print(f"python starts in {empty:.2f} s; beyond that:")
     for name, code in IMPORTS.items():

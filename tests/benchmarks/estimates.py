@@ -1,4 +1,4 @@
-"""How well `fit` foretells its time: estimate over actual, for the ``fast`` recipes and a lecture's epoch.
+"""How well `fit` estimates its time: estimate over actual, for the ``fast`` recipes and a lecture's epoch.
 
 ``python tests/benchmarks/estimates.py``; an epoch of the lecture's VGG takes minutes on a CPU:
 ``--vgg-epoch`` adds it.

@@ -1,15 +1,15 @@
-"""A class on a JupyterHub: its users open labs, run all and hand in; a table says what that took.
+"""A class on a JupyterHub: students open labs, run all cells and hand in; a table shows what that takes.
 
 Run it as root on a quiet Linux machine: ``python tests/benchmarks/hub.py``. It needs, on the PATH or beside
 this Python, jupyterhub and nbgitpuller (``pip install jupyterhub nbgitpuller``, in the environment of the
 course), the hub's proxy (``npm install -g configurable-http-proxy``), git and a browser.
-``COURSE_DATA_SHARED`` leads to MNIST. The accounts student1, student2, … and instructor are made for the run;
-they, their files and their processes are gone at the end, after Ctrl-C too. The hub's configuration and the
-line that hands in are those of docs/jupyterhub.md.
+``COURSE_DATA_SHARED`` leads to MNIST. The accounts student1, student2, … and instructor are created
+for the run. They, their files and their processes are removed at the end, even after Ctrl-C. The hub's
+configuration and the command to hand in are those of docs/jupyterhub.md.
 
 A student follows the link, logs in, and waits for the server, the pull and the notebook; runs the untouched
 lab; puts a finished copy in its place; runs that; hands it in from a terminal. First student1 alone, then all
-at once. All browsers run on the same machine, so the times are a little worse than a real hub's.
+students at once. All browsers run on the same machine, so the times are a little worse than on a real hub.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ TOOLS = {
 
 
 def find_tools(students: list[str]) -> dict[str, str]:
-    """Paths of what the run needs; ends with one sentence where something is missing."""
+    """Return the paths of the programs that the run needs; end with one sentence if one is missing."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        raise SystemExit("This makes accounts and starts servers as their users: run it as root, on Linux.")
+        raise SystemExit("This creates accounts and starts servers for them: run it as root, on Linux.")
     paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     found = {name: shutil.which(name, path=paths) for name in TOOLS}
     missing = [f"{name} ({TOOLS[name]})" for name, path in found.items() if path is None]
@@ -89,7 +89,7 @@ def free_port() -> int:
 
 
 def run(*words: str | Path, **options: Any) -> str:
-    """Run a command; where it fails, what it said is the error."""
+    """Run a command; if it fails, its output is the error."""
     done = subprocess.run(
         [str(word) for word in words], capture_output=True, text=True, check=False, **options
     )
@@ -100,7 +100,7 @@ def run(*words: str | Path, **options: Any) -> str:
 
 @contextmanager
 def account(name: str, home: Path) -> Iterator[None]:
-    """A user with a home of its own that nobody else can read."""
+    """A user whose home nobody else can read."""
     shared = Path(tempfile.gettempdir())
     before = set(shared.iterdir())
     run("useradd", "--create-home", "--user-group", "--home-dir", home, "--shell", "/bin/bash", name)
@@ -121,7 +121,7 @@ def account(name: str, home: Path) -> Iterator[None]:
 
 @contextmanager
 def served(release: Path, folder: Path) -> Iterator[str]:
-    """The release as a git repository behind git's own server; the answer is its address."""
+    """Serve the release as a git repository with git's own server, and yield its address."""
     git = ["git", "-C", release, "-c", "user.name=Course", "-c", "user.email=course@localhost"]
     run(*git[:3], "init", "--quiet", "--initial-branch=main")
     run(*git, "add", "--all", "--force")
@@ -148,7 +148,7 @@ class Hub:
 def configuration(
     tools: dict[str, str], students: list[str], folder: Path, options: argparse.Namespace
 ) -> str:
-    """The guide's configuration with this run's paths, and what only a run on one machine needs."""
+    """Return the guide's configuration with this run's paths, and what a run on one machine needs."""
     block = re.search(r"```python\n(c\.Spawner.*?)```", GUIDE, re.DOTALL)
     if block is None:
         raise SystemExit("docs/jupyterhub.md has no configuration that begins with c.Spawner.")
@@ -175,7 +175,7 @@ c.JupyterHub.hub_bind_url = "http://127.0.0.1:{free_port()}"
 def jupyterhub(
     tools: dict[str, str], students: list[str], folder: Path, options: argparse.Namespace
 ) -> Iterator[Hub]:
-    """A JupyterHub with its proxy; what it starts has umask 077, the strictest that hubs set."""
+    """Start a JupyterHub and its proxy with umask 077, the strictest that hubs set."""
     options.address, options.password = f"http://127.0.0.1:{free_port()}", secrets.token_urlsafe(24)
     place = folder / "hub"
     place.mkdir(mode=0o700)
@@ -188,7 +188,7 @@ def jupyterhub(
             stdout=stream,
             stderr=subprocess.STDOUT,
             umask=0o077,
-            # Ctrl-C is for this program: it ends the hub itself, and the hub its servers.
+            # Ctrl-C reaches only this program, which ends the hub, which ends its servers.
             start_new_session=True,
         )
     try:
@@ -225,7 +225,7 @@ def wait_for(
 
 
 class Memory:
-    """The most memory that each student, the hub and all hold, in bytes; shared pages count in parts."""
+    """The peak memory of each student, the hub and all of them, in bytes; shared pages are divided up."""
 
     def __init__(self, students: list[str], hub: Hub) -> None:
         self.students = {pwd.getpwnam(name).pw_uid: name for name in students}
@@ -247,7 +247,7 @@ class Memory:
         while not self.over.wait(1.5):
             held = dict.fromkeys([*self.students.values(), "hub"], 0)
             for process in psutil.process_iter(["uids", "ppid"]):
-                # The hub's proxy is its child; the students' servers are, too, and are told by their owner.
+                # The hub's children are its proxy and the students' servers, which have another owner.
                 ours = "hub" if self.hub in (process.pid, process.info["ppid"]) else None
                 owner = self.students.get(process.info["uids"].real, ours) if process.info["uids"] else None
                 if owner is not None:
@@ -259,7 +259,7 @@ class Memory:
 
 @dataclass
 class Student:
-    """A student's browser, and what it has seen."""
+    """A student with a home folder and a page in a browser."""
 
     name: str
     home: Path
@@ -267,7 +267,7 @@ class Student:
 
 
 def follow_link(student: Student, hub: Hub, repository: str, notebook: str) -> None:
-    """Follow the link of the guide, log in, and begin to wait for the server, the pull and the notebook."""
+    """Follow the guide's link and log in; the server, the pull and the notebook follow."""
     query = urlencode(
         {"repo": repository, "branch": "main", "urlpath": f"lab/tree/convnet-labs/labs/{notebook}"}
     )
@@ -292,7 +292,7 @@ def wait_until_open(student: Student, notebook: str) -> None:
 
 
 def run_all(students: list[Student], patience: float) -> list[float]:
-    """Run All for everyone at once; seconds until each one's last cell had run."""
+    """Run all cells for all students at once; return the seconds until each one's last cell has run."""
     for student in students:
         student.page.evaluate(
             """() => {
@@ -309,7 +309,7 @@ def run_all(students: list[Student], patience: float) -> list[float]:
 
 
 def give_finished(student: Student, hub: Hub, lab: int) -> None:
-    """Put a finished copy of the lab in the place of the untouched one, through the student's own server."""
+    """Replace the untouched lab by a finished copy, through the student's own server."""
     name = LABS[lab].name
     notebook = json.loads((ROOT / "solutions" / name).read_text("utf-8"))
     for cell in notebook["cells"]:
@@ -327,14 +327,14 @@ def give_finished(student: Student, hub: Hub, lab: int) -> None:
 
 
 def outputs(student: Student, lab: int) -> Iterator[dict[str, Any]]:
-    """What the student's saved notebook shows."""
+    """Yield the outputs of the student's saved notebook."""
     path = student.home / "convnet-labs" / "labs" / LABS[lab].name
     for cell in json.loads(path.read_text("utf-8"))["cells"]:
         yield from cell.get("outputs", [])
 
 
 def look_through(student: Student, lab: int, state: str, profile: str) -> list[str]:
-    """What is wrong with a notebook that was run."""
+    """Return what is wrong with a notebook after its run."""
     found, text = [], ""
     for output in outputs(student, lab):
         if output["output_type"] == "error":
@@ -348,7 +348,7 @@ def look_through(student: Student, lab: int, state: str, profile: str) -> list[s
 
 
 def hand_in(students: list[Student], boxes: Path, labs: list[int]) -> None:
-    """Type the guide's line in a terminal of each student's JupyterLab."""
+    """Type the guide's command into a terminal of each student's JupyterLab."""
     line = re.search(r"^install -m .*$", GUIDE, re.MULTILINE)
     if line is None:
         raise SystemExit("docs/jupyterhub.md has no line that begins with install -m, to hand in with.")
@@ -356,7 +356,7 @@ def hand_in(students: list[Student], boxes: Path, labs: list[int]) -> None:
         command(student.page, "terminal:create-new")
         student.page.wait_for_selector(".jp-Terminal .xterm-screen", timeout=60_000)
         student.page.locator(".jp-Terminal .xterm-screen").click()
-        student.page.wait_for_timeout(1500)  # until the shell has written its prompt
+        student.page.wait_for_timeout(1500)  # until the shell shows its prompt
         for lab in labs:
             words = (
                 line.group().replace("/srv/submissions", str(boxes)).replace("01_conv_layer", LABS[lab].stem)
@@ -370,7 +370,7 @@ def hand_in(students: list[Student], boxes: Path, labs: list[int]) -> None:
 
 
 def grade(course: str, boxes: Path, home: Path, labs: list[int]) -> list[str]:
-    """Grade as the instructor, who is no administrator; what is not as it must be."""
+    """Grade as the instructor, who is not an administrator; return what is wrong."""
     words = ["runuser", "--user", INSTRUCTOR, "--", course, "grade", boxes, "--output", home / "grades"]
     print(run(*words, cwd=ROOT, env=FROM_CHECKOUT))
     with (home / "grades" / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
@@ -387,7 +387,7 @@ def snapshot(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def foreign_files(students: list[Student]) -> list[str]:
-    """Caches that are not their students' own."""
+    """Return the caches that do not belong to their student."""
     found = []
     for student in students:
         cache = student.home / ".cache" / "convnet-labs"
@@ -398,7 +398,7 @@ def foreign_files(students: list[Student]) -> list[str]:
 
 
 class Class:
-    """The students of one run, and the table of what it took."""
+    """The students of one run, and the table of times and memory."""
 
     HEADER = (
         "lab",
@@ -417,7 +417,7 @@ class Class:
         self.wrong: list[str] = []
 
     def work(self, students: list[Student], lab: int) -> None:
-        """Open a lab through the link, run all, put a finished copy in its place, run all."""
+        """Open a lab through the link and run all cells; then the same with a finished copy in its place."""
         self.memory.peaks = {}
         begun, opened = time.monotonic(), []
         for student in students:
@@ -441,7 +441,7 @@ class Class:
             command(student.page, "application:close-all")
 
     def note(self, lab: int, what: str, students: list[Student], seconds: list[float]) -> None:
-        time.sleep(3)  # for one more look at the memory
+        time.sleep(3)  # the memory is measured once more
         peaks = {name: size / MB for name, size in self.memory.peaks.items()}
         each = [peaks[student.name] for student in students]
         memory = (f"{median(each):,.0f} / {max(each):,.0f}", f"{peaks['hub']:,.0f}", f"{peaks['all']:,.0f}")
@@ -457,7 +457,7 @@ class Class:
 
 
 def main() -> int:
-    """Print the table; the exit code is 1 where something was not as it must be."""
+    """Print the table; the exit code is 1 if something was wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -475,7 +475,7 @@ def main() -> int:
     choice = decide(print)
     if choice.launch is None:
         raise SystemExit(choice.reason)
-    # As Ctrl-C does, so that everything is cleaned up.
+    # Clean up as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         folder = Path(
@@ -506,7 +506,7 @@ def main() -> int:
         everyone = Class(hub, repository, memory, options)
         for lab in labs:
             everyone.work(students[:1], lab)
-        # The trained network would be found again.
+        # Or the checkpoint of the trained network would be found.
         shutil.rmtree(students[0].home / ".cache" / "convnet-labs")
         shutil.rmtree(students[0].home / "convnet-labs")
         for lab in labs:
@@ -520,7 +520,9 @@ def main() -> int:
         if snapshot(shared) != before:
             wrong.append("the shared folder has changed")
         everyone.print_table()
-        print("\n".join(wrong or ["nothing was wrong: the shared folder is as it was; full marks for all"]))
+        print(
+            "\n".join(wrong or ["nothing was wrong: the shared folder is unchanged, and all have full marks"])
+        )
     return int(bool(wrong))
 
 

@@ -1,4 +1,4 @@
-"""Several kernels that train LeNet5 on one machine at once, beside the same work one kernel after the other.
+"""Several kernels that train LeNet5 on one machine at once, compared with the same work in sequence.
 
 ``python tests/benchmarks/shared_cores.py`` takes 20 minutes on two cores, most of it with PyTorch's defaults;
 ``--only ours`` leaves those out. On MNIST where ``COURSE_DATA_SHARED`` leads to it, else on embedded digits.
@@ -21,7 +21,7 @@ from course_utils import load_dataset
 from course_utils.device import describe_device
 from course_utils.threads import usable_cores
 
-# Where this is set, the course leaves it; the value is the library's own.
+# The course leaves this alone where it is set; the value is the library's default.
 DEFAULTS = {"GOMP_SPINCOUNT": "300000"}
 STARTS = {
     "PyTorch's defaults": ("import torch", DEFAULTS),
@@ -41,7 +41,7 @@ history = fit(build("lenet5", "quick", data), data, plan, checkpoint=False, show
 
 
 def wait(client: BlockingKernelClient, message: str) -> None:
-    """Wait until a kernel is done with a message."""
+    """Wait until a kernel has answered a message."""
     while True:
         try:
             answer = client.get_shell_msg(timeout=10)
@@ -53,7 +53,7 @@ def wait(client: BlockingKernelClient, message: str) -> None:
 
 
 def seconds(kernels: int, start: str, epochs: float) -> float:
-    """Time `kernels` notebooks whose cell is run at the same moment, from there to the last one's end."""
+    """Time `kernels` notebooks that run a cell at the same moment, until the last one is done."""
     imports, environ = STARTS[start]
     bare = {name: value for name, value in os.environ.items() if name not in DEFAULTS}
     with ExitStack() as stack:
@@ -77,9 +77,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kernels", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--epochs", type=float, default=0.25, help="of each kernel (default: a quarter)")
-    parser.add_argument("--turns", type=int, default=3, help="runs of each line; the median is shown")
-    parser.add_argument("--only", choices=["ours"], help="leave PyTorch's defaults out beyond one kernel")
+    parser.add_argument("--epochs", type=float, default=0.25, help="for each kernel (default: a quarter)")
+    parser.add_argument("--turns", type=int, default=3, help="runs per line; the median is shown")
+    parser.add_argument(
+        "--only", choices=["ours"], help="leave out PyTorch's defaults with more than one kernel"
+    )
     options = parser.parse_args()
     print(f"{describe_device()}; {usable_cores()} cores to use; {load_dataset('mnist').source}")
     print(f"{'kernels':>8} {'in turn':>8}  " + "  ".join(f"{start:>19}" for start in STARTS), flush=True)
@@ -90,7 +92,7 @@ def main() -> None:
             if options.only and kernels > 1 and start == "PyTorch's defaults":
                 cells.append("–")
                 continue
-            # What takes many times longer is measured once.
+            # What takes many times longer is measured only once.
             turns = options.turns if kernels < 4 or start != "PyTorch's defaults" else 1
             took = median(seconds(kernels, start, options.epochs) for _ in range(turns))
             alone = alone or took
@@ -98,7 +100,9 @@ def main() -> None:
         print(
             f"{kernels:8} {kernels * alone:6.1f} s  " + "  ".join(f"{cell:>19}" for cell in cells), flush=True
         )
-    print("In turn: as many times one kernel alone with PyTorch's defaults. Ratios are to that.")
+    print(
+        "In turn: one kernel alone with PyTorch's defaults, times the number of kernels. Ratios are to that."
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Time to accuracy: the ``fast`` recipes, three seeds each; and what the switches for speed do to results.
+"""Time to accuracy: the ``fast`` recipes with three seeds each, and the effect of the speed switches.
 
-``python tests/benchmarks/three_seeds.py`` prints all tables. On a GPU it also trains a wider network, which
+``python tests/benchmarks/three_seeds.py`` prints all tables. On a GPU it also trains a wider network that
 aims at 6 % on CIFAR-10; ``--networks wide --seeds 1`` does so on a CPU, in more than half an hour (the README
-has its error: it overfits, and misses). ``--holdout 5000`` takes that many training images in place of the
-test images: recipes are tuned on them, and the test images are looked at once.
+has its error: it overfits, and misses). ``--holdout 5000`` replaces the test images by that many training
+images: recipes are tuned on those, and the test images are looked at only once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WIDE_RECIPE = replace(
 
 
 def hold_out(dataset: Dataset, count: int) -> Dataset:
-    """Put `count` training images, drawn once and for all, in the test images' place."""
+    """Replace the test images by `count` training images, always the same ones."""
     order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(123))
     held, kept = order[:count], order[count:]
 
@@ -58,10 +58,10 @@ def make(network: str, profile: str, dataset: Dataset) -> nn.Module:
 
 
 def run(network: str, profile: str, dataset: Dataset, plan: Recipe, speed: Speed | None = None):
-    """Train once; return the history, the wall seconds from the model's making on, and the CPU seconds."""
+    """Train once; return the history, and the wall and CPU seconds of making and training the model."""
     wall, processor = time.perf_counter(), time.process_time()
     torch.manual_seed(plan.seed)
-    show = network == "wide"  # for half an hour, on a CPU
+    show = network == "wide"  # it takes half an hour on a CPU
     history = fit(make(network, profile, dataset), dataset, plan, speed=speed, checkpoint=False, show=show)
     return history, time.perf_counter() - wall, time.process_time() - processor
 
@@ -89,11 +89,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--holdout", type=int, default=0, metavar="IMAGES")
-    parser.add_argument("--lecture-epochs", type=int, default=2, help="of the lecture's LeNet5, compared")
+    parser.add_argument(
+        "--lecture-epochs", type=int, default=2, help="for the lecture's LeNet5, with and without switches"
+    )
     parser.add_argument(
         "--compare", action=argparse.BooleanOptionalAction, default=True, help="with and without switches"
     )
-    parser.add_argument("--epochs", type=float, help="in place of each recipe's")
+    parser.add_argument("--epochs", type=float, help="instead of each recipe's")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -107,7 +109,7 @@ def main() -> int:
         plan = WIDE_RECIPE if network == "wide" else recipe(network, "fast")
         plan = replace(plan, epochs=options.epochs) if options.epochs else plan
         if accelerator:
-            # The first steps of a process load libraries and choose kernels; they are not the recipe's.
+            # The first steps of a process load libraries and choose kernels, which is not the recipe's time.
             run(network, "fast", dataset, replace(plan, name="warm-up", epochs=0.1, least_steps=10))
         print(f"\n{plan.name}: {dataset.source}, {where}; target {100 * target:g} %\n{plan}")
         print("seed   error  training loss    wall    CPU   estimated/actual")
