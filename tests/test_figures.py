@@ -308,9 +308,11 @@ def test_what_cannot_be_drawn_is_one_error_with_what_the_figure_takes(
         draw()
 
 
-def test_no_line_of_a_script_or_a_style_is_longer_than_a_line_of_python(repository: Path) -> None:
+def test_scripts_styles_and_pages_keep_to_the_width_of_a_line_of_python(repository: Path) -> None:
     width = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]["line-length"]
-    files = [file for kind in ("js", "css") for file in (repository / "course_utils").rglob(f"*.{kind}")]
+    files = [
+        file for kind in ("js", "css", "html") for file in (repository / "course_utils").rglob(f"*.{kind}")
+    ]
     lines = {file.name: file.read_text("utf-8").splitlines() for file in files}
-    assert "conv_walk.js" in lines and "conv_walk.css" in lines
+    assert {"conv_walk.js", "conv_walk.css", "student.html"} <= lines.keys()
     assert not [(name, line) for name, text in lines.items() for line in text if len(line) > width]
