@@ -1,4 +1,4 @@
-"""Mutants that compute the same as the reference, by hand and each with its reason.
+"""Mutants that compute the same as the reference, each listed by hand with its reason.
 
 Keys are exercise ids; then the mutant's name as `mutation.mutants` gives it.
 """
