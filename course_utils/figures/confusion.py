@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.html_figure import HtmlFigure, as_array
+from course_utils.figures.arrays import array_text, as_array
+from course_utils.figures.html_figure import HtmlFigure
 from course_utils.figures.tables import table
-from course_utils.text import shape_text
 
 
 def confusion_matrix(matrix: Any, classes: Sequence[str]) -> HtmlFigure:
@@ -47,7 +47,7 @@ def confusion_matrix(matrix: Any, classes: Sequence[str]) -> HtmlFigure:
             f"confusion_matrix takes {len(names)}×{len(names)} counts for {len(names)} classes.",
             why="It got negative counts."
             if counts is not None and (counts < 0).any()
-            else f"It got {_shape(counts)}.",
+            else f"It got {array_text(counts)}.",
         )
     totals = counts.sum(1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
@@ -61,10 +61,6 @@ def confusion_matrix(matrix: Any, classes: Sequence[str]) -> HtmlFigure:
     return HtmlFigure(_html(counts, shares, names, right, caption), text)
 
 
-def _shape(counts: np.ndarray | None) -> str:
-    return "no numbers" if counts is None else shape_text(counts.shape)
-
-
 def _html(counts: np.ndarray, shares: np.ndarray, names: list[str], right: list[str], caption: str) -> str:
     upright = ' style="writing-mode:vertical-rl"' if max(map(len, names)) > 4 else ""
     head = "".join(f'<th scope="col"{upright}>{escape(name)}</th>' for name in names)
@@ -72,8 +68,7 @@ def _html(counts: np.ndarray, shares: np.ndarray, names: list[str], right: list[
     for i, name in enumerate(names):
         cells = "".join(_cell(counts[i, j], shares[i, j], i == j) for j in range(len(names)))
         rows.append(
-            f'<tr><th scope="row" class="cl-words">{escape(name)}</th>{cells}'
-            f'<td>{right[i]}</td></tr>'
+            f'<tr><th scope="row" class="cl-words">{escape(name)}</th>{cells}<td>{right[i]}</td></tr>'
         )
     return (
         f'<div class="cl-figure"><table class="cl-grid cl-matrix"><caption>{caption}</caption>'

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.figures.arrays import as_array
 from course_utils.figures.grids import Grid, beside, grid_html, grid_text, grids, mask_of
-from course_utils.figures.html_figure import as_array
 from course_utils.text import digits_to_tell_apart, value_text
 
 _LEGEND = {"differs": "differs", "window": "what the first differing number is made from"}

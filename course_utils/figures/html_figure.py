@@ -9,8 +9,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 
 def stylesheet(*files: Path) -> str:
     """Return style sheets as one, without comments and unnecessary white space."""
@@ -20,20 +18,6 @@ def stylesheet(*files: Path) -> str:
 
 
 STYLE = f"<style>{stylesheet(Path(__file__).with_suffix('.css'))}</style>"
-
-
-def as_array(value: Any) -> np.ndarray | None:
-    """Return `value` as an array of numbers, or None if it is not one.
-
-    `value` may be a tensor on any device, an array, a number, or a list or tuple of them.
-    """
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
-        return None
-    return array if array.dtype.kind in "biuf" else None
 
 
 @dataclass(frozen=True, repr=False)

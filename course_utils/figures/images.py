@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.html_figure import HtmlFigure, as_array, line
-from course_utils.figures.picture import Picture, digest, picture
+from course_utils.figures.arrays import array_text, as_array, digest, softmax
+from course_utils.figures.html_figure import HtmlFigure, line
+from course_utils.figures.picture import Picture, picture
 from course_utils.text import shape_text
 
 if TYPE_CHECKING:
@@ -129,8 +130,7 @@ def worst_mistakes(
             f"There are {len(images)} images, {len(truth)} labels, scores of {values.shape[1]} classes and "
             f"{len(classes)} class names."
         )
-    raised = np.exp(values - values.max(1, keepdims=True).astype(np.float64))
-    shares = raised / raised.sum(1, keepdims=True)
+    shares = softmax(values)
     taken = values.argmax(1)
     wrong = np.flatnonzero(taken != truth)
     if not len(wrong):
@@ -152,9 +152,7 @@ def worst_mistakes(
 
 
 def _got(**arrays: np.ndarray | None) -> str:
-    return ", ".join(
-        f"{name}: {'no numbers' if a is None else shape_text(a.shape)}" for name, a in arrays.items()
-    )
+    return ", ".join(f"{name}: {array_text(array)}" for name, array in arrays.items())
 
 
 def _channels_first(pixels: np.ndarray) -> tuple[int, ...]:

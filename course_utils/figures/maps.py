@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.html_figure import as_array
+from course_utils.figures.arrays import array_text, as_array
 from course_utils.figures.picture import Picture, picture
 from course_utils.text import shape_text
 
@@ -46,7 +46,7 @@ def filters(weight: Any) -> Picture:
     """
     array = as_array(weight)
     if array is None or array.ndim != 4 or not array.size:
-        raise FigureError("filters takes weights F×C×h×w.", why=f"It got {_shape(array)}.")
+        raise FigureError("filters takes weights F×C×h×w.", why=f"It got {array_text(array)}.")
     count, channels = array.shape[:2]
     limit = float(np.abs(array).max()) or 1.0
     scale = ("cividis", (-limit, limit))
@@ -83,17 +83,15 @@ def feature_maps(maps: Any) -> Picture:
     if array is not None and array.ndim == 4 and len(array) == 1:
         array = array[0]
     if array is None or array.ndim != 3 or not array.size:
-        raise FigureError("feature_maps takes the maps of one image, C×H×W.", why=f"It got {_shape(array)}.")
+        raise FigureError(
+            "feature_maps takes the maps of one image, C×H×W.", why=f"It got {array_text(array)}."
+        )
     shown = min(len(array), MOST)
     text = f"Feature maps: {_of(shown, len(array))} of {shape_text(array.shape[1:])}, in reading order"
     low, high = float(array.min()), float(array.max())
     limit = max(-low, high) or 1.0
     scale = ("cividis", (-limit, limit)) if low < 0 else ("gray", (low, high))
     return _sheet(array[:shown], 10, text, "channels, in reading order", "activation", *scale)
-
-
-def _shape(array: np.ndarray | None) -> str:
-    return "no numbers" if array is None else shape_text(array.shape)
 
 
 def _of(shown: int, count: int) -> str:

@@ -7,8 +7,9 @@ from html import escape
 from typing import Any
 
 from course_utils.errors import FigureError
+from course_utils.figures.arrays import as_array
 from course_utils.figures.grids import Grid, beside, grid_html, grid_text, grids, mask_of
-from course_utils.figures.html_figure import HtmlFigure, as_array
+from course_utils.figures.html_figure import HtmlFigure
 
 _LARGEST = 16
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -110,9 +109,3 @@ def _small_png(pixels: np.ndarray, most: int) -> bytes:
     buffer = io.BytesIO()
     reduced.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-def digest(array: np.ndarray) -> str:
-    """Return a short stable id of an array's numbers and shape, for tests that compare outputs."""
-    plain = np.ascontiguousarray(array)
-    return hashlib.sha256(f"{plain.shape}{plain.dtype.kind}".encode() + plain.tobytes()).hexdigest()[:8]

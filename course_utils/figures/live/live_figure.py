@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.html_figure import as_array, stylesheet
+from course_utils.figures.arrays import as_array
+from course_utils.figures.html_figure import stylesheet
 from course_utils.text import shape_text
 
 _HERE = Path(__file__).parent

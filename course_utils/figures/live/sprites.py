@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.html_figure import as_array
+from course_utils.figures.arrays import as_array
 from course_utils.text import shape_text
 
 LARGEST = 16_500

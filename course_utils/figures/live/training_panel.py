@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from course_utils.errors import FigureError
-from course_utils.figures.html_figure import as_array
+from course_utils.figures.arrays import array_text, as_array, softmax
 from course_utils.figures.live.live_figure import LiveFigure
 from course_utils.figures.live.sprites import sheet
 from course_utils.figures.live.still import Still
-from course_utils.text import shape_text
 
 _TAKES = "training_panel takes what fit returns: a history of at least one epoch."
 _MOST_CLASSES = 20
@@ -117,7 +116,7 @@ def _answers(scores: Any, labels: Any, images: Any, classes: Sequence[str] | Non
         or truth.shape != values.shape[:1]
         or not len(truth)
     ):
-        raise FigureError(takes, why=f"It got scores {_shape(values)} and labels {_shape(truth)}.")
+        raise FigureError(takes, why=f"It got scores {array_text(values)} and labels {array_text(truth)}.")
     names = [str(k) for k in range(values.shape[1])] if classes is None else [str(name) for name in classes]
     if values.shape[1] != len(names) or not 1 < len(names) <= _MOST_CLASSES:
         raise FigureError(
@@ -129,8 +128,8 @@ def _answers(scores: Any, labels: Any, images: Any, classes: Sequence[str] | Non
     if not np.isfinite(values).all():
         raise FigureError("training_panel takes scores that are numbers; these hold nan or infinity.")
     if images is not None and tuple(getattr(images, "shape", ()))[:1] != truth.shape:
-        raise FigureError(takes, why=f"It got {len(truth)} labels and images {_shape(as_array(images))}.")
-    taken, sure = values.argmax(1), _confidence(values)
+        raise FigureError(takes, why=f"It got {len(truth)} labels and images {array_text(as_array(images))}.")
+    taken, sure = values.argmax(1), softmax(values).max(1)
     matrix = np.zeros((len(names),) * 2, int)
     np.add.at(matrix, (truth, taken), 1)
     answers: dict[str, Any] = {"classes": names, "matrix": matrix.tolist(), "tiles": []}
@@ -146,15 +145,6 @@ def _answers(scores: Any, labels: Any, images: Any, classes: Sequence[str] | Non
             [int(truth[i]), int(taken[i]), i, round(float(sure[i]), 4)] for i in drawn.indices
         ]
     return answers
-
-
-def _shape(array: np.ndarray | None) -> str:
-    return "no numbers" if array is None else shape_text(array.shape)
-
-
-def _confidence(values: np.ndarray) -> np.ndarray:
-    raised = np.exp(values - values.max(1, keepdims=True).astype(np.float64))
-    return raised.max(1) / raised.sum(1)
 
 
 def _order(truth: np.ndarray, taken: np.ndarray, sure: np.ndarray) -> list[int]:
