@@ -33,8 +33,9 @@ from course_utils import exercises
 from course_utils.exercises.crossing import to_json
 from course_utils.exercises.observing import observe
 torch.set_num_threads(1)
-labs = ("conv_layer", "pooling_layer", "lenet5", "vgg")
-ways_of = {name: ways for lab in labs for name, ways in import_module(f"right_ways.{lab}").RIGHT_WAYS.items()}
+import pkgutil, right_ways
+labs = {module.name for module in pkgutil.iter_modules(right_ways.__path__)} - {"equivalents"}
+ways_of = {name: w for lab in labs for name, w in import_module(f"right_ways.{lab}").RIGHT_WAYS.items()}
 for name, ways in ways_of.items():
     exercise = exercises.get(name)
     for way in ways[:2]:
@@ -55,6 +56,9 @@ def functions_of(answer):
         for value in vars(answer).values():
             if isinstance(value, types.FunctionType):
                 yield from codes(value.__code__)
+    elif isinstance(answer, dict):
+        for value in answer.values():
+            yield from functions_of(value)
     elif isinstance(answer, types.FunctionType):
         yield from codes(inspect.unwrap(answer).__code__)
         for cell in inspect.unwrap(answer).__closure__ or ():
