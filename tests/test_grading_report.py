@@ -16,6 +16,7 @@ from grading_workers import FULL, PARTIAL, by_words, threads
 from submissions import REPOSITORY, submission, write
 
 from course_utils.errors import GradingError
+from course_utils.exercises.conv_layer import EXERCISES
 from course_utils.grading.grade_class import grade_class
 from course_utils.grading.grades import GradedClass
 from course_utils.grading.report import write_report
@@ -92,7 +93,7 @@ def test_the_table_has_a_row_for_everybody_and_a_column_for_every_exercise(repor
         "1.2 zero_pad",
     ]
     assert list(rows[0])[-8:] == [
-        "1.10 count_conv_parameters",
+        "1.11 count_conv_parameters",
         "Status",
         "Submitted",
         "Late",
@@ -164,7 +165,7 @@ def test_json_holds_every_exercise_and_the_isolation(report):
     }  # fmt: skip
     bea = next(row for row in data["grades"] if row["student"] == "bea")
     assert bea["exercises"][0]["misconception"] == "flipped-kernel"
-    assert len(bea["exercises"]) == 10
+    assert [one["id"] for one in bea["exercises"]] == [e.id for e in EXERCISES]
 
 
 def test_every_page_is_whole_in_itself_and_runs_nothing(report):
@@ -222,7 +223,19 @@ def test_the_hardest_exercise_comes_first(report):
     _, output = report()
     text = Page(output / "index.html").text
     table_of_exercises = text[text.index("the hardest first") :]
-    assert table_of_exercises.index("1.9") < table_of_exercises.index("1.3") < table_of_exercises.index("1.2")
+    order = [table_of_exercises.index(number) for number in ("1.10", "1.3", "1.2", "1.9")]
+    assert order == sorted(order)  # the last is optional
+
+
+def test_an_optional_exercise_has_no_points_and_takes_none(tmp_path, report):
+    needed = {e.id: "# RIGHT" for e in EXERCISES if not e.optional}
+    write(submission(needed), tmp_path / "optional" / "ann" / "x.ipynb")
+    _, output = report(folder=tmp_path / "optional")
+    (ann,) = table(output / "grades.csv")
+    assert ann["Percent"] == "100.0" and not [head for head in ann if "conv2d_gradient" in head]
+    text = Page(student_page(output, "ann")).text
+    assert "Everything is right." in text and "1.9 conv2d_gradient○ not startedoptional" in text
+    assert "1.9 conv2d_gradient (optional)" in Page(output / "index.html").text
 
 
 def test_an_unclear_exercise_is_graded_in_part_and_for_a_human(tmp_path, report):
