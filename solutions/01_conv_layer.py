@@ -18,7 +18,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from course_utils import Stopwatch, check, figures, load_dataset
-from course_utils.data.embedded import photograph
+from course_utils.data import photograph
 
 check.begin(lab=1)
 
@@ -325,7 +325,6 @@ figures.image_grid([picture], titles=["the colour image"])
 # %%
 figures.feature_maps(maps)
 
-
 # %% [markdown]
 # **Notice.** Four filters make four maps, whether the input has one channel or three: the sum runs over the channels.
 #
@@ -343,6 +342,7 @@ figures.image_grid(
     columns=3,
     inches=2.4,
 )
+
 
 # %% [markdown]
 # ## Convolution as matrix multiplication
@@ -416,6 +416,7 @@ print("patches as columns:", tuple(columns.shape), "=", columns.numel(), "number
 by_loops = conv2d(digit, four.unsqueeze(1), padding=1)
 by_product = conv2d_as_matmul(digit, four.unsqueeze(1), padding=1)
 print("same result:       ", torch.allclose(by_loops, by_product, atol=1e-5))
+
 
 # %% [markdown]
 # **Notice.** A convolution is a linear layer with a special structure. The price of writing it as one product is memory:

@@ -136,7 +136,7 @@ def max_from_zero(x, size=2, stride=None):
         ),
         (
             "shift_agreement",
-            lambda layer, x, shift: (layer(x.roll(shift, 3)) == layer(x).roll(shift, 3)).float().mean(),
+            lambda layer, x, shift: (layer(x.roll(shift, -1)) == layer(x).roll(shift, -1)).float().mean(),
             "moved-along",
         ),
     ],
