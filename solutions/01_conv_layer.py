@@ -10,7 +10,7 @@
 #
 # [Convolution](#Convolution) · [Padding](#Padding) · [Stride](#Stride) · [Output size](#Output-size) ·
 # [Channels](#Channels) · [Convolution as matrix multiplication](#Convolution-as-matrix-multiplication) ·
-# [Fast convolution](#Fast-convolution) · [Depth](#Depth) · [nn.Conv2d](#nn.Conv2d)
+# [Fast convolution](#Fast-convolution) · [Depth](#Depth) · [nn.Conv2d](#nn.Conv2d) · [Learning a kernel](#Learning-a-kernel)
 
 # %%
 import torch
@@ -18,6 +18,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from course_utils import Stopwatch, check, figures, load_dataset
+from course_utils.data import photograph
 
 check.begin(lab=1)
 
@@ -246,14 +247,14 @@ print("the same as stride 2:", torch.equal(every_second, conv2d_single(image7, k
 # ## Channels
 #
 # A colour image has three channels; the output of 64 filters has 64. A filter always has **as many channels as
-# its input**: it multiplies all of them and adds everything, plus one bias, into **one** map. F filters give F maps.
+# its input**: it multiplies all of them and adds everything, plus one bias, into **one** map. K filters give K maps.
 #
 # | tensor | shape |
 # | --- | --- |
 # | input | C×H×W |
-# | weight | F×C×f×f: one C×f×f filter for each output |
-# | bias | F: one number for each output |
-# | output | F×H'×W' |
+# | weight | K×C×f×f: one C×f×f filter for each output |
+# | bias | K: one number for each output |
+# | output | K×H'×W' |
 #
 # > **Erratum.** The slide says that an N-D convolution returns a "1-D activation map". The map is an array with two
 # > dimensions and *one channel*.
@@ -264,7 +265,7 @@ print("the same as stride 2:", torch.equal(every_second, conv2d_single(image7, k
 def conv2d(x, weight, bias=None, padding=0, stride=1):
     """A convolutional layer on one image.
 
-    x: C×H×W, weight: F×C×f×f, bias: F numbers or None. Returns F×H'×W'.
+    x: C×H×W, weight: K×C×f×f, bias: K numbers or None. Returns K×H'×W'.
     """
     ### BEGIN SOLUTION
     maps = []
@@ -324,9 +325,24 @@ figures.image_grid([picture], titles=["the colour image"])
 # %%
 figures.feature_maps(maps)
 
-
 # %% [markdown]
 # **Notice.** Four filters make four maps, whether the input has one channel or three: the sum runs over the channels.
+#
+# A photograph has more to find: beams and roofs for the first filter, columns and outlines for the second. (The photograph
+# comes with scikit-learn: danielbuechele, [CC BY 2.0](https://creativecommons.org/licenses/by/2.0/), here in grey and at a
+# quarter of its size.)
+
+# %% nbval_reason="JPEG decoders differ in the last bit" tags=["nbval-ignore-output"]
+photo = photograph().mean(dim=0, keepdim=True)
+edges = conv2d(photo, four[:2].unsqueeze(1), padding=1).abs()
+print("input", tuple(photo.shape), "→ output", tuple(edges.shape), f"at most {edges.max():.1f}")
+figures.image_grid(
+    [photo, *edges.unsqueeze(1).clamp(max=1)],
+    titles=["photograph", "brighter above or below", "brighter left or right"],
+    columns=3,
+    inches=2.4,
+)
+
 
 # %% [markdown]
 # ## Convolution as matrix multiplication
@@ -334,7 +350,7 @@ figures.feature_maps(maps)
 # Every output pixel is the product of a filter with one **patch**. Write each patch as a column, each filter as a row, and
 # the whole layer is one matrix product:
 #
-# (F × C·f·f) · (C·f·f × H'·W') = F × H'·W'
+# (K × C·f·f) · (C·f·f × H'·W') = K × H'·W'
 #
 # ### Exercise 1.7 · `im2col`
 #
@@ -401,9 +417,76 @@ by_loops = conv2d(digit, four.unsqueeze(1), padding=1)
 by_product = conv2d_as_matmul(digit, four.unsqueeze(1), padding=1)
 print("same result:       ", torch.allclose(by_loops, by_product, atol=1e-5))
 
+
 # %% [markdown]
 # **Notice.** A convolution is a linear layer with a special structure. The price of writing it as one product is memory:
 # every pixel is copied into up to f·f columns.
+#
+# ### Exercise 1.9 · `conv2d_gradient` (optional)
+#
+# This exercise counts no points, and nothing below needs it. During training, gradients travel backwards through the layer:
+# from the gradient with respect to the output, it computes those with respect to x and to weight. Write both, for padding 0
+# and stride 1.
+#
+# On the way forward, im2col copies a pixel into several columns; on the way back, its **transpose** adds those columns'
+# gradients up again at the pixel that they were copied from.
+
+# %% nbgrader={"grade": false, "grade_id": "conv2d_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def conv2d_gradient(x, weight, grad_output):
+    """The gradients of the loss with respect to x and to weight, as a pair.
+
+    x: C×H×W, weight: K×C×f×f, grad_output: K×H'×W', the gradient with respect to conv2d(x, weight).
+    Returns C×H×W and K×C×f×f.
+    """
+    ### BEGIN SOLUTION
+    f = weight.shape[-1]
+    _, height, width = grad_output.shape
+    grad = grad_output.flatten(1)
+    grad_weight = grad @ im2col(x, f).T
+    columns = weight.flatten(1).T @ grad
+    grad_x = torch.zeros(x.shape)
+    for i in range(height):
+        for j in range(width):
+            grad_x[:, i : i + f, j : j + f] += columns[:, i * width + j].reshape(-1, f, f)
+    return grad_x, grad_weight.reshape(weight.shape)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_conv2d_gradient", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+check.conv2d_gradient(conv2d_gradient)
+
+# %% [markdown]
+# A gradient can be checked without knowing how it was computed: change one number by a small step h, and see how much the
+# loss changes. Take (loss(+h) − loss(−h)) / 2h. Here the loss is the sum of all outputs, each times its entry in
+# `grad_output`.
+
+# %%
+grad_output = torch.arange(32.0).reshape(2, 4, 4) % 5 - 2
+grad_x, grad_weight = conv2d_gradient(two_channels, two_filters, grad_output)
+
+
+def loss(x, weight):
+    return (conv2d(x, weight) * grad_output).sum().item()
+
+
+def slope(loss_of, values, place, h=0.25):
+    step = torch.zeros(values.shape)
+    step[place] = h
+    return (loss_of(values + step) - loss_of(values - step)) / (2 * h)
+
+
+rows = []
+for place in [(0, 0, 0), (0, 2, 3), (1, 5, 1)]:
+    measured = slope(lambda changed: loss(changed, two_filters), two_channels, place)
+    rows.append(("x", str(place), grad_x[place].item(), measured))
+for place in [(0, 0, 0, 0), (0, 1, 2, 1), (1, 0, 1, 2)]:
+    measured = slope(lambda changed: loss(two_channels, changed), two_filters, place)
+    rows.append(("weight", str(place), grad_weight[place].item(), measured))
+figures.table(
+    rows,
+    columns=["gradient for", "at", "yours", "measured"],
+    caption="Your gradients beside finite differences",
+)
 
 # %% [markdown]
 # ## Fast convolution
@@ -444,7 +527,7 @@ figures.timing_bars(times)
 # Two convolutions with nothing in between gain nothing: each is linear, so together they are one linear operation. In
 # fact they are **one convolution with one larger filter**.
 #
-# ### Exercise 1.9 · `fuse_filters`
+# ### Exercise 1.10 · `fuse_filters`
 #
 # Find the filter that does the work of both. Two filters of sizes a×b and c×d make one of size (a+c−1)×(b+d−1).
 # *Where to start:* which image pixels, with which weights, end up in one output of the second filter?
@@ -490,7 +573,7 @@ print("with ReLU in between:               ", torch.allclose(with_relu, without)
 # ## nn.Conv2d
 #
 # You have now built what PyTorch calls `nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding)`. It works on a
-# **batch**: N×C×H×W in, N×F×H'×W' out.
+# **batch**: N×C×H×W in, N×K×H'×W' out.
 
 # %%
 layer = nn.Conv2d(2, 5, kernel_size=3, padding=1)
@@ -505,7 +588,7 @@ print("your conv2d agrees:", torch.allclose(yours, layer(batch)[0], atol=1e-6))
 
 
 # %% [markdown]
-# ### Exercise 1.10 · `count_conv_parameters`
+# ### Exercise 1.11 · `count_conv_parameters`
 
 # %% nbgrader={"grade": false, "grade_id": "count_conv_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def count_conv_parameters(in_channels, out_channels, f, bias=True):
@@ -534,6 +617,28 @@ figures.table(
 # %% [markdown]
 # **Notice.** The size of the image does not matter: one small filter serves every position. A linear layer from a 28×28 image to
 # 50×28×28 outputs would need 30.8 million numbers; the convolution needs 500.
+
+# %% [markdown]
+# ## Learning a kernel
+#
+# Nobody chooses a network's filters: it learns them from examples. Give it images and what the lecture's kernel makes of them,
+# but not the kernel. It starts from random numbers, and each step moves them a little against the gradient of the squared
+# error.
+
+# %%
+torch.manual_seed(0)
+images, learned = torch.randn(8, 1, 16, 16), torch.randn(1, 1, 3, 3, requires_grad=True)
+outputs = F.conv2d(images, kernel[None, None])
+before = learned.detach().clone()
+for _ in range(100):
+    (gradient,) = torch.autograd.grad(F.mse_loss(F.conv2d(images, learned), outputs), learned)
+    learned.data -= 0.1 * gradient
+after = learned.detach().round(decimals=2)
+figures.number_grids(before=before[0, 0].round(decimals=2), after=after[0, 0], kernel=kernel)
+
+# %% [markdown]
+# **Notice.** The kernel is found from input and output alone. Lab 03 does the same with all the filters of a network, and
+# there nobody knows the right ones.
 
 # %% [markdown]
 # ## Before you go

@@ -289,7 +289,79 @@ figures.table(
 # lies in the shared part with probability (p − s) / (p + s). For 4×4 windows and one pixel that is 3/5. The maximum over the
 # whole image does not depend on the position at all, but it says nothing about it either. Networks pool a little at a time,
 # between convolutions.
+
+# %% [markdown]
+# The output of a convolution does not stay when the image moves: it **moves along**. Here a digit moves by 6 pixels. Max
+# pooling shows another picture afterwards, because 6 pixels are one and a half of its windows.
+
+# %%
+edges = torch.tensor([[[[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]]])
+pictures = []
+for picture in (digit, torch.roll(digit, 6, dims=-1)):
+    convolved = F.conv2d(picture, edges, padding=1).clamp(0, 1)
+    pooled = F.interpolate(max_pool(picture, 4).unsqueeze(0), size=28)[0]
+    pictures += [picture, convolved, pooled]
+titles = ["digit", "convolution", "max 4×4", "digit, moved", "convolution", "max 4×4"]
+figures.image_grid(pictures, titles=titles, columns=3)
+
+
+# %% [markdown]
+# ### Exercise 2.7 · `shift_equivariance`
 #
+# If the output moves along, it does not matter which comes first, the shift or the layer. Compare `layer(moved image)` with
+# the moved `layer(image)`, and return the share of outputs that are equal. All outputs count, also those at the border.
+#
+# Image and output move to the right with `torch.roll`: the image by `shift` pixels, the output by `shift // stride`, because
+# after stride 2 one output pixel is two image pixels wide. The widths tell the stride: width of the image `//` width of the
+# output.
+
+# %% nbgrader={"grade": false, "grade_id": "shift_equivariance", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def shift_equivariance(layer, x, shift):
+    """Share of the numbers in layer(x) that move along when x (N×C×H×W) moves `shift` pixels to the right."""
+    ### BEGIN SOLUTION
+    still, moved = layer(x), layer(torch.roll(x, shift, dims=-1))
+    stride = x.shape[-1] // still.shape[-1]
+    return (moved == torch.roll(still, shift // stride, dims=-1)).float().mean().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_shift_equivariance", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.shift_equivariance(shift_equivariance)
+
+# %% [markdown]
+# The output *stays*: the layer is **invariant** to the shift (2.6). The output *moves along*: the layer is **equivariant**
+# (2.7). Here are both, side by side. The noise now has whole numbers, because sums of fractions are rounded, and two equal
+# sums may end in different digits.
+
+# %%
+whole = (256 * noise).floor()
+layers = {
+    "convolution 3×3": lambda x: F.conv2d(x, edges, padding=1),
+    "convolution 3×3, stride 2": lambda x: F.conv2d(x, edges, padding=1, stride=2),
+    "max 3×3, stride 1": nn.MaxPool2d(3, stride=1, padding=1),
+    "max 2×2": nn.MaxPool2d(2),
+    "max 28×28 (global)": nn.MaxPool2d(28),
+}
+shifts = [1, 2, 3]
+rows = []
+for name, layer in layers.items():
+    along = (f"{shift_equivariance(layer, whole, shift):.0%}" for shift in shifts)
+    stays = (f"{shift_agreement(layer, whole, shift):.0%}" for shift in shifts)
+    rows.append((name, *along, *stays))
+figures.table(
+    rows,
+    columns=["layer", *(f"along, {shift} px" for shift in shifts), *(f"stays, {shift} px" for shift in shifts)],
+    caption="Share of outputs that move along with 200 images of noise, and share of those that stay",
+)
+
+# %% [markdown]
+# **Notice.** The convolution moves along everywhere but near the border, where the zeros of the padding do not move: 3 or 4 of
+# 28 columns. So does the maximum, as long as it takes steps of one pixel. It is the **stride** that breaks it: a shift
+# of 2 pixels is one output pixel, but one of 1 or 3 pixels falls between two of them, and the layer sees other windows. The
+# maximum then saves a third of its outputs, the strided convolution none. The global maximum has a single output, which has
+# nowhere to move: it is invariant.
+
+# %% [markdown]
 # **Deformation.** Two people write the same digit differently: a stroke is a pixel further left here, further right there.
 # Does pooling bring the two images closer together? Compare pairs of images of the same digit, and of different digits, by their cosine
 # similarity (1: same picture up to brightness, 0: nothing in common).
@@ -328,7 +400,7 @@ check.progress()
 
 # %% [markdown]
 # **A challenge.** Strided convolutions also shrink maps. Replace `nn.MaxPool2d(2)` by `nn.Conv2d(1, 1, 2, stride=2)` in the
-# table above, with random weights. Is it as stable under shifts? Why, or why not?
+# table of Exercise 2.6, with random weights. Is it as stable under shifts? Why, or why not?
 #
 # **Read on.** R. Zhang, *Making convolutional networks shift-invariant again* (2019) · J. T. Springenberg et al., *Striving for
 # simplicity: the all convolutional net* (2015) · lecture 8 of CS5242, Pooling.

@@ -119,11 +119,39 @@ def test_progress_shows_a_lab_in_full_and_the_others_in_short(capsys: pytest.Cap
     capsys.readouterr()
     check.progress(lab=1)
     told = capsys.readouterr().out
-    count = sum(exercises.get(name).lab == 1 for name in exercises.names())
+    mine = [exercise for exercise in map(exercises.get, exercises.names()) if exercise.lab == 1]
     assert "output_size" in told and "zero_pad" in told and "max_pool" not in told
-    assert told.count("✓ correct") == 1 and told.count("○ not started") == count - 1
-    assert f"1 of {count} correct" in told and "VGG" in told
+    assert told.count("✓ correct") == 1 and told.count("○ not started") == len(mine) - 1
+    assert f"1 of {sum(not exercise.optional for exercise in mine)} correct" in told and "VGG" in told
     assert told.index("Lab 01") < told.index("cross_correlate") < told.index("Lab 02")
+
+
+def test_an_optional_exercise_is_shown_apart_and_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    mine = [exercise for exercise in map(exercises.get, exercises.names()) if exercise.lab == 1]
+    needed = [exercise.id for exercise in mine if not exercise.optional]
+    Check().begin(lab=1)
+    for name in needed:
+        progress.record(name, "correct", 1)
+    check.progress(lab=1)
+    told = capsys.readouterr().out
+    assert f"{len(needed)} exercises, {len(mine) - len(needed)} optional\n" in told
+    assert f"{len(needed)} of {len(needed)} correct" in told
+    assert told.index(needed[-1]) < told.index("conv2d_gradient (optional)")
+    assert told.count("○ not started") == len(mine) - len(needed) > 0
+
+
+def test_while_nbgrader_runs_an_optional_exercise_may_be_left_out_but_not_be_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+
+    def conv2d_gradient(x, weight, grad_output):
+        raise NotImplementedError
+
+    check.conv2d_gradient(conv2d_gradient)
+    assert "is optional and not started." in capsys.readouterr().out
+    with pytest.raises(AssertionError, match=r"Exercise 1\.9"):
+        check.conv2d_gradient(lambda x, weight, grad_output: (x, weight))
 
 
 def test_two_kernels_that_write_at_once_lose_nothing(own_folder: Path) -> None:

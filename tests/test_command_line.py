@@ -378,6 +378,7 @@ def test_a_look_that_fails_is_itself_a_finding(monkeypatch):
 
 
 LAB_ONE = {name for name in exercises.names() if exercises.get(name).lab == 1}
+NEEDED = [name for name in exercises.names() if name in LAB_ONE and not exercises.get(name).optional]
 LAB = """# %%
 from course_utils import check
 check.begin(lab=1)
@@ -425,7 +426,19 @@ def test_check_shows_a_table_and_the_wrong_answers_card(tmp_path, capsys):
     jupytext.write(jupytext.reads(LAB.format(body="return n"), fmt="py:percent"), path)
     assert main(["check", str(path)]) == 1
     shown = capsys.readouterr().out
-    assert "not right yet" in shown and f"0 of {len(LAB_ONE)} correct" in shown
+    assert "not right yet" in shown and f"0 of {len(NEEDED)} correct" in shown
+
+
+def test_check_does_not_miss_an_optional_exercise(tmp_path, capsys):
+    import jupytext
+
+    text = "# %%\nfrom course_utils import check, exercises\n"
+    text += "".join(f"\n# %%\ncheck.{name}(exercises.get({name!r}).reference)\n" for name in NEEDED)
+    path = tmp_path / "01_mine.ipynb"
+    jupytext.write(jupytext.reads(text, fmt="py:percent"), path)
+    assert main(["check", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{len(NEEDED)} of {len(NEEDED)} correct" in shown and "optional" in shown
 
 
 def test_check_of_what_is_no_lab_is_one_clear_error(tmp_path, capsys):

@@ -71,6 +71,13 @@ class TestDigits:
         assert found.tolist() == expected.tolist()
 
 
+class TestPhotograph:
+    def test_it_is_small_and_its_sky_is_brighter_than_its_trees(self) -> None:
+        photograph = embedded.photograph()
+        assert photograph.shape == (3, 106, 160) and 0 <= photograph.min() < photograph.max() <= 1
+        assert photograph[:, :10].mean() > photograph[:, -10:].mean() + 0.3
+
+
 class TestShapes:
     def test_ten_balanced_classes(self, shapes: Dataset) -> None:
         assert shapes.train.images.shape == (4000, 3, 32, 32) and shapes.test.images.shape == (

@@ -66,6 +66,50 @@ def test_a_patch_becomes_a_column():
     assert REFERENCE["im2col"](x, 2).T.tolist() == [[1, 2, 4, 5, 7, 8, 0, 1], [2, 3, 5, 6, 8, 9, 1, 2]]
 
 
+def test_each_output_hands_its_gradient_to_its_window_and_to_its_filter():
+    x, weight, grad_output = digits("123 456"), digits("12 34"), digits("12")  # two windows of one filter
+    grad_x, grad_weight = REFERENCE["conv2d_gradient"](x[None], weight[None, None], grad_output[None])
+    assert grad_x[0].tolist() == [
+        [1 * 1, 1 * 2 + 2 * 1, 2 * 2],
+        [1 * 3, 1 * 4 + 2 * 3, 2 * 4],
+    ]
+    assert grad_weight[0, 0].tolist() == [
+        [1 * 1 + 2 * 2, 1 * 2 + 2 * 3],
+        [1 * 4 + 2 * 5, 1 * 5 + 2 * 6],
+    ]
+
+
+def test_the_gradients_are_pytorchs():
+    x, weight = torch.randn(2, 5, 7, requires_grad=True), torch.randn(3, 2, 3, 3, requires_grad=True)
+    grad_output = torch.randn(3, 3, 5)
+    torch.conv2d(x[None], weight)[0].backward(grad_output)
+    found = REFERENCE["conv2d_gradient"](x.detach(), weight.detach(), grad_output)
+    for mine, theirs in zip(found, (x.grad, weight.grad), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-5)
+
+
+def test_an_answer_with_one_wrong_gradient_is_told_which():
+    def half(x, weight, grad_output):
+        grad_x, grad_weight = REFERENCE["conv2d_gradient"](x, weight, grad_output)
+        return grad_x, 0 * grad_weight
+
+    verdict = exercises.evaluate("conv2d_gradient", half)
+    assert "The gradient for weight: 4 of 4 cells differ" in verdict.message
+    assert verdict.counterexample.window == {
+        "x": [(0, slice(0, 1), slice(0, 1))],
+        "grad_output": [(0, slice(0, 1), slice(0, 1))],
+    }
+
+
+def test_no_stride_is_blamed_where_there_is_none():
+    def reshaped(x, weight, grad_output):
+        patches = weight.flatten(1).T @ grad_output.flatten(1)
+        return patches.reshape(x.shape), REFERENCE["conv2d_gradient"](x, weight, grad_output)[1]
+
+    verdict = exercises.evaluate("conv2d_gradient", reshaped)
+    assert verdict.status == "error" and "stride" not in verdict.message
+
+
 def test_fused_weights_are_sums_of_products():
     first, second = digits("12"), digits("34")
     assert REFERENCE["fuse_filters"](first, second).tolist() == [[3 * 1, 3 * 2 + 4 * 1, 4 * 2]]

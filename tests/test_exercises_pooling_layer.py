@@ -49,6 +49,27 @@ def test_agreement_is_the_share_of_outputs_that_stay():
     assert REFERENCE["shift_agreement"](first_three, x, 1) == pytest.approx(share) == pytest.approx(2 / 3)
 
 
+def test_equivariance_is_the_share_of_outputs_that_move_along():
+    def from_zero(x):
+        return x - functional.pad(x, (1, -1))
+
+    # 1 3 4 2 gives 1 2 1 -2, which moves to -2 1 2 1; the image that has moved, 2 1 3 4, gives 2 -1 2 1.
+    share = sum(one == other for one, other in zip([-2, 1, 2, 1], [2, -1, 2, 1], strict=True)) / 4
+    x = digits("1342")[None, None]
+    assert REFERENCE["shift_equivariance"](from_zero, x, 1) == pytest.approx(share) == pytest.approx(2 / 4)
+
+
+def test_after_a_stride_of_two_the_output_moves_half_as_far_rounded_down():
+    def every_second(x):
+        return x[..., ::2]
+
+    x = digits("123456")[None, None]  # gives 1 3 5
+    along = REFERENCE["shift_equivariance"]
+    assert along(every_second, x, 2) == 1  # 5 6 1 2 3 4 gives 5 1 3: one step to the right
+    assert along(every_second, x, 1) == 0  # 6 1 2 3 4 5 gives 6 2 4
+    assert REFERENCE["shift_agreement"](every_second, x, 2) == 0
+
+
 def test_the_reference_gives_the_lectures_numbers():
     assert REFERENCE["max_pool"](MAP_6[None])[0].tolist() == [[7, 1, 5], [9, 1, 6], [9, 0, 1]]
 
@@ -103,6 +124,21 @@ def max_from_zero(x, size=2, stride=None):
             lambda layer, x, shift: torch.equal(layer(x), layer(torch.roll(x, shift, -1))),
             "yes-or-no",
         ),
+        (
+            "shift_equivariance",
+            lambda layer, x, shift: (layer(x.roll(shift, 3)) == layer(x).roll(shift, 3)).float().mean(),
+            "by-input-pixels",
+        ),
+        (
+            "shift_equivariance",
+            lambda layer, x, shift: (layer(x.roll(shift, 3)) == layer(x)).float().mean(),
+            "stays",
+        ),
+        (
+            "shift_agreement",
+            lambda layer, x, shift: (layer(x.roll(shift, -1)) == layer(x).roll(shift, -1)).float().mean(),
+            "moved-along",
+        ),
     ],
 )
 def test_an_answer_written_in_another_way_gets_the_misconceptions_name(exercise_id, candidate, misconception):
@@ -129,11 +165,17 @@ def test_the_shapes_that_tell_ideas_apart_are_asked_with_every_seed(seed):
     assert any(x.max() < 0 for x in images)
     assert any(x.shape[1] > x.shape[2] for x in images) and any(x.shape[1] < x.shape[2] for x in images)
     assert any(len(x) > 1 for x in images)
-    values = [
-        REFERENCE["shift_agreement"](*probe.arguments)
-        for probe in exercises.get("shift_agreement").probes(seed)
-    ]
-    assert sum(0 < value < 1 for value in values) >= 4
+    for exercise_id in ("shift_agreement", "shift_equivariance"):
+        values = [
+            REFERENCE[exercise_id](*probe.arguments) for probe in exercises.get(exercise_id).probes(seed)
+        ]
+        assert sum(0 < value < 1 for value in values) >= 4
+
+
+def test_whether_all_outputs_agree_is_not_how_many():
+    for exercise_id in ("shift_agreement", "shift_equivariance"):
+        verdict = exercises.evaluate(exercise_id, lambda layer, x, shift: torch.tensor(True))
+        assert "not how many" in verdict.message
 
 
 def test_layers_are_shown_by_their_names():

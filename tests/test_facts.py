@@ -113,6 +113,126 @@ def test_the_worked_tensors_of_the_labs_are_the_lectures(repository: Path) -> No
     assert str(POOL_INPUT.tolist()).replace(" ", "")[1:-1] in two.replace(",]", "]")
 
 
+# --- claims of labs 01 and 02 ------------------------------------------------------------------------------
+
+
+def test_the_marked_window_is_added_up_right(repository: Path) -> None:
+    text = lab(repository, 1)
+    start = text.index("gives 0·3")
+    products, _, total = text[start:].removeprefix("gives ").partition(". ")[0].partition(" = ")
+    pairs = [tuple(map(int, product.split("·"))) for product in products.split(" + ")]
+    assert pairs == list(zip(KERNEL_3.flatten().tolist(), IMAGE_6[:3, :3].flatten().tolist(), strict=True))
+    assert sum(weight * pixel for weight, pixel in pairs) == int(total) == VALID[0][0]
+
+
+def test_thirteen_convolutions_leave_2_by_2_of_28_by_28(repository: Path) -> None:
+    side = 28
+    for _ in range(13):
+        side = reference("output_size")(side, 3)
+    assert side == 2
+    assert "Stack thirteen of them on a 28×28 digit, and only 2×2 numbers are left" in lab(repository, 1)
+
+
+def test_a_stride_shrinks_the_map_by_s_and_the_work_by_its_square(repository: Path) -> None:
+    size, work = reference("output_size"), reference("conv_multiply_adds")
+    for s in (2, 3, 4):
+        whole, less = size(10_000, 3, 1), size(10_000, 3, 1, s)
+        assert whole / less == pytest.approx(s, rel=1e-3)
+        assert work(3, 64, whole, whole, 3) / work(3, 64, less, less, 3) == pytest.approx(s**2, rel=2e-3)
+    assert "shrinks by about s in each direction, and the work by about s²" in lab(repository, 1)
+
+
+def test_im2col_copies_a_pixel_up_to_f_by_f_times(repository: Path) -> None:
+    for f in (2, 3, 5):
+        columns = reference("im2col")(torch.arange(1.0, 122).reshape(1, 11, 11), f)
+        assert columns.flatten().unique(return_counts=True)[1].max() == f * f
+    with_border = reference("im2col")(torch.zeros(1, 28, 28), 3, 1)
+    assert with_border.numel() == 9 * 28 * 28
+    text = lab(repository, 1)
+    assert "copied into up to f·f columns" in text and "nine times as many" in text
+
+
+def test_two_3_by_3_filters_see_5_by_5_pixels(repository: Path) -> None:
+    fused = reference("fuse_filters")(torch.ones(3, 3), torch.ones(3, 3))
+    assert fused.shape == (5, 5) and fused.all()
+    assert "Two 3×3 filters see 5×5 pixels" in lab(repository, 1)
+
+
+def test_a_linear_layer_in_place_of_the_convolution_needs_30_8_million_numbers(repository: Path) -> None:
+    with torch.device("meta"):
+        assert parameters(nn.Linear(28 * 28, 50 * 28 * 28)) / 1e6 == pytest.approx(30.8, abs=0.05)
+    assert reference("count_conv_parameters")(1, 50, 3) == 500
+    assert "30.8 million numbers; the convolution needs 500" in lab(repository, 1)
+
+
+def test_a_kernel_is_learned_from_input_and_output() -> None:
+    x, learned = torch.randn(8, 1, 16, 16), torch.randn(1, 1, 3, 3, requires_grad=True)
+    kernel = KERNEL_3[None, None].float()
+    for _ in range(100):
+        loss = F.mse_loss(F.conv2d(x, learned), F.conv2d(x, kernel))
+        learned.data -= 0.1 * torch.autograd.grad(loss, learned)[0]
+    assert torch.allclose(learned, kernel, atol=5e-3)
+
+
+def test_pooling_keeps_a_quarter_of_the_numbers_and_drops_what_does_not_fit(repository: Path) -> None:
+    assert reference("max_pool")(POOL_INPUT[None].float()).numel() == POOL_INPUT.numel() / 4
+    assert reference("pooled_shape")((50, 7, 7)) == (50, 3, 3)
+    assert nn.MaxPool2d(2, ceil_mode=True)(torch.zeros(50, 7, 7)).shape == (50, 4, 4)
+    text = lab(repository, 2)
+    assert "A quarter of the numbers is left" in text
+    assert "7×7 becomes 3×3: one row and one column are dropped" in text
+
+
+def test_average_pooling_is_a_convolution_and_gives_each_pixel_a_quarter(repository: Path) -> None:
+    x = torch.randn(1, 1, 6, 8, requires_grad=True)
+    assert torch.allclose(F.avg_pool2d(x, 2), F.conv2d(x, torch.full((1, 1, 2, 2), 0.25), stride=2))
+    F.avg_pool2d(x, 2).sum().backward()
+    assert x.grad.unique().tolist() == [0.25]
+    assert "would have given each of the four pixels a quarter" in lab(repository, 2)
+
+
+def test_half_the_side_and_twice_the_channels_cost_the_same() -> None:
+    cost = reference("conv_multiply_adds")
+    assert len({cost(64 * k, 64 * k, 32 // k, 32 // k, 3) for k in (1, 2, 4, 8)}) == 1
+
+
+NOISE = torch.rand(200, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(("p", "s"), [(2, 1), (4, 1), (4, 2), (7, 1), (7, 2), (7, 4)])
+def test_a_maximum_stays_with_probability_p_minus_s_over_p_plus_s(p: int, s: int, repository: Path) -> None:
+    shared, both = p * (p - s), p * (p + s)  # pixels
+    share = reference("shift_agreement")(nn.MaxPool2d(p), NOISE, s)
+    assert share == pytest.approx(shared / both, abs=0.02) == pytest.approx((p - s) / (p + s), abs=0.02)
+    assert "probability (p − s) / (p + s). For 4×4 windows and one pixel that is 3/5" in lab(repository, 2)
+
+
+def test_it_is_the_stride_that_breaks_equivariance(repository: Path) -> None:
+    whole, edges = (256 * NOISE).floor(), torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]]])
+    along = reference("shift_equivariance")
+
+    def convolution(x):
+        return F.conv2d(x, edges, padding=1)
+
+    def strided(x):
+        return F.conv2d(x, edges, padding=1, stride=2)
+
+    def columns(shift: int) -> float:
+        """How many of the 28 columns do not move along."""
+        return 28 * (1 - along(convolution, whole, shift))
+
+    assert [round(columns(shift)) for shift in (1, 2, 3)] == [3, 4, 4]
+    assert min(along(nn.MaxPool2d(3, 1, 1), whole, shift) for shift in (1, 2, 3)) > 0.9
+    assert along(nn.MaxPool2d(2), whole, 2) == 1 and along(strided, whole, 2) > 0.8
+    for shift in (1, 3):
+        assert along(nn.MaxPool2d(2), whole, shift) == pytest.approx(1 / 3, abs=0.02)
+        assert along(strided, whole, shift) < 0.005
+        assert along(nn.MaxPool2d(28), whole, shift) == 1
+    text = lab(repository, 2)
+    assert "3 or 4 of 28 columns" in text
+    assert "The maximum then saves a third of its outputs, the strided convolution none" in text
+
+
 # --- LeNet5 ------------------------------------------------------------------------------------------------
 
 

@@ -275,7 +275,7 @@ def test_names_are_escaped() -> None:
         (lambda: figures.image_grid([random(8, 8), random(7, 8)]), "images of one shape"),
         (lambda: figures.image_grid("abc"), "image_grid takes images"),
         (lambda: figures.image_grid(random(2, 8, 8), titles=["a"]), "1 titles for 2 images"),
-        (lambda: figures.filters(random(3, 3)), "F×C×h×w"),
+        (lambda: figures.filters(random(3, 3)), "K×C×h×w"),
         (lambda: figures.feature_maps(random(2, 3, 4, 5)), "C×H×W"),
         (lambda: figures.timing_bars({}), "names and seconds"),
         (lambda: figures.timing_bars({"a": 0.0}), "above 0"),

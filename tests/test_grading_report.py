@@ -91,7 +91,7 @@ def test_the_table_has_a_row_for_everybody_and_a_column_for_every_exercise(repor
         "Points",
         "Max",
         "Percent",
-        *(f"{exercise.number} {exercise.id}" for exercise in LAB_ONE),
+        *(f"{exercise.number} {exercise.id}" for exercise in LAB_ONE if not exercise.optional),
         "Status",
         "Submitted",
         "Late",
@@ -226,7 +226,20 @@ def test_the_hardest_exercise_comes_first(report):
     _, output = report()
     text = Page(output / "index.html").text
     table_of_exercises = text[text.index("the hardest first") :]
-    assert table_of_exercises.index("1.9") < table_of_exercises.index("1.3") < table_of_exercises.index("1.2")
+    order = [table_of_exercises.index(number) for number in ("1.10", "1.3", "1.2", "1.9")]
+    assert order == sorted(order)  # the last is optional
+
+
+def test_an_optional_exercise_has_no_points_and_takes_none(tmp_path, report):
+    needed = {e.id: "# RIGHT" for e in LAB_ONE if not e.optional}
+    write(submission(needed), tmp_path / "optional" / "ann" / "x.ipynb")
+    _, output = report(folder=tmp_path / "optional")
+    (ann,) = table(output / "grades.csv")
+    assert ann["Percent"] == "100.0" and not [head for head in ann if "conv2d_gradient" in head]
+    text = Page(student_page(output, "ann")).text
+    assert "Everything is right." in text and "0 of 0" not in text
+    assert re.search(r"1\.9 conv2d_gradient○ not started[^○✓]*optional", text)
+    assert "1.9 conv2d_gradient (optional)" in Page(output / "index.html").text
 
 
 def test_an_unclear_exercise_is_graded_in_part_and_for_a_human(tmp_path, report):

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from course_utils.notebooks.build import check
+from course_utils.notebooks.cells import grade_id_of
 from course_utils.notebooks.kernel import execute
 from course_utils.notebooks.layout import Lab, find_labs
 from course_utils.notebooks.outputs import output_texts, problems
@@ -47,6 +48,20 @@ def test_every_cell_parses_and_has_no_output(lab: Lab):
         if cell.cell_type == "code":
             ast.parse(TransformerManager().transform_cell(cell.source))
             assert (cell.outputs, cell.execution_count) == ([], None)
+
+
+@each_lab
+def test_headings_and_points_are_those_of_the_exercises(lab: Lab):
+    from course_utils import exercises
+
+    notebook = read_notebook(lab.solution)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    marks = {grade_id_of(cell): cell.metadata.nbgrader for cell in notebook.cells if grade_id_of(cell)}
+    for exercise in map(exercises.get, exercises.names()):
+        if exercise.lab == lab.number:
+            optional = " (optional)" if exercise.optional else ""
+            assert f"### Exercise {exercise.number} · `{exercise.title}`{optional}\n" in text + "\n"
+            assert marks[f"check_{exercise.id}"]["points"] == exercise.points
 
 
 @each_lab

@@ -73,21 +73,25 @@ def _path() -> Path:
 
 
 def overview(labs: Mapping[int, str], lab: int | None = None) -> HtmlFigure:
-    """Return a table: the state of one lab's exercises, or of all, and one row for every other lab."""
+    """Return a table: the state of one lab's exercises, or of all, and one row for every other lab.
+
+    Optional exercises come last, and do not count.
+    """
     known = states()
     rows: list[list[str]] = []
     for each, title in labs.items():
         mine = [exercises.get(name) for name in exercises.names() if exercises.get(name).lab == each]
-        done = [exercise for exercise in mine if known.get(exercise.id, {}).get("status") == "correct"]
-        rows.append([f"Lab {each:02}", title, f"{len(done)} of {len(mine)} correct"])
+        needed = [exercise for exercise in mine if not exercise.optional]
+        done = [exercise for exercise in needed if known.get(exercise.id, {}).get("status") == "correct"]
+        rows.append([f"Lab {each:02}", title, f"{len(done)} of {len(needed)} correct"])
         if lab in (None, each):
             rows += [
                 [
                     exercise.number,
-                    exercise.id,
+                    f"{exercise.id} (optional)" if exercise.optional else exercise.id,
                     _WORDS[known.get(exercise.id, {}).get("status", "not started")],
                 ]
-                for exercise in mine
+                for exercise in sorted(mine, key=lambda exercise: exercise.optional)
             ]
     caption = "Your progress"
     if _unsaved:

@@ -25,7 +25,7 @@ def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
     """Run all checks of a saved notebook and show the verdicts.
 
     The notebook runs in a fresh kernel up to its last check, with the profile quick. The file stays as it is.
-    Exit code 0 if every exercise is correct, 1 otherwise.
+    Exit code 0 if every exercise is correct, 1 otherwise; optional ones do not count.
     """
     from course_utils.command_line.progress import CellProgress
     from course_utils.notebooks.kernel import CellError, execute
@@ -61,7 +61,8 @@ def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
         for failed in errors:
             say(f"{failed}\n", err=True)
         _print_table(rows)
-    raise typer.Exit(0 if rows and all(row["status"] == "correct" for row in rows) else 1)
+    needed = _that_count(rows)
+    raise typer.Exit(0 if needed and all(row["status"] == "correct" for row in needed) else 1)
 
 
 def _cut_after_last_check(cells: NotebookNode, notebook: Path) -> None:
@@ -117,6 +118,10 @@ def _unchecked(checked: set[str], notebook: Path) -> list[dict[str, Any]]:
     ]
 
 
+def _that_count(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["points"]]
+
+
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
@@ -125,11 +130,11 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         verdict = row["status"] + (f" ({row['misconception']})" if row["misconception"] else "")
         colour = colours.get(row["status"], "yellow")
-        table.add_row(
-            row["number"], row["id"], f"[{colour}]{verdict}[/]", f"{row['earned']} of {row['points']}"
-        )
-    earned, points = (sum(row[key] for row in rows) for key in ("earned", "points"))
-    correct = sum(row["status"] == "correct" for row in rows)
+        points = f"{row['earned']} of {row['points']}" if row["points"] else "optional"
+        table.add_row(row["number"], row["id"], f"[{colour}]{verdict}[/]", points)
+    needed = _that_count(rows)
+    earned, most = (sum(row[key] for row in needed) for key in ("earned", "points"))
+    correct = sum(row["status"] == "correct" for row in needed)
     shown = console()
     shown.print(table)
-    shown.print(f"{correct} of {len(rows)} correct, {earned} of {points} points")
+    shown.print(f"{correct} of {len(needed)} correct, {earned} of {most} points")

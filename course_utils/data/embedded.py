@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,16 +33,7 @@ def digits() -> Arrays:
     DataError
         If scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise DataError(
-            "The digits cannot be loaded.",
-            why=f"They come with scikit-learn, which cannot be imported ({error}).",
-            left="Nothing was changed.",
-            next_step="pip install scikit-learn",
-        ) from error
-    bunch = load_digits()
+    bunch = _from_sklearn("load_digits", "The digits")()
     grey = torch.from_numpy(np.ascontiguousarray(bunch.images, dtype=np.float64))[:, None]
     large = torch.nn.functional.interpolate(grey, size=(20, 20), mode="bilinear", align_corners=False)
     framed = torch.nn.functional.pad(large, (4, 4, 4, 4))
@@ -65,6 +57,34 @@ def digits() -> Arrays:
         },
         tuple("0123456789"),
     )
+
+
+def photograph() -> torch.Tensor:
+    """scikit-learn's photograph of a temple, at a quarter of its size: 3×106×160, from 0 to 1.
+
+    Photograph by danielbuechele, CC BY 2.0 (scikit-learn bundles it as ``china.jpg``).
+
+    Raises
+    ------
+    DataError
+        If scikit-learn is not installed.
+    """
+    pixels = torch.tensor(_from_sklearn("load_sample_image", "The photograph")("china.jpg"))
+    return torch.nn.functional.avg_pool2d(pixels.permute(2, 0, 1) / 255, 4)
+
+
+def _from_sklearn(name: str, what: str) -> Callable[..., Any]:
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise DataError(
+            f"{what} cannot be loaded.",
+            why=f"scikit-learn, which has them, cannot be imported ({error}).",
+            left="Nothing was changed.",
+            next_step="pip install scikit-learn",
+        ) from error
+    loader: Callable[..., Any] = getattr(datasets, name)
+    return loader
 
 
 def draw_shapes(seed: int = 5242, train_each: int = 400, test_each: int = 100) -> Arrays:

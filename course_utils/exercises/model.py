@@ -78,6 +78,7 @@ class Exercise:
     number : str
         Lab and place in it, for example ``"1.4"``.
     points : int
+        0 for an optional exercise: it counts no points, and nothing waits for it.
     reference : callable
         A right answer, written to be read; its name and parameters are the exercise's.
     probes : callable
@@ -121,6 +122,11 @@ class Exercise:
     def __post_init__(self) -> None:
         complete = tuple(replace(m, section=m.section or self.section) for m in self.misconceptions)
         object.__setattr__(self, "misconceptions", complete)
+
+    @property
+    def optional(self) -> bool:
+        """Whether it counts no points."""
+        return not self.points
 
     @property
     def lab(self) -> int:

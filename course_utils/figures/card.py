@@ -70,7 +70,7 @@ def _title(verdict: Any) -> str:
     if verdict.status == "error":
         return f"! {name}: your code stopped with an error."
     if not verdict.reason:
-        return f"○ {name} is not started."
+        return f"○ {name} is {'' if verdict.points else 'optional and '}not started."
     return f"○ {name}: {verdict.reason[0].lower()}{verdict.reason[1:]}"
 
 

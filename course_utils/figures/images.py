@@ -26,7 +26,12 @@ _WIDEST_TITLE = 18
 
 
 def image_grid(
-    images: Any, titles: Sequence[Any] | None = None, columns: int | None = None, *, alt: str = ""
+    images: Any,
+    titles: Sequence[Any] | None = None,
+    columns: int | None = None,
+    *,
+    inches: float = 1.1,
+    alt: str = "",
 ) -> Picture:
     """Show images in a grid.
 
@@ -39,6 +44,8 @@ def image_grid(
         One per image.
     columns : int, optional
         By default, as many as fill the width of the page.
+    inches : float
+        The most that an image is wide.
     alt : str, optional
         What the images show, for the picture's alt text.
 
@@ -58,7 +65,7 @@ def image_grid(
         raise FigureError(f"There are {len(titles)} titles for {count} images.")
     columns = min(count, columns or (10 if count > 12 else 6))
     rows = math.ceil(count / columns)
-    size = min(1.1, 7.5 / columns)
+    size = min(inches, 7.5 / columns)
     lines = max((str(title).count("\n") + 1 for title in titles or ()), default=0)
     shape = shape_text(_channels_first(pixels))
     named = ", titles " + ", ".join(str(title).split("\n")[0] for title in titles) if titles else ""

@@ -30,7 +30,7 @@ def filters(weight: Any) -> Picture:
     Parameters
     ----------
     weight : tensor
-        F×C×h×w. With one input channel, the filters fill a grid; with more, each row is one filter, channel
+        K×C×h×w. With one input channel, the filters fill a grid; with more, each row is one filter, channel
         by channel.
 
     Raises
@@ -46,7 +46,7 @@ def filters(weight: Any) -> Picture:
     """
     array = as_array(weight)
     if array is None or array.ndim != 4 or not array.size:
-        raise FigureError("filters takes weights F×C×h×w.", why=f"It got {array_text(array)}.")
+        raise FigureError("filters takes weights K×C×h×w.", why=f"It got {array_text(array)}.")
     count, channels = array.shape[:2]
     limit = float(np.abs(array).max()) or 1.0
     scale = ("cividis", (-limit, limit))

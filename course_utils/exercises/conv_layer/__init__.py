@@ -5,6 +5,7 @@ from __future__ import annotations
 from course_utils.exercises.conv_layer import (
     conv2d,
     conv2d_as_matmul,
+    conv2d_gradient,
     conv2d_single,
     count_conv_parameters,
     cross_correlate,
@@ -25,6 +26,7 @@ EXERCISES: tuple[Exercise, ...] = (
     conv2d.EXERCISE,
     im2col.EXERCISE,
     conv2d_as_matmul.EXERCISE,
+    conv2d_gradient.EXERCISE,
     fuse_filters.EXERCISE,
     count_conv_parameters.EXERCISE,
 )

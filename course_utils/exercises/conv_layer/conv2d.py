@@ -199,7 +199,7 @@ EXERCISE = Exercise(
         "weight[k] is one filter: a stack of kernels, one for each channel of the input.",
         "One filter gives one map: convolve each channel with its own kernel, then combine the results.",
         "The bias of filter k is one number, added to the whole of map k. To add all of them at once, give "
-        "the bias the shape F×1×1.",
+        "the bias the shape K×1×1.",
     ),
     window=window,
 )

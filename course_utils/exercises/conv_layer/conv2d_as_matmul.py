@@ -96,7 +96,7 @@ EXERCISE = Exercise(
     ),
     hints=(
         "Each output number is the dot product of a filter and a patch. All of them are a matrix product.",
-        "A filter per row, a patch per column: F×(C·f·f) times (C·f·f)×(H'·W').",
+        "A filter per row, a patch per column: K×(C·f·f) times (C·f·f)×(H'·W').",
         "Each row of the product is one map, written in one line. Give it back its height and width.",
     ),
     window=conv2d.window,

@@ -1,4 +1,4 @@
-"""Exercise 1.10: counting a layer's parameters."""
+"""Exercise 1.11: counting a layer's parameters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def probes(seed: int) -> Sequence[Probe]:
 
 
 EXERCISE = Exercise(
-    number="1.10",
+    number="1.11",
     points=1,
     reference=count_conv_parameters,
     probes=probes,

@@ -110,6 +110,8 @@ EXERCISE = Exercise(
         "Put the kernel on the image's top-left corner. Which pixels are under it, and what happens to them?",
         "In a row of W pixels, a window of kw pixels has W − kw + 1 positions. Down a column it is the same.",
         "The window at row i, column j is image[i : i + kh, j : j + kw]. Two loops, one product, one sum.",
+        "To find a mistake, print i, j and the window's shape in the loop. Then try an image of zeros with a "
+        "single 1: each weight of the kernel shows up once, in the place where it met the 1.",
     ),
     window=_window,
 )

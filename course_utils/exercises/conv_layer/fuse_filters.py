@@ -1,4 +1,4 @@
-"""Exercise 1.9: two filters with nothing between them are one."""
+"""Exercise 1.10: two filters with nothing between them are one."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _window(index: tuple[int, ...], first: Tensor, second: Tensor) -> Window:
 
 
 EXERCISE = Exercise(
-    number="1.9",
+    number="1.10",
     points=3,
     reference=fuse_filters,
     probes=probes,

@@ -10,6 +10,7 @@ from course_utils.exercises.pooling_layer import (
     max_pool_gradient,
     pooled_shape,
     shift_agreement,
+    shift_equivariance,
 )
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -19,4 +20,5 @@ EXERCISES: tuple[Exercise, ...] = (
     max_pool_gradient.EXERCISE,
     conv_multiply_adds.EXERCISE,
     shift_agreement.EXERCISE,
+    shift_equivariance.EXERCISE,
 )

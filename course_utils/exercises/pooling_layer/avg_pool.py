@@ -76,6 +76,7 @@ EXERCISE = Exercise(
     hints=(
         "The windows are those of max pooling. Only what happens inside a window is new.",
         "How many pixels does a window of side `size` have?",
+        "All channels at once: take the mean over two axes, as amax took the maximum over two.",
     ),
     window=windowing.window,
 )

@@ -47,26 +47,31 @@ def ahead(x: Tensor) -> Tensor:
     return (x[..., :-1] > x[..., 1:]).float()
 
 
-def _moved(x: Tensor, shift: int) -> Tensor:
+def moved_right(x: Tensor, shift: int) -> Tensor:
+    """Move an image to the right; what leaves there comes back on the left."""
     return torch.roll(x, shift, dims=-1)
 
 
-def _share(a: Tensor, b: Tensor) -> float:
+def share_of_equals(a: Tensor, b: Tensor) -> float:
+    """Return the share of cells in which two tensors agree."""
     return (a == b).float().mean().item()
 
 
 def _filled(layer: Layer, x: Tensor, shift: int) -> float:
     moved = torch.zeros_like(x)
     moved[..., shift:] = x[..., : x.shape[-1] - shift]
-    return _share(layer(x), layer(moved))
+    return share_of_equals(layer(x), layer(moved))
 
 
 def _whole_images(layer: Layer, x: Tensor, shift: int) -> float:
-    same = layer(x) == layer(_moved(x, shift))
+    same = layer(x) == layer(moved_right(x, shift))
     return same.flatten(1).all(dim=1).float().mean().item()
 
 
-def _explain(probe: Probe, expected: float, actual: Any) -> str | None:
+def explain_share(probe: Probe, expected: float, actual: Any) -> str | None:
+    """Say what is no share."""
+    if isinstance(actual, np.ndarray) and actual.dtype == bool and actual.ndim == 0:
+        return "This asks whether all outputs agree, not how many."
     if isinstance(actual, np.ndarray) and actual.size > 1:
         return "This has one value for each output; a share is one number for all of them."
     if isinstance(actual, (int, float)) and not 0 <= actual <= 1:
@@ -118,17 +123,17 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "counted",
-            lambda layer, x, shift: int((layer(x) == layer(_moved(x, shift))).sum()),
+            lambda layer, x, shift: int((layer(x) == layer(moved_right(x, shift))).sum()),
             "This is the number of outputs that agree, not their share.",
         ),
         Misconception(
             "all-or-nothing",
-            lambda layer, x, shift: float(torch.equal(layer(x), layer(_moved(x, shift)))),
+            lambda layer, x, shift: float(torch.equal(layer(x), layer(moved_right(x, shift)))),
             "This asks whether all outputs agree, not how many.",
         ),
         Misconception(
             "yes-or-no",
-            lambda layer, x, shift: torch.equal(layer(x), layer(_moved(x, shift))),
+            lambda layer, x, shift: torch.equal(layer(x), layer(moved_right(x, shift))),
             "This asks whether all outputs agree, not how many.",
         ),
         Misconception(
@@ -138,22 +143,22 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "layer-ignored",
-            lambda layer, x, shift: _share(x, _moved(x, shift)),
+            lambda layer, x, shift: share_of_equals(x, moved_right(x, shift)),
             "The images are compared, not the layer's outputs.",
         ),
         Misconception(
             "moved-down",
-            lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, shift, dims=-2))),
+            lambda layer, x, shift: share_of_equals(layer(x), layer(torch.roll(x, shift, dims=-2))),
             "The image moves down instead of to the right.",
         ),
         Misconception(
             "moved-left",
-            lambda layer, x, shift: _share(layer(x), layer(_moved(x, -shift))),
+            lambda layer, x, shift: share_of_equals(layer(x), layer(moved_right(x, -shift))),
             "The image moves to the left instead of to the right.",
         ),
         Misconception(
             "rolled-through-all",
-            lambda layer, x, shift: _share(layer(x), layer(torch.roll(x, shift))),
+            lambda layer, x, shift: share_of_equals(layer(x), layer(torch.roll(x, shift))),
             "torch.roll gets no axis, so pixels that leave one row enter the next.",
         ),
         Misconception(
@@ -163,17 +168,27 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "output-moved",
-            lambda layer, x, shift: _share(layer(x), _moved(layer(x), shift)),
+            lambda layer, x, shift: share_of_equals(layer(x), moved_right(layer(x), shift)),
             "The output is shifted; the question is what happens to it when the input shifts.",
         ),
         Misconception(
             "moved-along",
-            lambda layer, x, shift: _share(_moved(layer(x), shift), layer(_moved(x, shift))),
-            "The first output is shifted too: this asks whether the output moves with its input, "
-            "not whether it stays.",
+            lambda layer, x, shift: share_of_equals(
+                moved_right(layer(x), shift), layer(moved_right(x, shift))
+            ),
+            "The first output is shifted too: this asks whether the output moves along with its input "
+            "(Exercise 2.7), not whether it stays.",
+        ),
+        Misconception(
+            "moved-along-axis-3",
+            lambda layer, x, shift: share_of_equals(
+                torch.roll(layer(x), shift, dims=3), layer(moved_right(x, shift))
+            ),
+            "The first output is shifted too: this asks whether the output moves along with its input "
+            "(Exercise 2.7), not whether it stays.",
         ),
     ),
-    explain=_explain,
+    explain=explain_share,
     hints=(
         "torch.roll shifts a tensor; what leaves on one side comes back on the other. Which axis is left "
         "to right?",

@@ -20,7 +20,7 @@ def conv_walk(
     x : tensor, optional
         The image, C×H×W or H×W; the lecture's 6×6 image by default.
     weight : tensor, optional
-        The filters, F×C×f×f, C×f×f or f×f; the lecture's 3×3 filter by default.
+        The filters, K×C×f×f, C×f×f or f×f; the lecture's 3×3 filter by default.
     bias : tensor, optional
         One number per filter.
     padding, stride : int

@@ -33,7 +33,7 @@ class Convolution:
     Attributes
     ----------
     image, filters, bias, output : numpy.ndarray
-        C×H×W, F×C×f×f, F, and F×H'×W'.
+        C×H×W, K×C×f×f, K, and K×H'×W'.
     biased : bool
         Whether the bias was given.
     padding, stride : int
@@ -91,7 +91,7 @@ def cell_side(matrix: np.ndarray) -> int:
 def _inputs(call: str, x: Any, weight: Any, bias: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     wanted = f"{call} takes an image C×H×W of at most {SIDE}×{SIDE} pixels"
     image = take(IMAGE if x is None else x, wanted, (2, 3), (MOST, SIDE, SIDE))
-    wanted = f"{call} takes filters F×C×f×f of at most {SIDE}×{SIDE}"
+    wanted = f"{call} takes filters K×C×f×f of at most {SIDE}×{SIDE}"
     filters = take(FILTER if weight is None else weight, wanted, (2, 3, 4), (MOST, MOST, SIDE, SIDE))
     if filters.shape[1] != image.shape[0]:
         raise FigureError(

@@ -49,7 +49,7 @@ def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _grades(rows: Sequence[GradeRow]) -> tuple[list[str], list[list[Any]]]:
     labs = {row.lab for row in rows}
-    asked = [e for e in map(exercises.get, exercises.names()) if e.lab in labs]
+    asked = [e for e in map(exercises.get, exercises.names()) if e.lab in labs and not e.optional]
     questions = list(dict.fromkeys(p.question for row in rows for p in row.manual))
     heads = [*HEADS, *(f"{e.number} {e.id}" for e in asked), *questions, *ENDS]
     return heads, [_row(row, [e.id for e in asked], questions) for row in rows]

@@ -21,6 +21,7 @@ class HardExercise:
     number: str
     exercise: str
     title: str
+    optional: bool
     counts: dict[str, int]
 
     @property
@@ -55,7 +56,7 @@ class LabSummary:
     bins : tuple of int
         How many have less than 10 %, 20 %, …, and 90 to 100 %.
     hardest : tuple of HardExercise
-        The hardest first.
+        The hardest first, optional ones last.
     ideas : tuple of CommonMisconception
         The commonest first.
     """
@@ -98,10 +99,16 @@ def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
         for mark in row.result.marks:
             counts[mark.exercise][mark.status] += 1
     found = [
-        HardExercise(one.number, one.id, one.title, {status: counts[one.id][status] for status in STATUSES})
+        HardExercise(
+            one.number,
+            one.id,
+            one.title,
+            one.optional,
+            {status: counts[one.id][status] for status in STATUSES},
+        )
         for one in map(exercises.get, counts)
     ]
-    return tuple(sorted(found, key=lambda hard: hard.share))
+    return tuple(sorted(found, key=lambda hard: (hard.optional, hard.share)))
 
 
 def _ideas(rows: Sequence[GradeRow]) -> tuple[CommonMisconception, ...]:

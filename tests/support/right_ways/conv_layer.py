@@ -112,8 +112,8 @@ def conv_with_torch(x, weight, bias=None, padding=0, stride=1):
 
 
 def conv_with_a_layer(x, weight, bias=None, padding=0, stride=1):
-    f, c, kh, kw = weight.shape
-    layer = torch.nn.Conv2d(c, f, (kh, kw), stride, padding, bias=bias is not None)
+    k, c, kh, kw = weight.shape
+    layer = torch.nn.Conv2d(c, k, (kh, kw), stride, padding, bias=bias is not None)
     layer.weight.data = weight
     if bias is not None:
         layer.bias.data = bias
@@ -180,6 +180,39 @@ def matmul_of_rows(x, weight, bias=None, padding=0, stride=1):
     return out.T.reshape(filters, height, width)
 
 
+def gradient_with_autograd(x, weight, grad_output):
+    x, weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
+    torch_conv2d(x[None], weight)[0].backward(grad_output)
+    return x.grad, weight.grad
+
+
+def gradient_as_convolutions(x, weight, grad_output):
+    f = weight.shape[-1]
+    turned = weight.flip(2, 3).transpose(0, 1)
+    grad_x = torch_conv2d(functional.pad(grad_output, (f - 1,) * 4)[None], turned)[0]
+    grad_weight = torch_conv2d(x[:, None], grad_output[:, None]).transpose(0, 1)
+    return [grad_x, grad_weight]
+
+
+def gradient_by_loops(x, weight, grad_output):
+    grad_x, grad_weight = np.zeros(x.shape), np.zeros(weight.shape)
+    f = weight.shape[-1]
+    for k, i, j in np.ndindex(*grad_output.shape):
+        g = grad_output[k, i, j].item()
+        grad_x[:, i : i + f, j : j + f] += g * weight[k].numpy()
+        grad_weight[k] += g * x[:, i : i + f, j : j + f].numpy()
+    return grad_x, grad_weight
+
+
+def gradient_with_fold(x, weight, grad_output):
+    filters, channels, f, _ = weight.shape
+    grad = grad_output.reshape(filters, -1).double()
+    columns = weight.double().reshape(filters, -1).T @ grad
+    grad_x = functional.fold(columns, x.shape[1:], f)
+    grad_weight = grad @ functional.unfold(x.double(), f).T
+    return grad_x, grad_weight.view(filters, channels, f, f)
+
+
 def fuse_with_full_convolution(first, second):
     c, d = second.shape
     padded = functional.pad(first, (d - 1, d - 1, c - 1, c - 1))
@@ -238,6 +271,12 @@ RIGHT_WAYS = {
     "conv2d": [conv_with_torch, conv_with_a_layer, conv_by_loops, conv_with_einsum],
     "im2col": [columns_with_torch, columns_with_tensor_unfold, columns_by_loops],
     "conv2d_as_matmul": [matmul_with_unfold, matmul_of_rows, conv_with_torch],
+    "conv2d_gradient": [
+        gradient_with_autograd,
+        gradient_as_convolutions,
+        gradient_by_loops,
+        gradient_with_fold,
+    ],
     "fuse_filters": [
         fuse_with_full_convolution,
         fuse_with_transposed_convolution,

@@ -24,6 +24,9 @@ EQUIVALENT = {
     "conv2d_as_matmul": {
         "f = weight.shape[-1]  ->  f = weight.shape[-2]": "filters are square in this exercise",
     },
+    "conv2d_gradient": {
+        "f = weight.shape[-1]  ->  f = weight.shape[-2]": "filters are square in this exercise",
+    },
     "max_pool": {
         "out = torch.zeros(channels, rows, columns)"
         "  ->  out = torch.ones(channels, rows, columns)": OVERWRITTEN,

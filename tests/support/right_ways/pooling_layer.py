@@ -112,6 +112,34 @@ def agreement_by_counting(layer, x, shift):
     return same.sum().item() / same.numel()
 
 
+def equivariance_moved_back(layer, x, shift):
+    out = layer(x)
+    steps = shift // (x.size(3) // out.size(3))
+    back = layer(x.roll(shift, 3)).roll(-steps, 3)
+    return torch.isclose(back, out).double().mean()
+
+
+def equivariance_by_slices(layer, x, shift):
+    def right(images, by):
+        width = images.shape[-1]
+        return images[..., [(j - by) % width for j in range(width)]]
+
+    with torch.no_grad():
+        out, moved = layer(x), layer(right(x, shift))
+    stride = int(x.shape[-1] / out.shape[-1])
+    return np.mean(moved.numpy() == right(out, int(shift / stride)).numpy())
+
+
+def equivariance_by_counting(layer, x, shift):
+    out, moved = layer(x), layer(torch.roll(x, shift, -1))
+    n, c, h, w = out.shape
+    step = shift // (x.shape[-1] // w)
+    same = 0
+    for j in range(w):
+        same += (moved[:, :, :, (j + step) % w] == out[:, :, :, j]).sum().item()
+    return same / (n * c * h * w)
+
+
 RIGHT_WAYS = {
     "max_pool": [max_with_torch, max_with_a_layer, max_with_unfold, max_by_loops],
     "avg_pool": [mean_with_torch, mean_with_unfold, mean_as_convolution, mean_by_numpy],
@@ -125,4 +153,5 @@ RIGHT_WAYS = {
         lambda c, k, h, w, f: np.prod([c, k, h, w, f, f]),
     ],
     "shift_agreement": [agreement_by_slices, agreement_by_counting],
+    "shift_equivariance": [equivariance_moved_back, equivariance_by_slices, equivariance_by_counting],
 }
