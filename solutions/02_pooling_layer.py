@@ -350,7 +350,11 @@ for name, layer in layers.items():
     rows.append((name, *along, *stays))
 figures.table(
     rows,
-    columns=["layer", *(f"along, {shift} px" for shift in shifts), *(f"stays, {shift} px" for shift in shifts)],
+    columns=[
+        "layer",
+        *(f"along, {shift} px" for shift in shifts),
+        *(f"stays, {shift} px" for shift in shifts),
+    ],
     caption="Share of outputs that move along with 200 images of noise, and share of those that stay",
 )
 
