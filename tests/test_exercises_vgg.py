@@ -46,8 +46,8 @@ def test_the_reference_takes_other_architectures():
 
 def test_the_slides_variant_is_named():
     class Slide(VGG):
-        def __init__(self):
-            super().__init__(arch=((2, 64), (2, 128), (2, 256), (2, 512)))
+        def __init__(self, arch=((2, 64), (2, 128), (2, 256), (2, 512)), hidden=4096):
+            super().__init__(arch, hidden)
 
     found = verdict("vgg", Slide)
     assert found.misconception == "second-conv-in-block-4"
