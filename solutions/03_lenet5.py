@@ -275,6 +275,7 @@ def evaluate(model, batches):
 # %% nbgrader={"grade": true, "grade_id": "check_evaluate", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check.evaluate(evaluate)
 
+
 # %% [markdown]
 # ## One batch by heart
 #

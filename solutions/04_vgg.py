@@ -295,6 +295,7 @@ figures.receptive_field(features, load_dataset("shapes").test.images[0].float() 
 # %%
 print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: {7 * 7} C²")
 
+
 # %% [markdown]
 # **Notice.** Stacked small filters see as far as one large filter, with fewer weights and more ReLUs. After block 3 one
 # output already sees more than the whole image.
@@ -580,10 +581,10 @@ figures.table(
     caption="Computed here, beside the slide's figures; errors are top-5 on ImageNet",
 )
 
+
 # %% [markdown]
 # **Notice.** The deeper the network, the smaller the error, from 8 layers to 152, while the parameters do not grow with it: ResNet-152 has
 # fewer than half of VGG-16's. *Top-5* counts an answer as right if the true class is among the five highest scores.
-
 
 # %% [markdown]
 # Layer by layer, with the two networks of the labs beside them:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ def overfit_batch(model: nn.Module, images: Tensor, labels: Tensor, steps: int) 
     steps : int
         How many steps of plain gradient descent, with learning rate 0.05.
     """
-    optimizer = SmallSGD(model, lr=LEARNING_RATE, momentum=0)
+    optimizer: Any = SmallSGD(model, lr=LEARNING_RATE, momentum=0)
     model.train()
     losses = []
     for _ in range(steps):
@@ -91,7 +92,8 @@ def _last_loss_too(model: nn.Module, images: Tensor, labels: Tensor, steps: int)
 
 
 def _image_by_image(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
-    optimizer, losses = _plain_sgd(model.train()), []
+    optimizer: Any = _plain_sgd(model.train())
+    losses = []
     for _ in range(steps):
         for image, label in zip(images, labels, strict=True):
             losses.append(train_step(model, image[None], label[None], F.cross_entropy, optimizer))
@@ -109,10 +111,7 @@ def _one_step_at_the_end(model: nn.Module, images: Tensor, labels: Tensor, steps
 
 
 def _copy_trained(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    losses = overfit_batch(model, images, labels, steps)
-    model.load_state_dict(before)
-    return losses
+    return overfit_batch(copy.deepcopy(model), images, labels, steps)
 
 
 def observe_overfit_batch(candidate: Callable[..., Any], probe: Probe) -> dict[str, Any]:

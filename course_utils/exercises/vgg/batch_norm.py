@@ -86,9 +86,8 @@ def _over(axes: Sequence[int], name: str, sentence: str) -> Iterator[Misconcepti
     return _variants(name, sentence, over=axes)
 
 
-def _only_the_mean_divided(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
-    mean = x.mean(dim=ALL_BUT_CHANNELS, keepdim=True)
-    return _scaled(x - mean / (_biased(x, ALL_BUT_CHANNELS) + eps).sqrt(), weight, bias)
+def _mean_divided(x: Tensor, eps: float) -> Tensor:
+    return x.mean(dim=ALL_BUT_CHANNELS, keepdim=True) / (_biased(x, ALL_BUT_CHANNELS) + eps).sqrt()
 
 
 def _window(
@@ -232,7 +231,12 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "parentheses-forgotten",
-            _only_the_mean_divided,
+            lambda x, weight, bias, eps=1e-5: _scaled(x - _mean_divided(x, eps), weight, bias),
+            "Only the mean is divided by the root, because parentheses around the difference are missing.",
+        ),
+        Misconception(
+            "parentheses-forgotten-in-one-line",
+            lambda x, weight, bias, eps=1e-5: x - _scaled(_mean_divided(x, eps), weight, -bias),
             "Only the mean is divided by the root, because parentheses around the difference are missing.",
         ),
         Misconception(

@@ -41,7 +41,7 @@ def _like(
     *,
     padding: int = 0,
     biased: bool = True,
-    before: Callable[[Tensor], Tensor] = lambda x: x,
+    before: Callable[[Tensor], Tensor] = lambda maps: maps,
     between: Callable[[Tensor], Tensor] = lambda maps: maps,
     pool: Callable[[Tensor], Tensor] = _averaged,
     after: Callable[[Tensor], Tensor] = lambda scores: scores,
