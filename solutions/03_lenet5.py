@@ -9,7 +9,7 @@
 #
 # [The data](#The-data) · [The network](#The-network) · [Parameters](#Parameters) · [Loss and error](#Loss-and-error) ·
 # [Learning rate](#Learning-rate) · [One training step](#One-training-step) · [Evaluation](#Evaluation) ·
-# [Training](#Training) · [Looking inside](#Looking-inside)
+# [One batch by heart](#One-batch-by-heart) · [Training](#Training) · [Looking inside](#Looking-inside)
 
 # %%
 import torch
@@ -230,7 +230,7 @@ for epoch in (0, 4, 5, 10, 29):
 # ## One training step
 #
 # All of deep learning repeats one step: clear the old gradients, compute the scores and the loss, compute the new
-# gradients, update the parameters.
+# gradients, update the parameters. The order matters.
 #
 # ### Exercise 3.6 · `train_step`
 
@@ -274,6 +274,63 @@ def evaluate(model, batches):
 
 # %% nbgrader={"grade": true, "grade_id": "check_evaluate", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check.evaluate(evaluate)
+
+
+# %% [markdown]
+# ## One batch by heart
+#
+# Before you train a new network for minutes or days, let it learn a single batch by heart. A sound network can, in seconds: its
+# loss goes to about 0. One that cannot learn 16 images has a fault, and 60,000 images will not mend it.
+#
+# ### Exercise 3.8 · `overfit_batch`
+#
+# Put the model into training mode and take `steps` steps on the same batch: cross-entropy, plain SGD with learning rate 0.05.
+# Return the losses, one for each step, as they were before it.
+
+# %% nbgrader={"grade": false, "grade_id": "overfit_batch", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def overfit_batch(model, images, labels, steps):
+    """Train the model on one batch, `steps` times. Returns a list: the loss before each step."""
+    ### BEGIN SOLUTION
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    model.train()
+    losses = []
+    for _ in range(steps):
+        losses.append(train_step(model, images, labels, criterion, optimizer))
+    return losses
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_overfit_batch", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.overfit_batch(overfit_batch)
+
+
+# %% [markdown]
+# Your network, and two that beginners write. Each gets the same 16 digits, 60 times.
+
+# %% nbval_reason="training results differ between machines" tags=["nbval-ignore-output"]
+class SoftmaxInside(LeNet5):
+    def forward(self, x):
+        return super().forward(x).softmax(dim=1)
+
+
+class StartsFromZero(LeNet5):
+    def __init__(self):
+        super().__init__()
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+
+
+torch.manual_seed(0)
+images, labels = next(iter(digits.train.batches(16, shuffle=True)))
+for network in (LeNet5, SoftmaxInside, StartsFromZero):
+    losses = overfit_batch(network(), images, labels, 60)
+    print(f"{network.__name__:14} loss {losses[0]:.3f} → {losses[29]:.3f} → {losses[-1]:.3f}")
+
+# %% [markdown]
+# **Notice.** The other two stay close to ln 10 = 2.303. With a softmax inside, the loss applies a second one: little of the gradient is
+# left, and no weights bring the loss below 1.461. Where all parameters start from zero, only the last biases get a gradient, and they do
+# not see the image.
 
 # %% [markdown]
 # ## Training

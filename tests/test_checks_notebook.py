@@ -132,7 +132,7 @@ def test_names_of_a_stopped_cell_are_waited_for_however_far_away(ran: Ran, cell:
         ("make", "3.2 (lenet5)"),
         ("use", "3.2 (lenet5)"),
         ("forward", "4.2 (vgg)"),
-        ("use body", "4.7 (residual_block)"),
+        ("use body", "4.9 (residual_block)"),
         ("use nested", "3.4 (error_rate)"),
     ],
 )
@@ -143,7 +143,7 @@ def test_stubs_in_classes_and_inner_functions_belong_to_their_exercise(
 
 
 def test_a_stub_in_a_class_body_stops_the_cell_of_the_class(ran: Ran) -> None:
-    assert ran.text("class body") == "Exercise 4.7 (residual_block) is not started."
+    assert ran.text("class body") == "Exercise 4.9 (residual_block) is not started."
 
 
 def test_a_finished_exercise_is_waited_for_no_longer(ran: Ran) -> None:

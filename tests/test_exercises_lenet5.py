@@ -1,5 +1,7 @@
 """Lab 03: what the checks say about networks, training steps and evaluation."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -414,6 +416,67 @@ def test_a_share_that_is_made_up_without_the_model_is_reported():
         return (images.argmax(1) != torch.cat([y for _, y in batches])).float().mean()
 
     assert "was never called" in verdict("evaluate", evaluate).message
+
+
+# ---------------------------------------------------------------------------------------- overfit_batch
+
+
+def trained(mode=True, lr=0.05):
+    def overfit_batch(model, images, labels, steps):
+        optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+        if mode is not None:
+            model.train(mode)
+        step = exercises.get("train_step").reference
+        return [step(model, images, labels, F.cross_entropy, optimizer) for _ in range(steps)]
+
+    return overfit_batch
+
+
+def test_each_loss_is_the_one_before_its_step():
+    model = nn.Linear(1, 2, bias=False)
+    nn.init.zeros_(model.weight)
+    losses = exercises.get("overfit_batch").reference(model, torch.ones(1, 1), torch.tensor([0]), 2)
+    # The gradient of the first score is 1/2 − 1, of the second 1/2.
+    one, other = 0.05 * 0.5, -0.05 * 0.5
+    assert losses == pytest.approx([np.log(2), np.log(1 + np.exp(other - one))])
+
+
+def test_a_sound_network_learns_a_batch_by_heart_and_one_with_a_second_softmax_does_not():
+    torch.manual_seed(0)
+    images, labels = torch.randn(4, 1, 28, 28), torch.tensor([3, 1, 4, 5])
+    overfit_batch = exercises.get("overfit_batch").reference
+    assert overfit_batch(LeNet5(), images, labels, 60)[-1] < 0.1
+    assert overfit_batch(nn.Sequential(LeNet5(), nn.Softmax(1)), images, labels, 60)[-1] > 1.461
+
+
+@pytest.mark.parametrize(
+    ("mode", "misconception"), [(True, None), (False, "evaluation-mode"), (None, "mode-left-as-it-was")]
+)
+def test_the_mode_in_which_a_batch_is_learned_matters(mode, misconception):
+    found = verdict("overfit_batch", trained(mode=mode))
+    assert (found.status == "correct") == (misconception is None)
+    assert found.misconception == misconception
+
+
+def test_the_mode_afterwards_does_not_matter():
+    def overfit_batch(model, *rest):
+        losses = trained()(model, *rest)
+        model.eval()
+        return losses
+
+    assert verdict("overfit_batch", overfit_batch).status == "correct"
+
+
+def test_a_copy_that_learns_leaves_the_model_as_it_was():
+    found = verdict("overfit_batch", lambda model, *rest: trained()(copy.deepcopy(model), *rest))
+    assert found.misconception == "a-copy-is-trained"
+    assert "The losses are right, but the model's parameters are the same as before" in found.message
+
+
+def test_right_losses_of_another_last_step_are_found_in_the_parameters():
+    found = verdict("overfit_batch", trained(lr=0.1))
+    assert found.misconception == "learning-rate-0.1"
+    assert "The losses are right, but not the parameters after the training" in found.message
 
 
 # ------------------------------------------------------------------------------------------- the others

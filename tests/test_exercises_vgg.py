@@ -7,10 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
+from window_property import check_window
 
 from course_utils import exercises
 from course_utils.exercises.networks.layer_trace import LayerTrace, WithoutRandomInit
-from course_utils.exercises.vgg.vgg import VGG
+from course_utils.exercises.vgg.vgg import ARCH, VGG
 from course_utils.exercises.vgg.vgg_parameters import vgg_parameters
 
 
@@ -46,12 +47,34 @@ def test_the_reference_takes_other_architectures():
 
 def test_the_slides_variant_is_named():
     class Slide(VGG):
-        def __init__(self):
-            super().__init__(arch=((2, 64), (2, 128), (2, 256), (2, 512)))
+        def __init__(self, arch=((2, 64), (2, 128), (2, 256), (2, 512)), hidden=4096):
+            super().__init__(arch, hidden)
 
     found = verdict("vgg", Slide)
     assert found.misconception == "second-conv-in-block-4"
     assert "conv8 (512×4×4) comes after conv7" in found.message
+
+
+class OfTheLab(VGG):
+    """Blocks and widths as asked for, unless a test fixes them."""
+
+    def __init__(self, arch=ARCH, hidden=4096):
+        super().__init__(**({"arch": arch, "hidden": hidden} | self.fixed))
+
+
+@pytest.mark.parametrize(
+    ("fixed", "misconception"),
+    [
+        ({}, None),
+        ({"arch": ARCH}, "arch-ignored"),
+        ({"hidden": 4096}, "hidden-ignored"),
+        ({"arch": ARCH, "hidden": 4096}, "arch-and-hidden-ignored"),
+    ],
+)
+def test_a_network_that_ignores_what_it_is_asked_for_is_named(fixed, misconception):
+    found = verdict("vgg", type("Asked", (OfTheLab,), {"fixed": fixed}))
+    assert (found.status == "correct") == (misconception is None)
+    assert found.misconception == misconception
 
 
 def test_a_missing_pool_in_one_block_names_the_layer():
@@ -264,6 +287,74 @@ def test_the_field_of_the_labs_vgg_is_what_one_output_sees():
     x[0, 0, 0, 0].backward()
     seen = int((image.grad[0, 0, 0] > 0).sum())
     assert exercises.get("receptive_field").reference(layers) == seen
+
+
+# ----------------------------------------------------------------------------------- batch normalisation
+
+
+def test_a_channel_of_one_and_three_becomes_its_bias_minus_and_plus_its_weight():
+    x = torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)  # mean 2, variance ((1 − 2)² + (3 − 2)²) / 2 = 1
+    out = exercises.get("batch_norm").reference(x, torch.tensor([5.0]), torch.tensor([7.0]), eps=0)
+    assert out.flatten().tolist() == [7 - 5, 7 + 5]
+
+
+def test_eps_belongs_under_the_root():
+    x = torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)
+    out = exercises.get("batch_norm").reference(x, torch.ones(1), torch.zeros(1), eps=3)
+    assert out.flatten().tolist() == [-1 / (1 + 3) ** 0.5, 1 / (1 + 3) ** 0.5]
+
+
+@pytest.mark.parametrize(
+    ("spread", "misconception"),
+    [
+        (lambda x, eps: (x.var((0, 2, 3), correction=0, keepdim=True) + eps).sqrt(), None),
+        (lambda x, eps: (x.var((0, 2, 3), keepdim=True) + eps).sqrt(), "unbiased-variance"),
+        (lambda x, eps: x.std((0, 2, 3), keepdim=True) + eps, "unbiased-std-plus-eps"),
+        (lambda x, eps: x.std((0, 2, 3), keepdim=True), "unbiased-and-eps-forgotten"),
+    ],
+)
+def test_pytorchs_own_var_and_std_divide_by_one_less(spread, misconception):
+    def batch_norm(x, weight, bias, eps=1e-5):
+        y = (x - x.mean((0, 2, 3), keepdim=True)) / spread(x, eps)
+        return y * weight.view(1, -1, 1, 1) + bias.view(1, -1, 1, 1)
+
+    found = verdict("batch_norm", batch_norm)
+    assert (found.status == "correct") == (misconception is None)
+    assert found.misconception == misconception
+
+
+def test_no_other_reason_than_the_axis_is_given_for_weights_along_the_columns():
+    def batch_norm(x, weight, bias, eps=1e-5):
+        y = (x - x.mean((0, 2, 3), keepdim=True)) / (
+            x.std((0, 2, 3), keepdim=True, correction=0) ** 2 + eps
+        ).sqrt()
+        return y * weight + bias
+
+    found = verdict("batch_norm", batch_norm)
+    assert found.misconception == "along-the-columns"
+    assert "stride" not in found.message
+
+
+# --------------------------------------------------------------------------------------- pointwise head
+
+
+def test_a_score_is_the_mean_of_the_weighted_channels_and_the_bias():
+    x = torch.tensor([[[[1.0, 3.0]], [[10.0, 20.0]]]])  # one image, two channels of 1×2
+    weight = torch.tensor([[1.0, 0.0], [2.0, -1.0]]).reshape(2, 2, 1, 1)
+    out = exercises.get("pointwise_head").reference(x, weight, torch.tensor([5.0, 0.0]))
+    assert out.tolist() == [[(1 + 3) / 2 + 5, ((2 * 1 - 10) + (2 * 3 - 20)) / 2]]
+
+
+def test_scores_that_keep_height_and_width_are_named():
+    found = verdict("pointwise_head", lambda x, w, b: F.adaptive_avg_pool2d(F.conv2d(x, w, b), 1))
+    assert found.misconception == "axes-kept"
+    assert "The shape is 1×1×1×1; expected 1×1." in found.message
+
+
+@pytest.mark.parametrize("exercise_id", ["batch_norm", "pointwise_head"])
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_hold_exactly_what_a_cell_is_made_from(exercise_id, seed):
+    check_window(exercises.get(exercise_id), seed)
 
 
 # ------------------------------------------------------------------------------------------ other parts

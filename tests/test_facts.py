@@ -272,6 +272,22 @@ def test_the_slides_50000_mnist_images_are_corrected(repository: Path) -> None:
     assert "60,000 training images (the slide says 50,000)" in lab(repository, 3)
 
 
+def test_a_second_softmax_keeps_the_loss_above_1_461(repository: Path) -> None:
+    surest = torch.eye(10)  # what a softmax gives at best
+    assert F.cross_entropy(surest, torch.arange(10)).item() == pytest.approx(1.461, abs=5e-4)
+    assert "below 1.461" in lab(repository, 3)
+
+
+def test_from_zero_weights_only_the_last_biases_get_a_gradient(repository: Path) -> None:
+    network = reference("lenet5")()
+    for parameter in network.parameters():
+        nn.init.zeros_(parameter)
+    F.cross_entropy(network(torch.randn(4, 1, 28, 28)), torch.tensor([0, 1, 1, 2])).backward()
+    learning = [name for name, parameter in network.named_parameters() if parameter.grad.any()]
+    assert learning == ["linear2.bias"]
+    assert "only the last biases get a gradient" in lab(repository, 3)
+
+
 # --- VGG ---------------------------------------------------------------------------------------------------
 
 
@@ -314,6 +330,19 @@ def test_the_plateau_is_ln_10() -> None:
 def test_the_mlp_baselines_have_the_lectures_sizes() -> None:
     assert parameters(reference("make_mlp")((3072, 10))) == 30_730  # the lecture: 0.03M
     assert parameters(reference("make_mlp")((3072, 512, 512, 10))) == pytest.approx(2e6, rel=0.1)
+
+
+def test_the_baselines_errors_are_the_lectures(repository: Path) -> None:
+    stated = (
+        "one layer reaches 65 % test error, with 59 % on the training images; the one with three layers 46 %"
+    )
+    assert stated in lab(repository, 4)
+
+
+def test_after_block_3_one_output_sees_more_than_the_image(repository: Path) -> None:
+    block, field = [(3, 1), (3, 1), (2, 2)], reference("receptive_field")
+    assert field(block * 3) == 36 > 32 >= field(block * 2)
+    assert "After block 3 one output already sees more than the whole image" in lab(repository, 4)
 
 
 # --- case studies ------------------------------------------------------------------------------------------
@@ -378,3 +407,48 @@ def test_lenet_of_1998_has_about_60000_parameters(repository: Path) -> None:
 )
 def test_lab_04_corrects_the_slides_of_the_case_studies(repository: Path, statement: str) -> None:
     assert statement in lab(repository, 4)
+
+
+def test_a_pointwise_head_has_a_fraction_of_the_parameters_of_vggs(repository: Path) -> None:
+    with torch.device("meta"):
+        published = parameters(zoo.vgg16().classifier)
+        averaged = [parameters(nn.Conv2d(512, classes, 1)) for classes in (10, 1000)]
+        of_resnet = parameters(zoo.resnet152().fc)
+    assert (25_088 * 4096 + 4096) + (4096 * 4096 + 4096) + (4096 * 1000 + 1000) == published == 123_642_856
+    assert averaged == [512 * 10 + 10, 512 * 1000 + 1000] == [5_130, 513_000]
+    assert of_resnet < published / 50
+    assert "(25_088 * 4096 + 4096) + (4096 * 4096 + 4096) + (4096 * 1000 + 1000)" in lab(repository, 4)
+
+
+def with_weights(model: nn.Module) -> list[nn.Module]:
+    return [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+
+
+def test_networks_have_more_weight_layers_than_their_names_say(repository: Path) -> None:
+    with torch.device("meta"):
+        googlenet = zoo.googlenet(aux_logits=False, init_weights=False)
+        resnet = zoo.resnet152()
+    modules = [module for name, module in googlenet.named_children() if name.startswith("inception")]
+    assert len(modules) == 9 and {len(with_weights(module)) for module in modules} == {6}
+    assert len(with_weights(googlenet)) == 58 == 22 + 9 * (6 - 2)
+    shortcuts = [layer for name, layer in resnet.named_modules() if name.endswith("downsample.0")]
+    assert [layer.kernel_size for layer in shortcuts] == [(1, 1)] * 4
+    assert len(with_weights(resnet)) == 156 == 152 + len(shortcuts)
+    assert "58 in GoogLeNet and 156 in ResNet-152" in lab(repository, 4)
+
+
+def test_resnet_152s_block_is_a_bottleneck_of_three_normalised_convolutions(repository: Path) -> None:
+    with torch.device("meta"):
+        block = zoo.resnet152().layer1[1]
+    convolutions = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
+    assert [layer.kernel_size for layer in convolutions] == [(1, 1), (3, 3), (1, 1)]
+    assert [layer.out_channels for layer in convolutions] == [64, 64, 256]
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in block.modules()) == 3
+    assert "1×1 to a quarter of the channels, 3×3 on these, 1×1 back" in lab(repository, 4)
+
+
+def test_the_table_of_case_studies_has_the_lectures_errors(repository: Path) -> None:
+    for error in ('5, "0.6 M", "0.4 % (MNIST)"', '8, "62 M", "15.4 %"', '16, "138 M", "7.3 %"'):
+        assert error in lab(repository, 4)
+    for error in ('22, "5 M", "6.7 %"', '152, "60 M", "3.6 %"'):
+        assert error in lab(repository, 4).replace("         ", " ").replace("        ", " ")

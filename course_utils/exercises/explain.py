@@ -112,7 +112,9 @@ def _of_steps(case: Mapping[str, Any]) -> Iterator[Trait]:
     """Yield how window, stride and length fit together, where a case has all three."""
     lengths, window = _first(case, _LENGTHS), _first(case, _WINDOWS)
     stride = case.get("stride", case.get("s"))
-    if lengths is None or window is None or not {"stride", "s", "size"} & case.keys():
+    if lengths is None or window is None or len(window) < len(lengths):
+        return
+    if not {"stride", "s", "size"} & case.keys():
         return
     stride = window[0] if stride is None else stride
     padding = case.get("padding", case.get("p", 0))

@@ -8,6 +8,7 @@ from course_utils.exercises.lenet5 import (
     lenet5,
     lenet5_learning_rate,
     lenet5_parameters,
+    overfit_batch,
     pixel_statistics,
     train_step,
 )
@@ -21,4 +22,5 @@ EXERCISES: tuple[Exercise, ...] = (
     lenet5_learning_rate.EXERCISE,
     train_step.EXERCISE,
     evaluate.EXERCISE,
+    overfit_batch.EXERCISE,
 )

@@ -158,8 +158,10 @@ EXERCISE = Exercise(
     section="Lab 03, One training step",
     misconceptions=MISCONCEPTIONS,
     hints=(
-        "Four things to do: clear the old gradients, compute the loss, compute its gradients, take a step.",
-        "loss.backward() adds to the gradients that are already there.",
-        "optimizer.zero_grad(), loss = criterion(model(images), labels), loss.backward(), optimizer.step().",
+        "The text above names the parts in their order: clear, scores and loss, gradients, update. At the "
+        "end, return the loss.",
+        "loss.backward() adds to the gradients that are already there: when must the old ones be cleared?",
+        "Two of the parts belong to the optimizer, zero_grad and step. loss.item() is the loss as a plain "
+        "number.",
     ),
 )

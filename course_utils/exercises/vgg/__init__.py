@@ -1,10 +1,12 @@
-"""The exercises of lab 04: VGG, its parameters and baselines, receptive fields and residual blocks."""
+"""The exercises of lab 04: VGG, its parameters and baselines, and what networks after it are made of."""
 
 from __future__ import annotations
 
 from course_utils.exercises.model import Exercise
 from course_utils.exercises.vgg import (
+    batch_norm,
     make_mlp,
+    pointwise_head,
     receptive_field,
     residual_block,
     vgg,
@@ -20,5 +22,7 @@ EXERCISES: tuple[Exercise, ...] = (
     vgg_learning_rate.EXERCISE,
     make_mlp.EXERCISE,
     receptive_field.EXERCISE,
+    batch_norm.EXERCISE,
+    pointwise_head.EXERCISE,
     residual_block.EXERCISE,
 )

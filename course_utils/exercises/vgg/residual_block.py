@@ -1,4 +1,4 @@
-"""Exercise 4.7: the block of a residual network."""
+"""Exercise 4.9: the block of a residual network."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def probes(seed: int) -> Sequence[Probe]:
 
 
 EXERCISE = Exercise(
-    number="4.7",
+    number="4.9",
     points=2,
     reference=ResidualBlock,
     also_right=(_like(bias=False), _like(normalised=True), _like(normalised=True, bias=False)),

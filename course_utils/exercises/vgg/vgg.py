@@ -49,44 +49,62 @@ class VGG(nn.Module):
 
 def _like(
     *,
-    arch: Arch = ARCH,
-    hidden: tuple[int, ...] = (4096, 4096),
+    plan: Callable[[Arch], Arch] = lambda arch: arch,
+    hidden: Callable[[int], tuple[int, ...]] = lambda hidden: (hidden, hidden),
     f: int = 3,
     padding: int = 1,
     activation: Callable[[], nn.Module] = nn.ReLU,
     in_head: Callable[[], nn.Module] | None = None,
     pool: Callable[[int], nn.Module] = nn.MaxPool2d,
-    pools: int = 4,
+    last_pool: bool = True,
     normalise: Callable[[int], nn.Module] | None = None,
+    enters_head: Callable[[int, int], int] = lambda channels, side: channels * side * side,
     last: Callable[[], nn.Module] = nn.Identity,
-) -> Callable[[], nn.Module]:
+) -> Callable[..., nn.Module]:
     """Return a function that builds VGG with some parts changed."""
 
-    def build() -> nn.Module:
+    def build(arch: Arch = ARCH, width: int = 4096) -> nn.Module:
         layers: list[nn.Module] = []
         channels, side = 3, 32
-        for index, (convs, out) in enumerate(arch):
+        blocks, widths = plan(arch), hidden(width)
+        for number, (convs, out) in enumerate(blocks, 1):
             for _ in range(convs):
                 layers.append(nn.Conv2d(channels, out, f, padding=padding))
                 layers += [normalise(out)] if normalise else []
                 layers.append(activation())
                 channels, side = out, side + 2 * padding - f + 1
-            if index < pools:
+            if last_pool or number < len(blocks):
                 layers.append(pool(2))
                 side //= 2
         layers.append(nn.Flatten())
-        features = (channels * side * side, *hidden)
-        for inputs, out in zip(features, hidden, strict=False):
+        features = (enters_head(channels, side), *widths)
+        for inputs, out in zip(features, widths, strict=False):
             layers += [nn.Linear(inputs, out), (in_head or activation)()]
         return nn.Sequential(*layers, nn.Linear(features[-1], 10), last())
 
     return build
 
 
+def _if_default(arch: Arch) -> Callable[[Arch], Arch]:
+    """Return a plan with another default: what is asked for in so many words is built as asked."""
+    return lambda asked: arch if asked == ARCH else asked
+
+
 def probes(seed: int) -> Sequence[Probe]:
-    """Draw two small images."""
-    images = Draw(seed).integers(2, 3, 32, 32, low=-2, high=2)
-    return (Probe((images,), note="two images of 3×32×32", call="VGG()(images)", shown={}),)
+    """Draw two small images; ask for the lab's VGG, then for small ones with fewer blocks."""
+    draw = Draw(seed)
+    images = draw.integers(2, 3, 32, 32, low=-2, high=2)
+
+    def small(*arch: tuple[int, int], hidden: int) -> Probe:
+        text = f"VGG(arch={arch}, hidden={hidden})(images)"
+        return Probe((arch, hidden, images), note=f"{len(arch)} blocks", call=text, shown={})
+
+    few, some, many = draw.between(2, 4), draw.between(5, 7), draw.between(8, 10)
+    return (
+        Probe((images,), note="two images of 3×32×32", call="VGG()(images)", shown={}),
+        small((1, few), (2, some), hidden=many),
+        small((3, few), (1, many), (1, few), hidden=some),
+    )
 
 
 EXERCISE = Exercise(
@@ -101,17 +119,17 @@ EXERCISE = Exercise(
     misconceptions=(
         Misconception(
             "second-conv-in-block-4",
-            _like(arch=(*ARCH[:3], (2, 512))),
+            _like(plan=_if_default((*ARCH[:3], (2, 512)))),
             "The last block has two convolutions; that is the slide's variant with 29.9 million parameters.",
         ),
         Misconception(
             "216-channels",
-            _like(arch=(*ARCH[:2], (2, 216), ARCH[3])),
+            _like(plan=_if_default((*ARCH[:2], (2, 216), ARCH[3]))),
             "The third block has 216 channels, a misprint on the slide.",
         ),
         Misconception(
             "one-conv-a-block",
-            _like(arch=tuple((1, out) for _, out in ARCH)),
+            _like(plan=lambda arch: tuple((1, out) for _, out in arch)),
             "Every block has a single convolution.",
         ),
         Misconception(
@@ -124,19 +142,23 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "last-pool-forgotten",
-            _like(pools=3),
+            _like(last_pool=False),
             "The last block is not pooled, so 512 maps of 4×4 reach the head.",
         ),
         Misconception(
-            "one-hidden-layer", _like(hidden=(4096,)), "The head has one hidden layer; the lab's has two."
+            "one-hidden-layer",
+            _like(hidden=lambda hidden: (hidden,)),
+            "The head has one hidden layer; the lab's has two.",
         ),
         Misconception(
             "no-hidden-layer",
-            _like(hidden=()),
+            _like(hidden=lambda hidden: ()),
             "The head has no hidden layer: the scores come straight from the flattened maps.",
         ),
         Misconception(
-            "narrow-head", _like(hidden=(512, 512)), "The hidden layers of the head have 512 units, not 4096."
+            "narrow-head",
+            _like(hidden=lambda hidden: (min(hidden, 512),) * 2),
+            "The hidden layers of the head have 512 units, not 4096.",
         ),
         Misconception(
             "batch-normalisation",
@@ -186,11 +208,48 @@ EXERCISE = Exercise(
             _like(pool=nn.AvgPool2d),
             "The pooling takes the average; the lab's takes the maximum.",
         ),
+        Misconception(
+            "arch-ignored",
+            _like(plan=lambda arch: ARCH),
+            "The blocks are always the lab's, whatever `arch` says.",
+        ),
+        Misconception(
+            "hidden-ignored",
+            _like(hidden=lambda hidden: (4096, 4096)),
+            "The hidden layers always have 4096 units, whatever `hidden` says.",
+        ),
+        Misconception(
+            "arch-and-hidden-ignored",
+            _like(plan=lambda arch: ARCH, hidden=lambda hidden: (4096, 4096)),
+            "It is always the lab's network, whatever `arch` and `hidden` say.",
+        ),
+        *(
+            Misconception(
+                name,
+                wrong,
+                "The head expects the 2×2 maps that four blocks leave; their size depends on `arch`.",
+            )
+            for name, wrong in {
+                "four-blocks-assumed": _like(enters_head=lambda channels, side: channels * 2 * 2),
+                "2048-assumed": _like(enters_head=lambda channels, side: 2048),
+                "head-fixed": _like(
+                    enters_head=lambda channels, side: 2048, hidden=lambda hidden: (4096, 4096)
+                ),
+            }.items()
+        ),
+        Misconception(
+            "second-hidden-layer-fixed",
+            _like(hidden=lambda hidden: (hidden, 4096)),
+            "Only the first hidden layer has the width `hidden`; the second always has 4096 units.",
+        ),
     ),
     hints=(
-        "Four blocks as in Exercise 4.1, with 2, 2, 2 and 1 convolutions and 64, 128, 256 and 512 channels.",
-        "Each block halves the map: 32 → 16 → 8 → 4 → 2, so 512·2·2 numbers reach the head.",
-        "The head: linear 2048 → 4096, ReLU, linear 4096 → 4096, ReLU, linear 4096 → 10, and nothing after "
-        "it.",
+        "arch is a list of blocks: each pair says how many convolutions, and how many filters. Go through it "
+        "in a loop with vgg_block; the input of a block has as many channels as the block before it has "
+        "filters, the image 3.",
+        "Each block halves the map: 32 → 16 → 8 → 4 → 2 for four blocks, 32 // 2**len(arch) for any number. "
+        "So many rows and columns of each map of the last block reach the head.",
+        "hidden is the width of both hidden layers: 2048 → 4096 → 4096 → 10 by default, with a ReLU after "
+        "each but the last.",
     ),
 )

@@ -52,6 +52,15 @@ EQUIVALENT = {
     "vgg": {
         "side = 32 // 2 ** len(arch)  ->  side = 33 // 2 ** len(arch)": "33 // 16 is 2 as well",
     },
+    "batch_norm": {
+        f"{name} = {values}.mean(dim=(0, 2, 3), keepdim=True)"
+        f"  ->  {name} = {values}.mean(dim={axes}, keepdim=True)": AXES_OF_A_REDUCTION
+        for name, values in (("mean", "x"), ("variance", "((x - mean) ** 2)"))
+        for axes in ("(2, 0, 3)", "(0, 3, 2)")
+    },
+    "pointwise_head": {
+        "return maps.mean(dim=(2, 3))  ->  return maps.mean(dim=(3, 2))": AXES_OF_A_REDUCTION,
+    },
     "receptive_field": {
         "field, step = (1, 1)  ->  step, field = (1, 1)": "both start from 1",
     },

@@ -284,6 +284,43 @@ def evaluate_image_by_image(model, batches):
     return np.mean(wrong)
 
 
+# ---------------------------------------------------------------------------------------- overfit_batch
+
+
+def overfit_with_train_step(model, images, labels, steps):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    model.train()
+    criterion = nn.CrossEntropyLoss()
+    return [step_zeroed_before_backward(model, images, labels, criterion, optimizer) for _ in range(steps)]
+
+
+def overfit_written_out(net, x, y, count):
+    net.train()
+    losses = torch.zeros(count)
+    for step in range(count):
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+        optimizer.zero_grad()
+        loss = F.nll_loss(F.log_softmax(net(x), dim=1), y)
+        loss.backward()
+        optimizer.step()
+        losses[step] = loss.detach()
+    return losses
+
+
+def overfit_by_hand(model, images, labels, steps):
+    was_training = model.training
+    losses = []
+    while len(losses) < steps:
+        loss = nn.CrossEntropyLoss()(model.train()(images), labels)
+        parameters = list(model.parameters())
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+                parameter -= 0.05 * gradient
+        losses.append(loss)
+    model.train(was_training)
+    return tuple(losses)
+
+
 RIGHT_WAYS = {
     "pixel_statistics": [
         statistics_with_numpy,
@@ -309,5 +346,6 @@ RIGHT_WAYS = {
         step_with_autograd,
         step_with_closure,
     ],
+    "overfit_batch": [overfit_with_train_step, overfit_written_out, overfit_by_hand],
     "evaluate": [evaluate_by_concatenation, evaluate_with_weights, evaluate_image_by_image],
 }

@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
@@ -58,45 +59,44 @@ def lazy_block(in_channels, out_channels, convs):
 
 
 class WrittenOut(nn.Module):
-    def __init__(self):
+    """Every layer by its name, one by one, as many as are asked for."""
+
+    def __init__(self, arch=((2, 64), (2, 128), (2, 256), (1, 512)), hidden=4096):
         super().__init__()
-        self.fc3, self.fc2, self.fc1 = nn.Linear(4096, 10), nn.Linear(4096, 4096), nn.Linear(2048, 4096)
-        self.conv1a, self.conv1b = nn.Conv2d(3, 64, 3, padding=1), nn.Conv2d(64, 64, 3, padding=1)
-        self.conv2a, self.conv2b = nn.Conv2d(64, 128, 3, padding=1), nn.Conv2d(128, 128, 3, padding=1)
-        self.conv3a, self.conv3b = nn.Conv2d(128, 256, 3, padding=1), nn.Conv2d(256, 256, 3, padding=1)
-        self.conv4 = nn.Conv2d(256, 512, 3, padding=1)
+        self.arch = arch
+        self.fc3, self.fc2 = nn.Linear(hidden, 10), nn.Linear(hidden, hidden)
+        channels, size = 3, 32
+        for block, (convs, filters) in enumerate(arch):
+            for conv in range(convs):
+                setattr(self, f"conv{block}{conv}", nn.Conv2d(channels, filters, 3, padding=1))
+                channels = filters
+            size = size // 2
+        self.fc1 = nn.Linear(size * size * channels, hidden)
 
     def forward(self, x):
-        x = F.relu(self.conv1a(x))
-        x = F.relu(self.conv1b(x))
-        x = F.max_pool2d(x, 2)
-        x = F.relu(self.conv2a(x))
-        x = F.relu(self.conv2b(x))
-        x = F.max_pool2d(x, 2)
-        x = F.relu(self.conv3a(x))
-        x = F.relu(self.conv3b(x))
-        x = F.max_pool2d(x, 2)
-        x = F.relu(self.conv4(x))
-        x = F.max_pool2d(x, 2)
-        x = x.view(-1, 2 * 2 * 512)
+        for block, (convs, _) in enumerate(self.arch):
+            for conv in range(convs):
+                x = F.relu(getattr(self, f"conv{block}{conv}")(x))
+            x = F.max_pool2d(x, 2)
+        x = x.view(x.shape[0], -1)
         x = F.relu(self.fc1(x))
         x = F.relu(self.fc2(x))
         return self.fc3(x)
 
 
 class OfBlocks(nn.Sequential):
-    def __init__(self, arch=((2, 64), (2, 128), (2, 256), (1, 512))):
+    def __init__(self, arch=((2, 64), (2, 128), (2, 256), (1, 512)), hidden=4096):
         blocks, channels = [], 3
         for convs, width in arch:
             blocks.append(BlockModule(channels, width, convs))
             channels = width
         head = (
             nn.Flatten(),
-            nn.LazyLinear(4096),
+            nn.LazyLinear(hidden),
             nn.ReLU(),
-            nn.Linear(4096, 4096),
+            nn.Linear(hidden, hidden),
             nn.ReLU(),
-            nn.Linear(4096, 10),
+            nn.Linear(hidden, 10),
         )
         super().__init__(*blocks, *head)
 
@@ -104,20 +104,20 @@ class OfBlocks(nn.Sequential):
 class FromAPlan(nn.Module):
     """One list of widths and poolings, as in torchvision."""
 
-    plan = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, "M")
-
-    def __init__(self, num_classes=10):
+    def __init__(self, cfg=((2, 64), (2, 128), (2, 256), (1, 512)), width=4096, num_classes=10):
         super().__init__()
+        plan = [step for convs, filters in cfg for step in [*[filters] * convs, "M"]]
         layers, channels = [], 3
-        for step in self.plan:
+        for step in plan:
             if step == "M":
                 layers += [nn.MaxPool2d(kernel_size=2, stride=2)]
             else:
                 layers += [nn.Conv2d(channels, step, kernel_size=3, padding=1), nn.ReLU(True)]
                 channels = step
+        side = 32 >> plan.count("M")
         self.features = nn.Sequential(*layers)
         self.classifier = nn.ModuleList(
-            [nn.Linear(2048, 4096), nn.Linear(4096, 4096), nn.Linear(4096, num_classes)]
+            [nn.Linear(channels * side**2, width), nn.Linear(width, width), nn.Linear(width, num_classes)]
         )
 
     def forward(self, x):
@@ -247,6 +247,76 @@ def field_by_looking(layers):
     return torch.tensor(max(seen) - min(seen) + 1)
 
 
+# --------------------------------------------------------------------------------- batch normalisation
+
+
+def normalise_with_torch(x, weight, bias, eps=1e-5):
+    return F.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
+
+
+def normalise_with_a_layer(x, weight, bias, eps=1e-5):
+    layer = nn.BatchNorm2d(x.shape[1], eps=eps)
+    layer.weight.data, layer.bias.data = weight, bias
+    return layer(x)
+
+
+def normalise_channel_by_channel(x, weight, bias, eps=1e-5):
+    out = torch.zeros_like(x)
+    for c in range(x.shape[1]):
+        values = x[:, c].reshape(-1).tolist()
+        mean = sum(values) / len(values)
+        variance = sum((value - mean) ** 2 for value in values) / len(values)
+        out[:, c] = weight[c] * (x[:, c] - mean) / math.sqrt(variance + eps) + bias[c]
+    return out
+
+
+def normalise_rows(features, gamma, beta, epsilon=1e-5):
+    rows = features.double().transpose(0, 1).flatten(1)
+    variance, mean = torch.var_mean(rows, dim=1, correction=0, keepdim=True)
+    rows = (rows - mean) * torch.rsqrt(variance + epsilon) * gamma[:, None] + beta[:, None]
+    return rows.reshape(features.transpose(0, 1).shape).transpose(0, 1)
+
+
+def normalise_with_numpy(x, weight, bias, eps=1e-5):
+    images = x.numpy()
+    mean, variance = images.mean(axis=(0, 2, 3)), images.var(axis=(0, 2, 3))
+    last = (np.moveaxis(images, 1, -1) - mean) / np.sqrt(variance + eps) * weight.numpy() + bias.numpy()
+    return np.moveaxis(last, -1, 1)
+
+
+# ------------------------------------------------------------------------------------ pointwise head
+
+
+def scores_from_averages(x, weight, bias):
+    return F.linear(x.mean(dim=(2, 3)), weight.flatten(1), bias)
+
+
+def scores_with_layers(x, weight, bias):
+    classes, channels = weight.shape[:2]
+    conv = nn.Conv2d(channels, classes, kernel_size=1)
+    conv.weight.data, conv.bias.data = weight, bias
+    return nn.Sequential(conv, nn.AdaptiveAvgPool2d(1), nn.Flatten())(x)
+
+
+def scores_with_einsum(x, weight, bias):
+    maps = torch.einsum("nchw,kcuv->nkhw", x.double(), weight.double()) + bias.reshape(1, -1, 1, 1)
+    return F.adaptive_avg_pool2d(maps, 1)[:, :, 0, 0]
+
+
+def scores_pixel_by_pixel(x, weight, bias):
+    (images, _, height, width), classes = x.shape, weight.shape[0]
+    scores = []
+    for n in range(images):
+        scores.append([])
+        for k in range(classes):
+            total = 0.0
+            for i in range(height):
+                for j in range(width):
+                    total += (x[n, :, i, j] * weight[k, :, 0, 0]).sum() + bias[k]
+            scores[n].append(float(total) / (height * width))
+    return scores
+
+
 # ---------------------------------------------------------------------------------------- residual block
 
 
@@ -309,6 +379,19 @@ RIGHT_WAYS = {
     "vgg_learning_rate": [rate_by_cases, rate_by_loop, rate_of_a_scheduler],
     "make_mlp": [Perceptron, perceptron_by_recursion, lazy_perceptron, PerceptronOfMatrices],
     "receptive_field": [field_from_the_end, field_in_closed_form, field_by_looking],
+    "batch_norm": [
+        normalise_with_torch,
+        normalise_with_a_layer,
+        normalise_channel_by_channel,
+        normalise_rows,
+        normalise_with_numpy,
+    ],
+    "pointwise_head": [
+        scores_from_averages,
+        scores_with_layers,
+        scores_with_einsum,
+        scores_pixel_by_pixel,
+    ],
     "residual_block": [
         ResidualInSequence,
         ResidualNormalised,
