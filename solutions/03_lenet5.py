@@ -373,8 +373,9 @@ history = fit(model, dataset, plan, device=device)
 report(3, history)
 
 # %% [markdown]
-# **Notice.** The training error goes to zero and the test error stays above it: the network knows the training images by
-# heart. Look at the steps in the learning rate: what happens to the noise of the curves?
+# **Notice.** The profile `fast` sees most training images once, and stops. With `lecture` the training error goes on to zero while
+# the test error stays above it: the network then knows the training images by heart. Each step of its learning rate also takes
+# noise out of the curves.
 
 # %% [markdown]
 # ## Looking inside

@@ -572,7 +572,14 @@ studies = {
 }
 costs = {name: cost(build, shape) for name, (build, shape, *_) in studies.items()}
 rows = [
-    (name, studies[name][2], f"{parameters:,}", studies[name][3], f"{multiply_adds / 1e6:,.1f} M", studies[name][4])
+    (
+        name,
+        studies[name][2],
+        f"{parameters:,}",
+        studies[name][3],
+        f"{multiply_adds / 1e6:,.1f} M",
+        studies[name][4],
+    )
     for name, (parameters, multiply_adds) in costs.items()
 ]
 figures.table(

@@ -110,6 +110,14 @@ def _one_step_at_the_end(model: nn.Module, images: Tensor, labels: Tensor, steps
     return losses
 
 
+def _stopped_early(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
+    optimizer: Any = _plain_sgd(model.train())
+    losses: list[float] = []
+    while len(losses) < steps and not (losses and losses[-1] < 0.01):
+        losses.append(train_step(model, images, labels, F.cross_entropy, optimizer))
+    return losses
+
+
 def _copy_trained(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
     return overfit_batch(copy.deepcopy(model), images, labels, steps)
 
@@ -147,10 +155,17 @@ def compare_overfit_batch(expected: dict[str, Any], actual: Any) -> Difference |
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Draw tiny models and batches: one step, several, a batch of one, two layers, both modes."""
+    """Draw tiny models and batches: one step, several, a batch of one, two layers, both modes, no loss."""
     draw = Draw(seed)
 
-    def probe(note: str, count: int, steps: int, *layers: nn.Module, training: bool = True) -> Probe:
+    def probe(
+        note: str,
+        count: int,
+        steps: int,
+        *layers: nn.Module,
+        training: bool = True,
+        learned: bool = False,
+    ) -> Probe:
         first, last = layers[0], layers[-1]
         assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
         model = nn.Sequential(nn.Flatten(), *layers).train(training)
@@ -159,6 +174,10 @@ def probes(seed: int) -> Sequence[Probe]:
                 parameter.copy_(draw.distinct(*parameter.shape).clamp(-4, 4) / 4)
         images = draw.distinct(count, 1, 1, first.in_features, low=1)
         labels = torch.tensor(draw.shuffled(*range(last.out_features))[:count])
+        if learned:
+            with torch.no_grad():
+                last.weight.copy_(100 * torch.arange(last.out_features)[:, None].expand_as(last.weight))
+            labels = torch.full((count,), last.out_features - 1)
         shown: dict[str, Any] = {"images": images.flatten(1), "labels": labels, "steps": steps}
         shown |= {name: value.detach() for name, value in model.named_parameters()}
         call = f"overfit_batch(model, images, labels, {steps})"
@@ -174,6 +193,7 @@ def probes(seed: int) -> Sequence[Probe]:
         probe("a batch of one; two layers", 1, draw.between(4, 5), *two_layers),
         probe("a model with batch normalisation, in training mode", 4, 3, *normalised()),
         probe("the same that comes in evaluation mode", 4, 2, *normalised(), training=False),
+        probe("a batch that is learned already", 2, 3, nn.Linear(2, 3), learned=True),
     )
 
 
@@ -219,6 +239,11 @@ EXERCISE = Exercise(
         ),
         Misconception("one-step-more", _training(more=1), "It takes one step more than it is asked for."),
         Misconception("one-step-less", _training(more=-1), "It takes one step less than it is asked for."),
+        Misconception(
+            "stopped-early",
+            _stopped_early,
+            "The training stops as soon as the loss is small; it should take all the steps.",
+        ),
         Misconception(
             "gradients-not-cleared",
             _training(zero=False),
