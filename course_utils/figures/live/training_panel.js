@@ -217,11 +217,9 @@ function curves(model) {
   const legend = steps.length
     ? `Dotted lines: the learning rate changes (${steps.map((epoch) => `epoch ${epoch}`).join(", ")}).`
     : "";
-  return [
-    make("div", { class: "cl-curves" }, ...plots.map(({ svg }) => svg)),
-    toolbar(slider.row, make("span", { class: "cl-quiet" }, legend)),
-    said,
-  ];
+  const drawn = make("div", { class: "cl-curves" }, ...plots.map(({ svg }) => svg));
+  if (rows.length === 1) return [drawn, said];
+  return [drawn, toolbar(slider.row, make("span", { class: "cl-quiet" }, legend)), said];
 }
 
 function gallery(model) {
