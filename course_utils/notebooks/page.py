@@ -27,7 +27,7 @@ _TEMPLATE = """
 {%- block html_head_css -%}
 <style>
 main { max-width: 1000px; margin: auto; } img.maths { display: inline; margin: 0; }
-.jp-RenderedMarkdown a { text-decoration: underline; }
+main .jp-RenderedMarkdown a:link, main .jp-RenderedMarkdown a:visited { text-decoration: underline; }
 /* Darker than JupyterLab's, to contrast with the paper by 4.5 to 1. */
 body {
   --jp-cell-prompt-opacity: 1; --jp-cell-prompt-not-active-opacity: 1;
