@@ -8,7 +8,12 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
-from course_utils.exercises.networks import has_other_count, network_difference, observe_network
+from course_utils.exercises.networks import (
+    changed_scores,
+    has_other_count,
+    network_difference,
+    observe_network,
+)
 from course_utils.exercises.probes import Draw
 
 
@@ -117,23 +122,7 @@ EXERCISE = Exercise(
             _like(hidden=()),
             "The scores come straight from the flattened map: the hidden linear layer is missing.",
         ),
-        Misconception(
-            "softmax-inside",
-            _like(last=lambda: nn.Softmax(dim=1)),
-            "The network ends in a softmax, but the cross-entropy loss already applies one.",
-            "Lab 03, Loss and error",
-        ),
-        Misconception(
-            "log-softmax-inside",
-            _like(last=lambda: nn.LogSoftmax(dim=1)),
-            "The network ends in a log-softmax, but the cross-entropy loss already applies one.",
-            "Lab 03, Loss and error",
-        ),
-        Misconception(
-            "relu-on-scores",
-            _like(last=nn.ReLU),
-            "A ReLU is applied to the scores, so no score can be negative.",
-        ),
+        *changed_scores(_like),
         Misconception(
             "sigmoid-on-scores",
             _like(last=nn.Sigmoid),

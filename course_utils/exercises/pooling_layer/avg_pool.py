@@ -65,12 +65,6 @@ EXERCISE = Exercise(
             lambda x, size=2, stride=None: avg_pool2d(x, size, stride).mean(0, keepdim=True),
             "The mean is taken over the channels too; pooling keeps their number.",
         ),
-        Misconception(
-            "partial-windows",
-            lambda x, size=2, stride=None: avg_pool2d(x, size, stride, ceil_mode=True),
-            "Windows that reach over the border are counted too: the number of windows is rounded up.",
-            "Lab 02, Shapes",
-        ),
         *windowing.moved_wrongly(avg_pool2d),
     ),
     hints=(

@@ -70,12 +70,6 @@ EXERCISE = Exercise(
             lambda x, size=2, stride=None: x.amax(dim=(1, 2)),
             "This is one number for each channel: the largest value of the whole image.",
         ),
-        Misconception(
-            "partial-windows",
-            lambda x, size=2, stride=None: max_pool2d(x, size, stride, ceil_mode=True),
-            "Windows that reach over the border are counted too: the number of windows is rounded up.",
-            "Lab 02, Shapes",
-        ),
         *windowing.moved_wrongly(max_pool2d),
     ),
     hints=(

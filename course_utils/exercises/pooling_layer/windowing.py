@@ -13,7 +13,7 @@ from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
 
 Pool = Callable[..., Tensor]
-"""``(x C×H×W, size, stride) -> C×H'×W'``; sizes and strides may be pairs."""
+"""``(x C×H×W, size, stride, ceil_mode) -> C×H'×W'``; sizes and strides may be pairs."""
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -64,6 +64,12 @@ def _length_over_stride(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor
 def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
     """Return the wrong ideas about where the windows of `pool` lie."""
     return (
+        Misconception(
+            "partial-windows",
+            lambda x, size=2, stride=None: pool(x, size, stride, ceil_mode=True),
+            "Windows that reach over the border are counted too: the number of windows is rounded up.",
+            "Lab 02, Shapes",
+        ),
         Misconception(
             "stride-one",
             lambda x, size=2, stride=None: pool(x, size, stride or 1),

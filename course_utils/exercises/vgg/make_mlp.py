@@ -8,7 +8,12 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
-from course_utils.exercises.networks import has_other_count, network_difference, observe_network
+from course_utils.exercises.networks import (
+    changed_scores,
+    has_other_count,
+    network_difference,
+    observe_network,
+)
 from course_utils.exercises.probes import Draw
 
 Sizes = Sequence[int]
@@ -95,11 +100,6 @@ EXERCISE = Exercise(
             "There is no ReLU between the layers, so they collapse into one linear layer.",
         ),
         Misconception(
-            "relu-on-scores",
-            _like(last=nn.ReLU),
-            "A ReLU is applied to the scores, so no score can be negative.",
-        ),
-        Misconception(
             "relu-once",
             _relu_once,
             "Only the first hidden layer has a ReLU, so the layers after it collapse into one.",
@@ -120,18 +120,7 @@ EXERCISE = Exercise(
             "The batch is flattened along with the images.",
         ),
         Misconception("no-biases", _like(bias=False), "The linear layers have no biases."),
-        Misconception(
-            "softmax-inside",
-            _like(last=lambda: nn.Softmax(dim=1)),
-            "The network ends in a softmax, but the cross-entropy loss already applies one.",
-            "Lab 03, Loss and error",
-        ),
-        Misconception(
-            "log-softmax-inside",
-            _like(last=lambda: nn.LogSoftmax(dim=1)),
-            "The network ends in a log-softmax, but the cross-entropy loss already applies one.",
-            "Lab 03, Loss and error",
-        ),
+        *changed_scores(_like),
         Misconception("sigmoid", _like(activation=nn.Sigmoid), "The activations are sigmoids, not ReLUs."),
         Misconception("tanh", _like(activation=nn.Tanh), "The activations are tanh, not ReLUs."),
         Misconception(

@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
-from course_utils.exercises.networks import has_other_count, network_difference, observe_network
+from course_utils.exercises.networks import (
+    changed_scores,
+    has_other_count,
+    network_difference,
+    observe_network,
+)
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.vgg.vgg_block import vgg_block
 
@@ -186,23 +191,7 @@ EXERCISE = Exercise(
             _like(activation=nn.Identity, in_head=nn.ReLU),
             "No ReLU follows the convolutions, so stacked convolutions collapse into one.",
         ),
-        Misconception(
-            "relu-on-scores",
-            _like(last=nn.ReLU),
-            "A ReLU is applied to the scores, so no score can be negative.",
-        ),
-        Misconception(
-            "softmax-inside",
-            _like(last=lambda: nn.Softmax(dim=1)),
-            "The network ends in a softmax, but the cross-entropy loss already applies one.",
-            "Lab 03, Loss and error",
-        ),
-        Misconception(
-            "log-softmax-inside",
-            _like(last=lambda: nn.LogSoftmax(dim=1)),
-            "The network ends in a log-softmax, but the cross-entropy loss already applies one.",
-            "Lab 03, Loss and error",
-        ),
+        *changed_scores(_like),
         Misconception(
             "average-pooling",
             _like(pool=nn.AvgPool2d),
