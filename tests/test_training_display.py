@@ -41,7 +41,8 @@ def handles(monkeypatch: pytest.MonkeyPatch) -> list[Handle]:
 def test_a_notebook_shows_one_line_and_one_plot_updated_in_place(handles, monkeypatch) -> None:
     monkeypatch.setattr("course_utils.training.meter.LOOK_EVERY", 0.0)
     fit(net(), tiny_dataset(), tiny_recipe(), checkpoint=False)
-    line, curves = handles
+    device, line, curves = handles
+    assert device.shown[0]["text/html"].startswith("<details><summary>how it is computed</summary>CPU, ")
     texts = [bundle["text/plain"] for bundle in line.shown]
     assert any("epoch 2 of 3 · batch 4 of 7" in text and "left" in text for text in texts)
     assert texts[-1].startswith("3 of 3 epochs in ")
@@ -54,7 +55,7 @@ def test_a_notebook_shows_one_line_and_one_plot_updated_in_place(handles, monkey
 def test_short_epochs_do_not_spend_their_time_on_drawing(handles, monkeypatch) -> None:
     monkeypatch.setattr(display.NotebookDisplay, "share", 1e-6)
     fit(net(), tiny_dataset(), tiny_recipe(), checkpoint=False)
-    assert len(handles[1].shown) == 2  # the first epoch's, and the last
+    assert len(handles[2].shown) == 2  # the first epoch's, and the last
 
 
 def test_a_finished_run_shows_its_curves_again(handles, course_environment) -> None:

@@ -20,7 +20,9 @@ from course_utils.training import (
     recipe,
     report,
 )
+from course_utils.training.epochs import epoch_count
 from course_utils.training.results import LECTURE, MIME
+from course_utils.training.schedules import Squeezed
 
 
 def run(epochs: int = 4, planned: Recipe | None = None, **changes: object) -> History:
@@ -98,10 +100,43 @@ def drops(planned: Recipe) -> list[float]:
 
 
 def test_the_plot_marks_where_the_learning_rate_falls() -> None:
-    assert drops(recipe("vgg", "lecture")) == [9.5, 13.5, 17.5]
-    assert drops(recipe("lenet5", "lecture")) == [5.5, 10.5, 15.5, 20.5, 25.5]
+    assert drops(recipe("vgg", "lecture")) == [9, 13, 17]
+    assert drops(recipe("lenet5", "lecture")) == [5, 10, 15, 20, 25]
     assert drops(tiny_recipe(epochs=9, schedule=Triangle())) == []
     assert drops(tiny_recipe(epochs=9)) == []
+    squeezed = Squeezed(DivideEvery(1.5, epochs=5), epochs=30)
+    assert drops(tiny_recipe(epochs=3, schedule=squeezed)) == [0.5, 1, 1.5, 2, 2.5]
+
+
+def test_the_loss_of_every_step_is_a_curve_even_within_one_epoch() -> None:
+    record = EpochRecord(1, 0.1, 2.0, 0.2, 0.2, 10.0, 1.0, losses=(3.0, 2.0, 1.5, 1.5))
+    line = run(planned=tiny_recipe(epochs=1), records=[record]).plot().figure.axes[0].lines[0]
+    assert list(line.get_xdata()) == [0.125, 0.375, 0.625, 0.875]
+    assert list(line.get_ydata()) == [3.0, 2.0, 1.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "text"),
+    [
+        (0, "0 epochs"),
+        (1, "1 epoch"),
+        (30, "30 epochs"),
+        (2.5, "2.5 epochs"),
+        (1 / 3, "a third of an epoch"),
+        (0.335, "a third of an epoch"),
+        (0.5, "half an epoch"),
+        (0.8, "80 % of an epoch"),
+    ],
+)
+def test_a_part_of_an_epoch_is_said_in_words(epochs: float, text: str) -> None:
+    assert epoch_count(epochs) == text
+
+
+def test_a_run_of_part_of_an_epoch_says_how_far_it_got() -> None:
+    record = EpochRecord(0.5, 0.1, 1, 0.2, 0.2, 5.0, 1.0)
+    planned = tiny_recipe(epochs=0.5)
+    assert repr(run(planned=planned, records=[])) == "History(tiny: nothing of half an epoch on digits)"
+    assert repr(run(planned=planned, records=[record])) == "History(tiny: half an epoch on digits)"
 
 
 def test_the_plot_names_recipe_and_source() -> None:
@@ -187,7 +222,7 @@ def test_a_last_part_of_an_epoch_counts_as_what_it_is() -> None:
     assert not half_way.complete
     assert half_way.left() == 3.5
     assert half_way.left(0.1) == pytest.approx(2.5)
-    assert half_way.forecast("this CPU") == "0.25 epochs ≈ 3.5 s on this CPU (11 s each)"
+    assert half_way.forecast("this CPU") == "a quarter of an epoch ≈ 3.5 s on this CPU (11 s each)"
     assert (report(3, history).figures["epochs"], report(3, history).figures["epochs_planned"]) == (
         1.25,
         1.25,

@@ -13,7 +13,6 @@ from course_utils.training import (
     Augmentation,
     Recipe,
     Triangle,
-    distributed,
     error_rate,
     evaluate,
     fit,
@@ -73,7 +72,7 @@ def test_the_rate_follows_the_schedule_at_every_step(monkeypatch) -> None:
     monkeypatch.setattr(
         torch.optim.SGD, "step", lambda self: used.append(self.param_groups[0]["lr"]), raising=True
     )
-    monkeypatch.setattr(trainer, "estimate", lambda *_: (1.0, 0.1))
+    monkeypatch.setattr(trainer, "estimate", lambda *_, **__: (1.0, 0.1))
     recipe = tiny_recipe(epochs=2, schedule=Triangle())
     quiet(net(), recipe)
     assert used == pytest.approx([recipe.rate(step / 7) for step in range(14)])
@@ -111,26 +110,31 @@ def test_the_estimate_leaves_no_trace() -> None:
 
 
 def test_the_estimate_times_the_very_step_that_an_epoch_takes(monkeypatch) -> None:
-    real, taken = loop.train_step, []
+    taken = []
 
     def recorded(*arguments):
         taken.append([type(argument) for argument in arguments])
-        return real(*arguments)
+        return loop.train_step(*arguments)
 
-    monkeypatch.setattr(loop, "train_step", recorded)
-    estimate(net(), tiny_dataset(), tiny_recipe(), PLAIN, torch.device("cpu"))
+    estimate(net(), tiny_dataset(), tiny_recipe(), PLAIN, torch.device("cpu"), step=recorded)
     timed = taken.copy()
     taken.clear()
-    monkeypatch.setattr(trainer, "estimate", lambda *_: (1.0, 0.1))
-    quiet(net(), tiny_recipe(epochs=1), speed=PLAIN)
+    monkeypatch.setattr(trainer, "estimate", lambda *_, **__: (1.0, 0.1))
+    quiet(net(), tiny_recipe(epochs=1), speed=PLAIN, train_step=recorded)
     assert len(taken) == 7
     assert timed[:3] == taken[:3]
 
 
-def test_the_estimate_follows_the_whole_recipe(monkeypatch) -> None:
+def test_the_estimate_follows_the_whole_recipe() -> None:
     seen = []
-    monkeypatch.setattr(loop, "train_step", lambda *arguments: seen.append(arguments[3:5]))
-    estimate(net(), tiny_dataset(), tiny_recipe(label_smoothing=0.4), PLAIN, torch.device("cpu"))
+
+    def recorded(*arguments):
+        seen.append(arguments[3:5])
+        return loop.train_step(*arguments)
+
+    estimate(
+        net(), tiny_dataset(), tiny_recipe(label_smoothing=0.4), PLAIN, torch.device("cpu"), step=recorded
+    )
     criterion, optimizer = seen[0]
     assert criterion.label_smoothing == 0.4
     assert optimizer.param_groups[0]["momentum"] == 0.9
@@ -220,17 +224,17 @@ def test_the_models_own_error_is_not_hidden() -> None:
 
 
 def test_ctrl_c_ends_training_and_keeps_the_model(monkeypatch, capsys) -> None:
-    real, calls = distributed.evaluate, []
+    calls = []
 
     def evaluate_then_stop(*arguments):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return evaluate(*arguments)
 
-    monkeypatch.setattr(distributed, "evaluate", evaluate_then_stop)
+    monkeypatch.setattr(trainer, "estimate", lambda *_, **__: (1.0, 0.1))
     model = net()
-    history = fit(model, tiny_dataset(), tiny_recipe(epochs=5), checkpoint=False)
+    history = fit(model, tiny_dataset(), tiny_recipe(epochs=5), evaluate=evaluate_then_stop, checkpoint=False)
     assert history.interrupted
     assert len(history) == 1
     assert not same_weights(model, net())
@@ -265,7 +269,7 @@ def test_the_history_knows_where_it_comes_from() -> None:
 def test_a_part_of_an_epoch_is_trained_and_recorded(monkeypatch) -> None:
     steps = []
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: steps.append(self.param_groups[0]["lr"]))
-    monkeypatch.setattr(trainer, "estimate", lambda *_: (1.0, 0.1))
+    monkeypatch.setattr(trainer, "estimate", lambda *_, **__: (1.0, 0.1))
     history = quiet(net(), tiny_recipe(epochs=1.5, schedule=Triangle()))  # 7 batches an epoch
     assert len(steps) == 7 + 3  # 10.5 batches, as whole ones
     assert [record.epoch for record in history] == [1, pytest.approx(10 / 7)]
@@ -277,8 +281,97 @@ def test_a_part_of_an_epoch_is_trained_and_recorded(monkeypatch) -> None:
 
 def test_a_small_training_set_is_passed_over_until_there_are_enough_steps() -> None:
     history = quiet(net(), tiny_recipe(epochs=1, least_steps=16))
-    assert history.epochs == pytest.approx(16 / 7)
+    assert history.epochs == 3  # 7 batches each; whole epochs
     assert len(history) == 3
+
+
+def students_step(model, images, labels, criterion, optimizer):
+    optimizer.zero_grad()
+    loss = criterion(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def test_a_students_own_step_evaluation_and_learning_rate_are_what_trains() -> None:
+    calls, rates = [], []
+
+    def step(model, images, labels, criterion, optimizer):
+        calls.append(len(labels))
+        rates.append(optimizer.param_groups[0]["lr"])
+        return students_step(model, images, labels, criterion, optimizer)
+
+    def test(model, batches):
+        calls.append("test")
+        return evaluate(model, batches)
+
+    def rate(epoch):
+        return 0.1 / 2 ** int(2 * epoch)
+
+    usual, own = net(), net()
+    for model in (usual, own):
+        model.drop.p = 0.0
+    expected = quiet(usual, BARE)
+    history = fit(
+        own,
+        tiny_dataset(),
+        BARE,
+        train_step=step,
+        evaluate=test,
+        checkpoint=False,
+        show=False,
+    )
+    assert calls[-16:] == [16, 16, 16, 16, 16, 16, 4, "test"] * 2
+    assert same_weights(usual, own)
+    assert [record.train_error for record in history] == [record.train_error for record in expected]
+    assert [record.train_loss for record in history] == pytest.approx(
+        [record.train_loss for record in expected]
+    )
+    rates.clear()
+    history = quiet(net(), BARE, train_step=step, learning_rate=rate)
+    assert rates[-14:] == [0.1] * 4 + [0.05] * 3 + [0.025] * 4 + [0.0125] * 3
+    assert [record.learning_rate for record in history] == [0.1, 0.025]
+
+
+def test_a_step_without_zero_grad_trains_as_it_is_written() -> None:
+    def step(model, images, labels, criterion, optimizer):
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    usual, own = net(), net()
+    quiet(usual, BARE)
+    quiet(own, BARE, train_step=step)
+    assert not same_weights(usual, own)
+
+
+@pytest.mark.parametrize("returned", [None, "0.5", torch.zeros(16)])
+def test_a_step_or_an_evaluation_that_returns_no_number_is_named(returned: object) -> None:
+    def step(*arguments):
+        students_step(*arguments)
+        return returned
+
+    model = net()
+    with pytest.raises(TrainingError, match=r"training step returned .*\n.*one number"):
+        quiet(model, BARE, train_step=step)
+    with pytest.raises(TrainingError, match=r"evaluate returned .*\n.*from 0 to 1"):
+        quiet(model, BARE, evaluate=lambda *_: 50.0 if returned == "0.5" else returned)
+    assert same_weights(model, net())
+
+
+def test_the_loss_of_each_part_of_an_epoch_is_recorded(monkeypatch) -> None:
+    monkeypatch.setattr("course_utils.training.meter.CURVE_POINTS", 3)
+    losses = []
+
+    def step(*arguments):
+        losses.append(students_step(*arguments))
+        return losses[-1]
+
+    record = quiet(net(), tiny_recipe(epochs=1), train_step=step).final
+    first, second, third = losses[-7:-4], losses[-4:-2], losses[-2:]
+    means = [sum(part) / len(part) for part in (first, second, third)]
+    assert record.losses == pytest.approx(means, rel=1e-5)
 
 
 def test_muon_trains_and_its_run_resumes_from_a_checkpoint(tmp_path, monkeypatch) -> None:

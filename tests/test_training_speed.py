@@ -125,7 +125,7 @@ def test_a_flattened_maps_gradient_comes_back_channels_last(pool: Callable[[Tens
     gradients, formats = [], []
     for speed in (PLAIN, Speed(channels_last=True)):
         leaf = images.clone().requires_grad_()
-        with speed.scoring(CPU):
+        with speed.pooling(CPU):
             pooled = pool(leaf)
             pooled.register_hook(
                 lambda gradient: formats.append(gradient.is_contiguous(memory_format=torch.channels_last))
@@ -138,7 +138,7 @@ def test_a_flattened_maps_gradient_comes_back_channels_last(pool: Callable[[Tens
 
 def test_a_single_pooled_image_is_taken_too() -> None:
     image = torch.rand(3, 4, 4, requires_grad=True)
-    with Speed(channels_last=True).scoring(CPU):
+    with Speed(channels_last=True).pooling(CPU):
         nn.functional.max_pool2d(image, 2).sum().backward()
     assert image.grad is not None and image.grad.sum() == 12
 

@@ -18,6 +18,7 @@ from course_utils.training.results import report as report
 from course_utils.training.schedules import Constant as Constant
 from course_utils.training.schedules import DivideAt as DivideAt
 from course_utils.training.schedules import DivideEvery as DivideEvery
+from course_utils.training.schedules import Squeezed as Squeezed
 from course_utils.training.schedules import Triangle as Triangle
 from course_utils.training.speed import PLAIN as PLAIN
 from course_utils.training.speed import Speed as Speed

@@ -27,6 +27,11 @@ class Augmentation:
     def __bool__(self) -> bool:
         return self.shift > 0 or self.flip
 
+    def __str__(self) -> str:
+        changes = [f"shifted by up to {self.shift} pixel{'s' * (self.shift != 1)}"] * (self.shift > 0)
+        changes += ["mirrored half the time"] * self.flip
+        return f"each image is {' and '.join(changes)}" if changes else "none"
+
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Change a batch.
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import CodeType
@@ -22,7 +23,7 @@ from course_utils.training.epochs import EpochRecord
 from course_utils.training.history import History
 from course_utils.training.recipes import Recipe
 
-VERSION = 2
+VERSION = 3
 # What reading a truncated, foreign or outdated file may raise.
 DAMAGED = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, AttributeError,
            pickle.UnpicklingError, BadZipFile)  # fmt: skip
@@ -54,11 +55,12 @@ class Checkpoint:
         digest: str,
         display: Display,
         folder: str | os.PathLike[str] | None = None,
+        code: Sequence[Callable[..., Any]] = (),
     ) -> Checkpoint:
         """Find the file of a run, by default in the course's data folder."""
         name = re.sub(r"[^a-z0-9]+", "-", recipe.name.lower()).strip("-")[:64]
         place = Path(folder) if folder is not None else settings.read().checkpoints_dir
-        return cls(place / f"{name}-{run_key(model, recipe, digest)}.pt", display)
+        return cls(place / f"{name}-{run_key(model, recipe, digest, code)}.pt", display)
 
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator, history: History
@@ -121,13 +123,18 @@ class Checkpoint:
         return True
 
 
-def run_key(model: nn.Module, recipe: Recipe, digest: str) -> str:
-    """Return a key of all that decides a run: the model's structure and code, the recipe, the data.
+def run_key(
+    model: nn.Module, recipe: Recipe, digest: str, functions: Sequence[Callable[..., Any]] = ()
+) -> str:
+    """Return a key of all that decides a run: the model's structure and code, `functions`, recipe and data.
 
     The initial weights are not part of it, or a restarted kernel would not find its run again. Runs that
     differ only in them need recipes with different names, or ``checkpoint=False``.
     """
-    text = [repr(recipe), digest, re.sub(r" at 0x[0-9a-fA-F]+", "", repr(model))]
+    text = [re.sub(r" at 0x[0-9a-fA-F]+", "", f"{recipe}\n{model}"), digest]
+    # The rates themselves, because a schedule may be a function.
+    text.append(repr([recipe.rate(recipe.epochs * part / 100) for part in range(100)]))
+    text += [_code_text(function.__code__) for function in functions if hasattr(function, "__code__")]
     text += [f"{name} {tuple(tensor.shape)}" for name, tensor in model.state_dict().items()]
     # A corrected forward() keeps every name and shape, but the old weights do not belong to it.
     kinds = {type(module) for module in model.modules() if not type(module).__module__.startswith("torch.")}

@@ -24,13 +24,14 @@ def draw_curves(
 ) -> Picture:
     """Draw loss and error over epochs, the loss of guessing, and where the learning rate falls."""
     epochs, falls = [record.epoch for record in records], rate_falls(recipe)
+    steps = [point for record in records for point in loss_points(record)]
 
     def paint(figure: Figure) -> None:
         # Fixed margins: an automatic layout draws everything twice while training waits.
         figure.set_layout_engine(None)
         figure.subplots_adjust(left=0.095, right=0.985, bottom=0.16, top=0.84, wspace=0.2)
         losses, errors = figure.subplots(1, 2)
-        losses.plot(epochs, [record.train_loss for record in records], label="training", **TRAIN)
+        losses.plot(*zip(*steps, strict=True), color=BLUE, linewidth=1.2)
         _dress_losses(losses, classes)
         errors.plot(epochs, [100 * record.train_error for record in records], label="training", **TRAIN)
         errors.plot(epochs, [100 * record.test_error for record in records], label="test", **TEST)
@@ -47,12 +48,21 @@ def draw_curves(
     return picture(paint, width=8, height=3.1, alt=alt, text=text, colours=64)
 
 
-def rate_falls(recipe: Recipe) -> list[int]:
-    """Return the epochs, from 1, at whose start the rate falls; none if it changes with every step."""
-    starts = range(1, math.ceil(recipe.epochs))
-    if any(recipe.rate(start) != recipe.rate(start + 0.5) for start in starts):
-        return []
-    return [start + 1 for start in starts if recipe.rate(start) != recipe.rate(start - 1)]
+def loss_points(record: EpochRecord) -> list[tuple[float, float]]:
+    """Return the epoch's loss curve: passes so far, and the loss around there."""
+    losses = record.losses or [record.train_loss]
+    start, width = record.epoch - record.share, record.share / len(losses)
+    return [(start + (index + 0.5) * width, loss) for index, loss in enumerate(losses)]
+
+
+def rate_falls(recipe: Recipe, looks: int = 1200) -> list[float]:
+    """Return the passes after which the rate falls; none if it changes all the time."""
+    passes = [recipe.epochs * look / looks for look in range(looks)]
+    rates = [recipe.rate(epoch) for epoch in passes]
+    falls = [
+        epoch for epoch, before, rate in zip(passes[1:], rates, rates[1:], strict=False) if rate < before
+    ]
+    return falls if len(falls) < 20 else []
 
 
 def _dress_losses(axes: Axes, classes: int) -> None:
@@ -69,13 +79,13 @@ def _dress_losses(axes: Axes, classes: int) -> None:
     axes.yaxis.set_minor_formatter("")
 
 
-def _dress(axes: Axes, epochs: float, falls: list[int]) -> None:
+def _dress(axes: Axes, epochs: float, falls: list[float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel("epoch")
-    axes.set_xlim(0.5, max(2, epochs) + 0.5)
+    axes.set_xlim(0, epochs * 1.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(True, color="0.9", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     for epoch in falls:
-        axes.axvline(epoch - 0.5, color="0.6", linestyle=":", linewidth=1)
+        axes.axvline(epoch, color="0.6", linestyle=":", linewidth=1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import html
+import math
 import sys
 import time
 import warnings
+from html import escape
 from typing import Any
 
 from tqdm import tqdm
@@ -26,6 +27,9 @@ class Display:
         """Show a line that must not be missed."""
         warnings.warn(line, stacklevel=2)
 
+    def detail(self, heading: str, line: str) -> None:
+        """Show a line that few people need."""
+
     def begin(self, history: History, steps: int) -> None:
         """Training starts or resumes; an epoch has `steps` batches."""
 
@@ -41,6 +45,10 @@ class Display:
 
 class TerminalDisplay(Display):
     """One bar for the whole run and one line for each epoch."""
+
+    def detail(self, heading: str, line: str) -> None:
+        """See `Display.detail`."""
+        self.say(line)
 
     def say(self, line: str) -> None:
         """See `Display.say`."""
@@ -106,6 +114,11 @@ class NotebookDisplay(Display):
         """See `Display.warn`."""
         self.say(line)
 
+    def detail(self, heading: str, line: str) -> None:
+        """See `Display.detail`."""
+        html_text = f"<details><summary>{escape(heading)}</summary>{escape(line)}</details>"
+        _show(None, {"text/plain": line, "text/html": html_text})
+
     def begin(self, history: History, steps: int) -> None:
         """See `Display.begin`."""
         self._history, self._steps = history, steps
@@ -116,7 +129,7 @@ class NotebookDisplay(Display):
     def step(self, step: int, loss: float, error: float) -> None:
         """See `Display.step`."""
         history = self._history
-        planned, left = epoch_number(history.recipe.epochs), history.left(step / self._steps)
+        planned, left = math.ceil(history.recipe.epochs), history.left(step / self._steps)
         self._show_line(
             f"epoch {len(history) + 1} of {planned} · batch {step} of {self._steps} · "
             f"loss {loss:.4f} · training error {100 * error:.2f} % · about {duration_text(left)} left",
@@ -140,9 +153,7 @@ class NotebookDisplay(Display):
         if done is not None:
             total = round(self._history.recipe.epochs * self._steps)
             bar = f'<progress value="{done}" max="{total}" aria-label="training"></progress> '
-        self._line = _show(
-            self._line, {"text/plain": text, "text/html": f"<div>{bar}{html.escape(text)}</div>"}
-        )
+        self._line = _show(self._line, {"text/plain": text, "text/html": f"<div>{bar}{escape(text)}</div>"})
 
     def _show_curves(self, history: History) -> None:
         begun = time.monotonic()

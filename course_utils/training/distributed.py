@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from course_utils.device import pick_device
 from course_utils.errors import TrainingError
-from course_utils.training.evaluation import count_wrong, evaluate
+from course_utils.training.evaluation import Evaluate, count_wrong, evaluate, measured
 
 PATIENCE = timedelta(minutes=10)
 """How long one process waits for the others before it gives up."""
@@ -84,13 +84,13 @@ class ProcessGroup:
         """Average numbers over the processes, which saw equal shares."""
         return (self.all_reduce(torch.tensor(values, dtype=torch.float64)) / self.size).tolist()
 
-    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> float:
+    def evaluate(self, model: nn.Module, batches: Iterable[Batch], measure: Evaluate = evaluate) -> float:
         """Measure the share of wrong answers; each process scores some of the batches.
 
-        First, the running statistics of the processes are averaged.
+        First, the running statistics of the processes are averaged. One process alone calls `measure`.
         """
         if self.size == 1:
-            return evaluate(model, batches)
+            return measured(measure, model, batches)
         for buffer in model.buffers():
             if buffer.is_floating_point():
                 buffer.copy_(self.all_reduce(buffer) / self.size)

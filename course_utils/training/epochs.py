@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils.text import number_text
@@ -26,6 +27,8 @@ class EpochRecord:
         Wall time of the pass over the training set.
     test_seconds : float
         Wall time of the pass over the test set.
+    losses : sequence of float
+        The loss within the epoch: means over equal parts of its steps.
     """
 
     epoch: float
@@ -35,6 +38,7 @@ class EpochRecord:
     test_error: float
     seconds: float
     test_seconds: float
+    losses: Sequence[float] = ()
 
     @property
     def share(self) -> float:
@@ -42,12 +46,19 @@ class EpochRecord:
         return self.epoch - math.ceil(self.epoch) + 1
 
 
+PARTS = {1 / 4: "a quarter", 1 / 3: "a third", 1 / 2: "half", 2 / 3: "two thirds", 3 / 4: "three quarters"}
+
+
 def epoch_number(epochs: float) -> str:
-    """Write a number of epochs: ``30``, ``12.5``, ``0.6``."""
+    """Write a number of epochs: ``30``, ``12.5``."""
     return number_text(round(epochs, 2))
 
 
 def epoch_count(epochs: float) -> str:
-    """Write a number of epochs with its noun: ``1 epoch``, ``0.6 epochs``."""
-    number = epoch_number(epochs)
-    return f"{number} epoch{'s' * (number != '1')}"
+    """Write a number of epochs with its noun: ``1 epoch``, ``2.5 epochs``, ``half an epoch``."""
+    if epochs >= 1 or not epochs:
+        number = epoch_number(epochs)
+        return f"{number} epoch{'s' * (number != '1')}"
+    nearest = min(PARTS, key=lambda part: abs(part - epochs))
+    share = PARTS[nearest] if abs(nearest - epochs) < 0.02 else f"{100 * epochs:.0f} %"
+    return f"{share} {'of ' * (share != 'half')}an epoch"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,10 @@ from course_utils.errors import TrainingError
 
 BATCH = 250
 """Images scored at once: more are not faster on a CPU, and cost memory."""
+
+
+Evaluate = Callable[[nn.Module, Iterable[tuple[Tensor, Tensor]]], float]
+"""Model, batches → share of wrong answers. `fit` also takes a student's own."""
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
@@ -45,6 +50,28 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> floa
     if not seen:
         raise TrainingError("There is nothing to evaluate.", why="The batches hold no images.")
     return wrong / seen
+
+
+def measured(evaluate: Evaluate, model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """Call `evaluate`, which may be a student's own, and make sure that it returns a share.
+
+    Raises
+    ------
+    TrainingError
+        If it does not.
+    """
+    error = evaluate(model, batches)
+    try:
+        share = float(error)
+    except (TypeError, ValueError, RuntimeError):
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise TrainingError(
+            f"evaluate returned {error!r:.80}.",
+            why="It should return the share of wrong answers, a number from 0 to 1.",
+            next_step="Correct evaluate, run its check, and train again.",
+        )
+    return share
 
 
 def count_wrong(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -77,11 +77,18 @@ class History:
         )
 
     def add(
-        self, rate: float, loss: float, error: float, test_error: float, seconds: float, test_seconds: float
+        self,
+        rate: float,
+        loss: float,
+        error: float,
+        test_error: float,
+        seconds: float,
+        test_seconds: float,
+        losses: Sequence[float] = (),
     ) -> None:
-        """Record the next epoch, or a partial last one."""
+        """Record the next epoch, or a partial last one; see `EpochRecord`."""
         epoch = min(len(self) + 1, self.recipe.epochs)
-        self.records.append(EpochRecord(epoch, rate, loss, error, test_error, seconds, test_seconds))
+        self.records.append(EpochRecord(epoch, rate, loss, error, test_error, seconds, test_seconds, losses))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -101,8 +108,11 @@ class History:
 
     @property
     def progress(self) -> str:
-        """How far training has got: ``2 of 3 epochs``."""
-        return f"{epoch_number(self.epochs)} of {epoch_count(self.recipe.epochs)}"
+        """How far training has got: ``2 of 3 epochs``, ``half an epoch``."""
+        planned = epoch_count(self.recipe.epochs)
+        if self.recipe.epochs < 1:
+            return planned if self.records else f"nothing of {planned}"
+        return f"{epoch_number(self.epochs)} of {planned}"
 
     @property
     def final(self) -> EpochRecord:
@@ -207,7 +217,7 @@ class History:
         return f"{data}: {result} on {self.machine} (seed {self.recipe.seed}, recipe {self.recipe.name!r})"
 
     def plot(self) -> Picture:
-        """Plot loss and error against epochs.
+        """Plot the loss of every step, smoothed, and the errors after each epoch.
 
         Returns
         -------

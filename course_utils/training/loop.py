@@ -16,9 +16,13 @@ from torch import Tensor, nn
 from course_utils.data.dataset import Batches
 from course_utils.timing import Stopwatch
 from course_utils.training.distributed import ProcessGroup
+from course_utils.training.evaluation import Evaluate
 from course_utils.training.history import History
 from course_utils.training.meter import Meter, Watch
 from course_utils.training.speed import Speed
+
+TrainStep = Callable[[nn.Module, Tensor, Tensor, nn.Module, torch.optim.Optimizer], Tensor | float]
+"""Model, images, labels, criterion, optimizer → the batch's mean loss. `fit` also takes a student's own."""
 
 
 def train_step(
@@ -27,23 +31,13 @@ def train_step(
     labels: Tensor,
     criterion: nn.Module,
     optimizer: torch.optim.Optimizer,
-    speed: Speed,
-) -> tuple[Tensor, Tensor]:
-    """Take one step of gradient descent on one batch.
-
-    Returns
-    -------
-    tuple of Tensor
-        The batch's mean loss and its N×classes scores, both from before the step.
-    """
+) -> Tensor:
+    """Take one step of gradient descent on one batch. Returns the batch's mean loss from before the step."""
     optimizer.zero_grad()
-    with speed.scoring(images.device):
-        scores = model(images)
-    loss = criterion(scores.float(), labels)
+    loss = criterion(model(images), labels)
     loss.backward()
-    with speed.autocast(images.device):  # Muon multiplies matrices too
-        optimizer.step()
-    return loss.detach(), scores.detach()
+    optimizer.step()
+    return loss.detach()
 
 
 def train_epoch(
@@ -52,16 +46,19 @@ def train_epoch(
     criterion: nn.Module,
     optimizer: torch.optim.Optimizer,
     *,
+    step: TrainStep,
     rate: Callable[[int], float],
     speed: Speed,
-    watch: Watch,
-) -> tuple[float, float]:
+    watch: Watch = lambda *_: None,
+) -> Meter:
     """Take one step of gradient descent for each batch.
 
     Parameters
     ----------
     model, batches, criterion, optimizer
         As in the lab's own loop.
+    step : callable
+        Takes a step, as `train_step` does.
     rate : callable
         Learning rate of each step, counted from 0.
     speed : Speed
@@ -71,22 +68,41 @@ def train_epoch(
 
     Returns
     -------
-    tuple of float
-        Mean loss and share of wrong answers over the epoch, each batch taken before its step.
+    Meter
+        Loss and share of wrong answers, each batch taken before its step.
 
     Raises
     ------
     TrainingError
-        If the loss is not finite.
+        If the loss is not finite, or not a number.
     """
     model.train()
-    meter = Meter(watch)
-    for step, (images, labels) in enumerate(batches):
+    scored, meter = ScoredModel(model, speed), Meter(watch)
+    for index, (images, labels) in enumerate(batches):
         for group in optimizer.param_groups:
-            group["lr"] = rate(step)
-        loss, scores = train_step(model, images, labels, criterion, optimizer, speed)
-        meter.add(loss, scores, labels, rate(step))
-    return meter.read()
+            group["lr"] = rate(index)
+        with speed.autocast(images.device):  # Muon multiplies matrices too
+            loss = step(scored, images, labels, criterion, optimizer)
+        meter.add(loss, scored.scores, labels, rate(index))
+    meter.read()
+    return meter
+
+
+class ScoredModel(nn.Module):
+    """A model that keeps its last scores, for the running error, and gives them to the loss in float32."""
+
+    def __init__(self, model: nn.Module, speed: Speed) -> None:
+        super().__init__()
+        self.model = model
+        self.speed = speed
+        self.scores = torch.empty(0)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Score N×C×H×W images."""
+        with self.speed.pooling(images.device):
+            scores = self.model(images)
+        self.scores = scores.detach()
+        return scores.float()
 
 
 def train(
@@ -97,6 +113,8 @@ def train(
     optimizer: torch.optim.Optimizer,
     history: History,
     *,
+    step: TrainStep,
+    evaluate: Evaluate,
     device: torch.device,
     speed: Speed,
     processes: ProcessGroup,
@@ -105,19 +123,19 @@ def train(
     """Train until the history's recipe is done. Yields after each epoch, when the history has its record."""
     recipe = history.recipe
 
-    def rate(step: int) -> float:
-        return recipe.rate(len(history) + step / len(batches))
+    def rate(index: int) -> float:
+        return recipe.rate(len(history) + index / len(batches))
 
     trained = processes.data_parallel(model, device)
     while not history.complete:
         steps = round(min(1, recipe.epochs - len(history)) * len(batches))  # the last epoch may be a part
         with Stopwatch(device=device) as training:
             mine = processes.split(islice(batches, steps))
-            loss, error = train_epoch(
-                trained, mine, criterion, optimizer, rate=rate, speed=speed, watch=watch
+            meter = train_epoch(
+                trained, mine, criterion, optimizer, step=step, rate=rate, speed=speed, watch=watch
             )
         with Stopwatch(device=device) as testing, speed.autocast(device):
-            test_error = processes.evaluate(model, test_batches)
-        loss, error = processes.mean(loss, error)
-        history.add(rate(0), loss, error, test_error, training.seconds, testing.seconds)
+            test_error = processes.evaluate(model, test_batches, evaluate)
+        loss, error, *losses = processes.mean(meter.loss, meter.error, *meter.curve())
+        history.add(rate(0), loss, error, test_error, training.seconds, testing.seconds, losses)
         yield

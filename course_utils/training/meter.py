@@ -6,12 +6,16 @@ import math
 import time
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from course_utils.errors import TrainingError
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the running loss: each makes Python wait for the accelerator."""
+
+CURVE_POINTS = 50
+"""Points of an epoch's loss curve. Each is the mean of the steps around it: single batches are noisy."""
 
 Watch = Callable[[int, float, float], None]
 """Called with the steps done, the running loss and the running error (0 to 1)."""
@@ -24,37 +28,58 @@ class Meter:
     ----------
     watch : callable
         Called every `LOOK_EVERY` seconds and at each `read`.
+
+    Attributes
+    ----------
+    loss, error : float
+        As last read.
     """
+
+    loss = error = math.nan
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._steps = self._images = 0
-        self._loss: Tensor | float = 0.0
+        self._images = 0
+        self._losses: list[Tensor | float] = []
+        self._sum: Tensor | float = 0.0
         self._wrong: Tensor | int = 0
         self._rate = 0.0
         self._looked = time.monotonic()
 
-    def add(self, loss: Tensor, scores: Tensor, labels: Tensor, rate: float) -> None:
-        """Add a batch: its mean loss, its scores, and the learning rate of its step."""
+    def add(self, loss: Tensor | float, scores: Tensor, labels: Tensor, rate: float) -> None:
+        """Add a batch: its mean loss, its scores, and the learning rate of its step.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is not a number, as from a step that returns nothing.
+        """
+        if not isinstance(loss, Tensor | float | int) or (isinstance(loss, Tensor) and loss.numel() != 1):
+            raise TrainingError(
+                f"A training step returned {loss!r:.80}.",
+                why="It should return the batch's loss, one number.",
+                next_step="End train_step with return loss.item().",
+            )
         # Sums stay on the device: reading a number at each step would make Python wait for it.
-        self._loss = self._loss + loss * len(labels)
+        loss = loss.detach() if isinstance(loss, Tensor) else loss
+        self._losses.append(loss)
+        self._sum = self._sum + loss * len(labels)
         self._wrong = self._wrong + (scores.argmax(1) != labels).sum()
         self._images += len(labels)
-        self._steps += 1
         self._rate = rate
         if time.monotonic() - self._looked > LOOK_EVERY:
             self.read()
             self._looked = time.monotonic()
 
-    def read(self) -> tuple[float, float]:
-        """Pass the mean loss and error to `watch`, and return them.
+    def read(self) -> None:
+        """Compute the mean loss and error so far, and pass them to `watch`.
 
         Raises
         ------
         TrainingError
             If the loss is not finite.
         """
-        loss, error = float(self._loss) / self._images, float(self._wrong) / self._images
+        loss, error = float(self._sum) / self._images, float(self._wrong) / self._images
         if not math.isfinite(loss):
             raise TrainingError(
                 f"The loss became {loss}.",
@@ -64,5 +89,10 @@ class Meter:
                 next_step="Create the model again and train it with a smaller rate: "
                 f"dataclasses.replace(recipe, learning_rate={self._rate / 4:.2g}).",
             )
-        self._watch(self._steps, loss, error)
-        return loss, error
+        self.loss, self.error = loss, error
+        self._watch(len(self._losses), loss, error)
+
+    def curve(self) -> list[float]:
+        """Return the loss of every step, as the means of at most `CURVE_POINTS` equal parts of the epoch."""
+        losses = torch.stack([torch.as_tensor(loss, dtype=torch.float32) for loss in self._losses])
+        return [part.mean().item() for part in losses.tensor_split(min(CURVE_POINTS, len(losses)))]

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from course_utils.data.dataset import Dataset, Split
 from course_utils.errors import TrainingError
 from course_utils.timing import estimate_epoch
-from course_utils.training import loop
 from course_utils.training.distributed import ONE_PROCESS, ProcessGroup
-from course_utils.training.evaluation import BATCH, evaluate
+from course_utils.training.evaluation import BATCH, Evaluate, evaluate, measured
+from course_utils.training.loop import TrainStep, train_epoch, train_step
 from course_utils.training.recipes import Recipe
 from course_utils.training.speed import Speed
 
@@ -69,10 +69,13 @@ def estimate(
     speed: Speed,
     device: torch.device,
     processes: ProcessGroup = ONE_PROCESS,
+    *,
+    step: TrainStep = train_step,
+    evaluate: Evaluate = evaluate,
 ) -> tuple[float, float]:
     """Estimate the seconds of a pass over the training set and over the test set, from a few batches.
 
-    The steps are those of `loop.train_step`. The model is left as it was.
+    The steps are those that training takes. The model is left as it was.
     """
     untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     mode = model.training
@@ -81,11 +84,11 @@ def estimate(
     tests = dataset.test.batches(BATCH)
 
     def train(images: Tensor, labels: Tensor) -> None:
-        loop.train_step(model, images, labels, criterion, optimizer, speed)
+        train_epoch(model, [(images, labels)], criterion, optimizer, step=step, rate=recipe.rate, speed=speed)
 
     def test(images: Tensor, labels: Tensor) -> None:
         with speed.autocast(device):
-            evaluate(model, [(images, labels)])
+            measured(evaluate, model, [(images, labels)])
 
     model.train()
     try:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_utils import settings
-from course_utils.data.dataset import Batches, Split
+from course_utils.data.dataset import Batches, Dataset, Split
 from course_utils.errors import TrainingError
+from course_utils.figures.html_figure import HtmlFigure
+from course_utils.figures.tables import table
 from course_utils.training.augmentation import Augmentation
+from course_utils.training.epochs import epoch_number
 from course_utils.training.muon import Muon
-from course_utils.training.schedules import Constant, DivideAt, DivideEvery, Schedule, Triangle
+from course_utils.training.schedules import Constant, DivideAt, DivideEvery, Schedule, Squeezed, Triangle
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Recipe:
     augmentation : Augmentation
         Random changes of the training images.
     least_steps : int
-        Fewest steps: a small training set is passed over more often than `epochs` to reach them.
+        Fewest steps: a small training set is passed over more often than `epochs`, in whole epochs, to reach
+        them.
     seed : int
         Of the order of the images and of the augmentation. The caller initialises the model.
 
@@ -86,7 +92,9 @@ class Recipe:
 
     def for_batches(self, batches: int) -> Recipe:
         """Adapt the recipe to the number of batches: whole steps, and at least `least_steps`."""
-        steps = max(1, self.least_steps, round(self.epochs * batches))
+        steps = max(1, round(self.epochs * batches))
+        if steps < self.least_steps:
+            return replace(self, epochs=math.ceil(self.least_steps / batches))
         whole = steps // batches if steps % batches == 0 else steps / batches
         return replace(self, epochs=whole)
 
@@ -125,76 +133,114 @@ class Recipe:
             nesterov=self.nesterov,
         )
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return self.table()._repr_mimebundle_()
+
+    def table(self) -> HtmlFigure:
+        """Lay the recipe out as a table: what every recipe has, and the rest where it is used.
+
+        Returns
+        -------
+        HtmlFigure
+            A notebook shows it for a recipe at the end of a cell.
+
+        Examples
+        --------
+        >>> Recipe("mine", epochs=3, momentum=0.9).table()
+        mine
+        setting        value  meaning
+        ─────────────  ─────  ────────────────────────────────────────────────
+        epochs             3  passes over the training images
+        batch size       128  images in a step
+        learning rate   0.25  the same at every step
+        momentum         0.9  share of the last step that is added to the next
+        """
+        rows = [
+            ("epochs", epoch_number(self.epochs), "passes over the training images"),
+            ("batch size", f"{self.batch_size}", "images in a step"),
+            ("learning rate", f"{self.learning_rate:g}", str(self.schedule)),
+        ]
+        if self.optimizer == "muon":
+            rows.append(("optimiser", "Muon", "steps equally large in all directions of a weight matrix"))
+        if self.momentum:
+            rows.append(
+                ("momentum", f"{self.momentum:g}", "share of the last step that is added to the next")
+            )
+        if self.weight_decay:
+            rows.append(("weight decay", f"{self.weight_decay:g}", "pulls the weights towards 0"))
+        if self.label_smoothing:
+            rows.append(
+                (
+                    "label smoothing",
+                    f"{self.label_smoothing:g}",
+                    "share of the target spread over all classes",
+                )
+            )
+        if self.augmentation:
+            rows.append(("augmentation", "", str(self.augmentation)))
+        return table(rows, columns=("setting", "value", "meaning"), caption=self.name)
+
+
+_LENET5 = DivideEvery(1.5, epochs=5)
+_VGG = DivideAt(2, epochs=(10, 14, 18))
+_MODERN = Recipe(
+    "modern, fast",
+    epochs=2,
+    batch_size=256,
+    learning_rate=0.07,
+    schedule=Triangle(peak=0.2),
+    optimizer="muon",
+    momentum=0.9,
+    label_smoothing=0.2,
+    augmentation=Augmentation(shift=1, flip=True),
+    least_steps=40,
+)
 
 RECIPES: dict[tuple[str, str], Recipe] = {
-    ("lenet5", "lecture"): Recipe("lenet5, lecture", epochs=30, schedule=DivideEvery(1.5, epochs=5)),
-    ("vgg", "lecture"): Recipe("vgg, lecture", epochs=20, schedule=DivideAt(2, epochs=(10, 14, 18))),
-    ("mlp", "lecture"): Recipe(
-        "mlp, lecture", epochs=20, learning_rate=0.05, schedule=DivideAt(2, epochs=(10, 14, 18))
-    ),
+    ("lenet5", "lecture"): Recipe("lenet5, lecture", epochs=30, schedule=_LENET5),
     ("lenet5", "fast"): Recipe(
         "lenet5, fast",
-        epochs=0.8,
-        learning_rate=0.03,
-        schedule=Triangle(peak=0.25),
-        optimizer="muon",
-        momentum=0.9,
-        label_smoothing=0.1,
-        augmentation=Augmentation(shift=1),
-        least_steps=100,
-    ),
-    ("vgg", "fast"): Recipe(
-        "vgg, fast",
-        epochs=2,
-        batch_size=256,
-        learning_rate=0.07,
-        schedule=Triangle(peak=0.2),
-        optimizer="muon",
-        momentum=0.9,
-        label_smoothing=0.2,
-        augmentation=Augmentation(shift=1, flip=True),
-        least_steps=40,
-    ),
-    ("mlp", "fast"): Recipe("mlp, fast", epochs=5, learning_rate=0.05, schedule=Triangle(peak=0.2)),
-    ("lenet5", "quick"): Recipe(
-        "lenet5, quick",
-        epochs=4,
-        batch_size=64,
-        learning_rate=0.05,
-        schedule=Triangle(peak=0.25),
-        momentum=0.9,
-        nesterov=True,
-    ),
-    ("vgg", "quick"): Recipe(
-        "vgg, quick",
         epochs=3,
         batch_size=64,
-        learning_rate=0.05,
-        schedule=Triangle(peak=0.25),
-        momentum=0.9,
-        nesterov=True,
+        schedule=Squeezed(_LENET5, epochs=30),
+        augmentation=Augmentation(shift=1),
+        least_steps=180,
     ),
+    ("lenet5", "quick"): Recipe(
+        "lenet5, quick", epochs=4, batch_size=32, schedule=Squeezed(_LENET5, epochs=30)
+    ),
+    ("mlp", "lecture"): Recipe("mlp, lecture", epochs=20, learning_rate=0.05, schedule=_VGG),
+    ("mlp", "fast"): Recipe("mlp, fast", epochs=2, learning_rate=0.05, schedule=Squeezed(_VGG, epochs=20)),
     ("mlp", "quick"): Recipe(
-        "mlp, quick", epochs=4, batch_size=64, learning_rate=0.05, schedule=Triangle(peak=0.25)
+        "mlp, quick", epochs=4, batch_size=64, learning_rate=0.05, schedule=Squeezed(_VGG, epochs=20)
     ),
+    ("vgg", "lecture"): Recipe("vgg, lecture", epochs=20, schedule=_VGG),
+    ("vgg", "fast"): Recipe("vgg, fast", epochs=3, schedule=Squeezed(_VGG, epochs=20), least_steps=80),
+    ("vgg", "quick"): Recipe("vgg, quick", epochs=3, batch_size=32, schedule=Squeezed(_VGG, epochs=20)),
+    ("modern", "lecture"): _MODERN,
+    ("modern", "fast"): _MODERN,
+    ("modern", "quick"): replace(_MODERN, name="modern, quick", batch_size=64),
 }
 """The course's recipes, by network and profile.
 
 ``lecture`` is the lecture's own: SGD without momentum, batch 128, learning rate 0.25, divided by 1.5 every
-5 epochs (LeNet5) or halved at epochs 10, 14 and 18 counted from 1 (VGG). ``fast`` aims at the same error in
-less time, ``quick`` at a few seconds on embedded data.
+5 epochs (LeNet5) or halved at epochs 10, 14 and 18 counted from 1 (VGG). ``fast`` squeezes its learning rates
+into few epochs, ``quick`` into seconds on embedded data. ``modern`` is what Lab 04 adds at its end: for
+`SmallVGG`, the same in ``lecture`` and ``fast``.
 """
 
 
-def recipe(network: str, profile: str | None = None) -> Recipe:
+def recipe(network: str, profile: str | None = None, *, dataset: Dataset | None = None) -> Recipe:
     """Look up a recipe.
 
     Parameters
     ----------
     network : str
-        ``lenet5``, ``vgg`` or ``mlp``.
+        ``lenet5``, ``vgg``, ``mlp`` or ``modern``.
     profile : str, optional
         ``lecture``, ``fast`` or ``quick``; defaults to ``COURSE_PROFILE``.
+    dataset : Dataset, optional
+        What will be trained on: with few images, the recipe gets more epochs.
 
     Raises
     ------
@@ -213,7 +259,7 @@ def recipe(network: str, profile: str | None = None) -> Recipe:
     """
     chosen = settings.read().profile if profile is None else settings.check_profile(profile)
     try:
-        return RECIPES[network, chosen]
+        found = RECIPES[network, chosen]
     except KeyError:
         known = ", ".join(dict.fromkeys(name for name, _ in RECIPES))
         raise TrainingError(
@@ -221,3 +267,6 @@ def recipe(network: str, profile: str | None = None) -> Recipe:
             why=f"The recipes are for {known}.",
             next_step="Use one of these names, or make your own: Recipe('mine', epochs=3).",
         ) from None
+    if dataset is None:
+        return found
+    return found.for_batches(math.ceil(len(dataset.train) / found.batch_size))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,15 +75,9 @@ class Speed:
         """Make the context in which matrices are multiplied."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16)
 
-    @contextmanager
-    def scoring(self, device: torch.device) -> Iterator[None]:
-        """Make the context in which the scores for the loss are computed."""
-        with self.autocast(device):
-            if self.channels_last and device.type == "cpu":
-                with _PooledGradients():
-                    yield
-            else:
-                yield
+    def pooling(self, device: torch.device) -> AbstractContextManager[object]:
+        """Make the context in which a model is called, for gradients of pooled maps in channels-last form."""
+        return _PooledGradients() if self.channels_last and device.type == "cpu" else nullcontext()
 
     def describe(self, device: torch.device) -> str:
         """Name the switches in one line, for example ``CPU, 2 threads, channels-last: on, bf16: on``."""

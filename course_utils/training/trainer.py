@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -12,11 +14,12 @@ from course_utils.device import pick_device
 from course_utils.training.checkpoints import Checkpoint
 from course_utils.training.display import choose_display
 from course_utils.training.distributed import ONE_PROCESS, ProcessGroup
-from course_utils.training.evaluation import BATCH
+from course_utils.training.evaluation import BATCH, Evaluate, evaluate
 from course_utils.training.history import History
-from course_utils.training.loop import train
+from course_utils.training.loop import TrainStep, train, train_step
 from course_utils.training.preparation import check_fit, estimate, on_device, sample
 from course_utils.training.recipes import Recipe
+from course_utils.training.schedules import Given
 from course_utils.training.speed import Speed, default_speed, keep_heap, machine, supported
 
 
@@ -25,6 +28,9 @@ def fit(
     dataset: Dataset,
     recipe: Recipe,
     *,
+    train_step: TrainStep = train_step,
+    evaluate: Evaluate = evaluate,
+    learning_rate: Callable[[float], float] | None = None,
     device: str | torch.device | None = None,
     speed: Speed | None = None,
     checkpoint: bool | str | os.PathLike[str] = True,
@@ -46,6 +52,12 @@ def fit(
         From `load_dataset`.
     recipe : Recipe
         Epochs, learning rate and everything else that decides the result.
+    train_step : callable, optional
+        A step of your own, as in Lab 03: model, images, labels, criterion, optimizer → loss before the step.
+    evaluate : callable, optional
+        A test of your own, as in Lab 03: model, batches → share of wrong answers.
+    learning_rate : callable, optional
+        Passes over the training images, from 0 and with fractions → learning rate, in place of the recipe's.
     device : str or torch.device, optional
         Defaults to what `pick_device` picks.
     speed : Speed, optional
@@ -67,7 +79,8 @@ def fit(
     Raises
     ------
     TrainingError
-        If the model has no weights, its scores have another shape than N×classes, or the loss is not finite.
+        If the model has no weights, its scores have another shape than N×classes, or the loss is not finite;
+        if `train_step` or `evaluate` does not return a number.
     DeviceError
         If the requested device does not exist.
 
@@ -85,6 +98,8 @@ def fit(
     """
     place = pick_device(device)
     display = choose_display(show and processes.is_main)
+    if learning_rate is not None:
+        recipe = replace(recipe, schedule=Given(learning_rate))
     dataset = on_device(dataset, place)
     model.to(place)
     check_fit(model, dataset)
@@ -99,7 +114,7 @@ def fit(
         model, dataset, recipe, device=speed.describe(place), machine=machine(place, processes.size)
     )
     folder = None if isinstance(checkpoint, bool) else checkpoint
-    saved = Checkpoint.of(model, recipe, dataset.digest, display, folder)
+    saved = Checkpoint.of(model, recipe, dataset.digest, display, folder, code=(train_step, evaluate))
     if checkpoint is not False and not fresh and saved.load(model, optimizer, generator, history):
         begun = "already trained" if history.complete else "resuming"
         display.say(f"{begun}: {history.progress}; fit(..., fresh=True) starts over.")
@@ -113,8 +128,10 @@ def fit(
         model.to(memory_format=torch.channels_last)
     try:
         history.device = speed.describe(place)
-        history.estimate, history.test_estimate = estimate(model, dataset, recipe, speed, place, processes)
-        display.say(history.device)
+        history.estimate, history.test_estimate = estimate(
+            model, dataset, recipe, speed, place, processes, step=train_step, evaluate=evaluate
+        )
+        display.detail("how it is computed", history.device)
         display.say(history.forecast("this CPU" if place.type == "cpu" else str(place)))
         display.begin(history, len(batches))
         for _ in train(
@@ -124,6 +141,8 @@ def fit(
             criterion,
             optimizer,
             history,
+            step=train_step,
+            evaluate=evaluate,
             device=place,
             speed=speed,
             processes=processes,

@@ -14,7 +14,7 @@ from course_utils.data.dataset import Dataset
 from course_utils.data.load import load_dataset
 from course_utils.device import pick_device
 from course_utils.timing import Stopwatch
-from course_utils.training.loop import train_epoch
+from course_utils.training.loop import train_epoch, train_step
 from course_utils.training.networks import LABS, lab_network
 from course_utils.training.preparation import on_device
 from course_utils.training.recipes import recipe
@@ -118,9 +118,9 @@ def trainer(network: str, variant: str, device: torch.device) -> Callable[[int],
             some_batches(dataset, plan.batch_size, batches),
             nn.CrossEntropyLoss(),
             optimizer,
+            step=train_step,
             rate=lambda step: 0.01,
             speed=speed,
-            watch=lambda *_: None,
         )
 
     return train
