@@ -253,3 +253,22 @@ def test_the_ablation_is_drawn_with_the_whole_recipe_first() -> None:
     assert plot.alt == "whole: 20.0 %; b: 30.0 %; a: 40.0 %"
     assert "CIFAR-10" in plot.figure.get_suptitle()
     assert plot.png.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("loss", [0.5, 2.2])
+@pytest.mark.parametrize("training", [0.0, 0.001, 0.01, 0.3])
+@pytest.mark.parametrize("test", [0.001, 0.0078, 0.011, 0.35])
+def test_what_a_report_says_of_the_errors_is_true_of_them(loss: float, training: float, test: float) -> None:
+    record = EpochRecord(4, 0.1, loss, training, test, 10.0, 1.0)
+    says = report(3, run(records=[record], classes=10)).notes()[0]
+    assert says.startswith("The loss is still close to that of guessing") == (loss > 2)
+    if loss < 2:
+        assert ("known by heart" in says) == (training < 0.9 * test)
+        assert ("is above the training" in says or "far above the training" in says) == (
+            training < 0.9 * test
+        )
+        assert ("training error is above the test" in says) == (training > test)
+
+
+def test_a_report_without_an_epoch_says_nothing_of_errors() -> None:
+    assert report(3, run(records=[])).notes()[0].startswith("data: ")

@@ -13,7 +13,7 @@ from training_data import CLASSES, net, tiny_dataset, tiny_recipe
 
 from course_utils.data import load_dataset
 from course_utils.errors import TrainingError
-from course_utils.training import PLAIN, SmallVGG, Speed, fit, whiten
+from course_utils.training import PLAIN, SmallVGG, Speed, fit, vgg_blocks, whiten
 from course_utils.training import speed as switches
 from course_utils.training.networks import build, lab_network
 from course_utils.training.preparation import sample
@@ -145,27 +145,32 @@ def test_a_single_pooled_image_is_taken_too() -> None:
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)])
 def test_the_small_network_takes_every_dataset_of_the_course(channels: int, size: int) -> None:
-    model = SmallVGG(channels=channels, classes=7)
+    model = SmallVGG(vgg_blocks(((1, 8), (2, 16))), 16, channels=channels, classes=7)
     assert model(torch.zeros(2, channels, size, size)).shape == (2, 7)
 
 
-def test_the_small_network_is_what_its_description_says() -> None:
-    model = SmallVGG(((2, 8), (1, 16)), channels=3, classes=10)
-    convs = [
-        (layer.in_channels, layer.out_channels) for layer in model.modules() if isinstance(layer, nn.Conv2d)
+def test_blocks_are_what_their_description_says() -> None:
+    convs = [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
+    blocks = vgg_blocks(((2, 8), (1, 16)))
+    assert [type(layer) for layer in blocks] == [*convs, *convs, nn.MaxPool2d, *convs, nn.MaxPool2d]
+    assert [(layer.in_channels, layer.out_channels) for layer in blocks if isinstance(layer, nn.Conv2d)] == [
+        (16, 8),
+        (8, 8),
+        (8, 16),
     ]
-    assert convs == [(3, 16), (16, 8), (8, 8), (8, 16)]
-    assert sum(isinstance(layer, nn.MaxPool2d) for layer in model.modules()) == 2
-    assert (
-        sum(weight.numel() for weight in model.parameters())
-        == (27 * 16 + 16) + 144 * 8 + 72 * 8 + 72 * 16 + 2 * (8 + 8 + 16) + 170
-    )
+    early = vgg_blocks(((2, 8),), pool_first=True, batch_norm=False)
+    assert [type(layer) for layer in early] == [nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Conv2d, nn.ReLU]
+    assert all(layer.bias is not None for layer in early if isinstance(layer, nn.Conv2d))
 
 
-def test_the_small_network_goes_without_batch_normalisation() -> None:
-    model = SmallVGG(((2, 8),), batch_norm=False)
-    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
-    assert all(layer.bias is not None for layer in model.modules() if isinstance(layer, nn.Conv2d))
+def test_the_small_network_looks_at_the_mirror_image_only_in_evaluation() -> None:
+    torch.manual_seed(0)
+    model = SmallVGG(vgg_blocks(((1, 8),), batch_norm=False), 8, mirror=True)
+    images = torch.rand(2, 3, 8, 8)
+    with torch.no_grad():
+        both = (model(images) + model(images.flip(-1))) / 2
+        assert torch.allclose(model.eval()(images), both)
+        assert torch.allclose(model(images), model(images.flip(-1)))
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("lenet5", 536_710), ("vgg", 27_540_554)])
@@ -179,10 +184,11 @@ def test_the_labs_networks_have_the_lectures_parameters(name: str, parameters: i
 def test_each_profile_trains_its_network_and_the_small_one_is_whitened() -> None:
     shapes = load_dataset("shapes")
     assert isinstance(build("vgg", "lecture", load_dataset("shapes"))[0], nn.Conv2d)
-    model = build("vgg", "quick", shapes)
+    assert len([layer for layer in build("vgg", "fast", shapes) if isinstance(layer, nn.Conv2d)]) == 3
+    model = build("modern", "quick", shapes)
     assert isinstance(model, SmallVGG)
     assert not model.patches.weight.requires_grad
-    with pytest.raises(TrainingError, match="lenet5 and vgg"):
+    with pytest.raises(TrainingError, match="lenet5, vgg, modern"):
         build("alexnet", "fast", shapes)
 
 

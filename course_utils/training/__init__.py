@@ -1,6 +1,5 @@
 """Training: recipes as data, a readable loop, its history, and what it costs."""
 
-from course_utils.training.ablation import plot_ablation as plot_ablation
 from course_utils.training.augmentation import Augmentation as Augmentation
 from course_utils.training.epochs import EpochRecord as EpochRecord
 from course_utils.training.evaluation import error_rate as error_rate
@@ -8,11 +7,16 @@ from course_utils.training.evaluation import evaluate as evaluate
 from course_utils.training.evaluation import predict as predict
 from course_utils.training.history import History as History
 from course_utils.training.muon import Muon as Muon
-from course_utils.training.networks import ARCHS as ARCHS
+from course_utils.training.networks import MODERN_ARCHS as MODERN_ARCHS
+from course_utils.training.networks import PATCHES as PATCHES
+from course_utils.training.networks import VGG_SIZES as VGG_SIZES
 from course_utils.training.networks import SmallVGG as SmallVGG
+from course_utils.training.networks import vgg_blocks as vgg_blocks
 from course_utils.training.recipes import RECIPES as RECIPES
 from course_utils.training.recipes import Recipe as Recipe
 from course_utils.training.recipes import recipe as recipe
+from course_utils.training.recorded import plot_ablation as plot_ablation
+from course_utils.training.recorded import plot_plateau as plot_plateau
 from course_utils.training.results import Report as Report
 from course_utils.training.results import report as report
 from course_utils.training.schedules import Constant as Constant

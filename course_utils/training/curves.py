@@ -65,13 +65,18 @@ def rate_falls(recipe: Recipe, looks: int = 1200) -> list[float]:
     return falls if len(falls) < 20 else []
 
 
-def _dress_losses(axes: Axes, classes: int) -> None:
-    from matplotlib.ticker import LogLocator
-
+def mark_guessing(axes: Axes, classes: int) -> None:
+    """Draw a line at the loss of a network that gives each class the same chance."""
     guessing = math.log(classes)
     axes.axhline(guessing, color="0.35", linestyle=(0, (6, 3)), linewidth=1)
     label, at_right = f"ln {classes} = {guessing:.3f}: guessing", axes.get_yaxis_transform()
     axes.text(1, guessing, label, transform=at_right, ha="right", va="bottom", fontsize=8, color="0.25")
+
+
+def _dress_losses(axes: Axes, classes: int) -> None:
+    from matplotlib.ticker import LogLocator
+
+    mark_guessing(axes, classes)
     axes.set(yscale="log", ylabel="cross-entropy loss (nats)", title="Loss")
     bottom, top = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if top < 30 * bottom else (1,)))

@@ -200,24 +200,27 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ("lenet5", "lecture"): Recipe("lenet5, lecture", epochs=30, schedule=_LENET5),
     ("lenet5", "fast"): Recipe(
         "lenet5, fast",
-        epochs=3,
+        epochs=2,
         batch_size=64,
+        learning_rate=0.05,
         schedule=Squeezed(_LENET5, epochs=30),
+        momentum=0.9,
+        nesterov=True,
         augmentation=Augmentation(shift=1),
         least_steps=180,
     ),
     ("lenet5", "quick"): Recipe(
         "lenet5, quick", epochs=4, batch_size=32, schedule=Squeezed(_LENET5, epochs=30)
     ),
+    ("vgg", "lecture"): Recipe("vgg, lecture", epochs=20, schedule=_VGG),
+    ("vgg", "fast"): Recipe("vgg, fast", epochs=3, schedule=Squeezed(_VGG, epochs=20), least_steps=80),
+    ("vgg", "quick"): Recipe("vgg, quick", epochs=3, batch_size=32, schedule=Squeezed(_VGG, epochs=20)),
     ("mlp", "lecture"): Recipe("mlp, lecture", epochs=20, learning_rate=0.05, schedule=_VGG),
     ("mlp", "fast"): Recipe("mlp, fast", epochs=2, learning_rate=0.05, schedule=Squeezed(_VGG, epochs=20)),
     ("mlp", "quick"): Recipe(
         "mlp, quick", epochs=4, batch_size=64, learning_rate=0.05, schedule=Squeezed(_VGG, epochs=20)
     ),
-    ("vgg", "lecture"): Recipe("vgg, lecture", epochs=20, schedule=_VGG),
-    ("vgg", "fast"): Recipe("vgg, fast", epochs=3, schedule=Squeezed(_VGG, epochs=20), least_steps=80),
-    ("vgg", "quick"): Recipe("vgg, quick", epochs=3, batch_size=32, schedule=Squeezed(_VGG, epochs=20)),
-    ("modern", "lecture"): _MODERN,
+    ("modern", "lecture"): replace(_MODERN, name="modern, lecture"),
     ("modern", "fast"): _MODERN,
     ("modern", "quick"): replace(_MODERN, name="modern, quick", batch_size=64),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -45,16 +46,19 @@ class Report:
         The lecture's figures, under the same names.
     data : str
         Dataset and source in one phrase.
+    meaning : str
+        What training and test error say about this run; see `meaning_of`.
     """
 
     figures: dict[str, Any]
     lecture: dict[str, Any]
     data: str
+    meaning: str = ""
 
     def notes(self) -> list[str]:
-        """Say what the figures are based on: the data, its source, and what rules out a comparison."""
+        """Say what the errors mean, and what they are based on: the data, what rules out a comparison."""
         run = self.figures
-        notes = [f"data: {self.data}"]
+        notes = [self.meaning] * bool(self.meaning) + [f"data: {self.data}"]
         if run["substitute"]:
             wanted = run["substitute_for"]
             notes.append(f"Not {wanted}: {run['dataset']} stood in for it, so the errors cannot be compared.")
@@ -118,7 +122,34 @@ def report(lab: int, history: History, lecture: Mapping[str, float] | None = Non
         "device": history.device,
         **more,
     }
-    return Report(figures, dict(LECTURE.get(lab, {}) if lecture is None else lecture), history.data)
+    beside = dict(LECTURE.get(lab, {}) if lecture is None else lecture)
+    return Report(figures, beside, history.data, meaning_of(history))
+
+
+def meaning_of(history: History) -> str:
+    """Say in a sentence what the errors after the last epoch mean. Nothing, if no epoch was finished.
+
+    Examples
+    --------
+    >>> from course_utils.training import EpochRecord, recipe
+    >>> last = EpochRecord(30, 0.03, 0.0, 0.0, 0.0078, seconds=9, test_seconds=1)
+    >>> meaning_of(History(recipe("lenet5", "lecture"), "mnist", "MNIST", classes=10, records=[last]))
+    'The test error is far above the training error: most training images are known by heart.'
+    """
+    if not len(history):
+        return ""
+    training, test = history.train_error, history.test_error
+    guessing = math.log(history.classes)
+    if history.final.train_loss > 0.9 * guessing:
+        close = f"The loss is still close to that of guessing, ln {history.classes} = {guessing:.3f}"
+        return f"{close}: next to nothing was learned yet."
+    if training < test / 3:
+        return "The test error is far above the training error: most training images are known by heart."
+    if training < 0.9 * test:
+        return "The test error is above the training error: some training images are known by heart."
+    if training <= test:
+        return "Training and test error are about the same: more epochs might still help."
+    return "The training error is above the test error: more epochs might still help."
 
 
 _HEADS = ("", "this run", "the lecture")

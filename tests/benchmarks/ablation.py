@@ -19,11 +19,11 @@ from three_seeds import hold_out
 
 from course_utils import load_dataset
 from course_utils.device import describe_device
-from course_utils.training import ARCHS, Augmentation, SmallVGG, fit, recipe, whiten
+from course_utils.training import MODERN_ARCHS, Augmentation, SmallVGG, fit, recipe, vgg_blocks, whiten
 from course_utils.training.schedules import Constant
 
 RESULT = Path(__file__).parents[2] / "course_utils" / "training" / "ablation.json"
-WHOLE = recipe("vgg", "fast")
+WHOLE = recipe("modern", "fast")
 SGD = {"optimizer": "sgd", "learning_rate": 0.1, "nesterov": True}
 VARIANTS: dict[str, tuple[dict, dict]] = {
     "the whole recipe": ({}, {}),
@@ -38,7 +38,8 @@ VARIANTS: dict[str, tuple[dict, dict]] = {
 
 
 def network(*, whitened: bool = True, batch_norm: bool = True, mirror: bool = True, dataset) -> SmallVGG:
-    model = SmallVGG(ARCHS["fast"], batch_norm=batch_norm, mirror=mirror)
+    arch = MODERN_ARCHS["fast"]
+    model = SmallVGG(vgg_blocks(arch, batch_norm=batch_norm), arch[-1][1], mirror=mirror)
     if whitened:
         whiten(model.patches, dataset.train)
     return model

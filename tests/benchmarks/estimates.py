@@ -28,7 +28,7 @@ def main() -> int:
         torch.set_num_threads(options.threads)
     print(f"{describe_device()}\n{'run':28} {'estimate':>11} {'actual':>11} {'ratio':>6}")
     off = False
-    runs = [("lenet5", "fast", None), ("vgg", "fast", None), ("lenet5", "lecture", 1)]
+    runs = [("lenet5", "fast", None), ("modern", "fast", None), ("lenet5", "lecture", 1)]
     runs += [("vgg", "lecture", 1)] * options.vgg_epoch
     for network, profile, epochs in runs:
         plan = recipe(network, profile)
