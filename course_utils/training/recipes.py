@@ -213,8 +213,24 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         "lenet5, quick", epochs=4, batch_size=32, schedule=Squeezed(_LENET5, epochs=30)
     ),
     ("vgg", "lecture"): Recipe("vgg, lecture", epochs=20, schedule=_VGG),
-    ("vgg", "fast"): Recipe("vgg, fast", epochs=3, schedule=Squeezed(_VGG, epochs=20), least_steps=80),
-    ("vgg", "quick"): Recipe("vgg, quick", epochs=3, batch_size=32, schedule=Squeezed(_VGG, epochs=20)),
+    ("vgg", "fast"): Recipe(
+        "vgg, fast",
+        epochs=3,
+        learning_rate=0.05,
+        schedule=Squeezed(_VGG, epochs=20),
+        momentum=0.9,
+        nesterov=True,
+        least_steps=400,
+    ),
+    ("vgg", "quick"): Recipe(
+        "vgg, quick",
+        epochs=4,
+        batch_size=32,
+        learning_rate=0.02,
+        schedule=Squeezed(_VGG, epochs=20),
+        momentum=0.9,
+        nesterov=True,
+    ),
     ("mlp", "lecture"): Recipe("mlp, lecture", epochs=20, learning_rate=0.05, schedule=_VGG),
     ("mlp", "fast"): Recipe("mlp, fast", epochs=2, learning_rate=0.05, schedule=Squeezed(_VGG, epochs=20)),
     ("mlp", "quick"): Recipe(
