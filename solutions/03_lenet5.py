@@ -16,7 +16,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from course_utils import check, describe_device, figures, fit, load_dataset, pick_device
+from course_utils import Stopwatch, check, describe_device, figures, fit, load_dataset, pick_device
 from course_utils.training import predict, recipe, report
 
 check.begin(lab=3)
@@ -120,6 +120,7 @@ check.lenet5(LeNet5)
 
 # %%
 net = LeNet5()
+print(net)
 scores = net(torch.zeros(5, 1, 28, 28))
 print("five images in, scores out:", tuple(scores.shape))
 figures.shape_chain(net, (1, 28, 28))
@@ -397,6 +398,21 @@ report(3, history)
 # **Notice.** The training error counts each image before its step, while the network still learns, and with `fast` on shifted images. The test error
 # is measured after the epoch. So the training error can be the larger one. In the lecture's 30 epochs it falls to 0 while the test
 # error stays at 0.78 %: that network knows its training images by heart.
+
+# %% [markdown]
+# **How long does a step take?** Your `train_step` on the CPU, without what `fit` does to make it faster, and on the GPU if there is one:
+
+# %% nbval_reason="times differ between machines" tags=["nbval-ignore-output"]
+images, labels = next(iter(dataset.train.batches(128)))
+for place in dict.fromkeys([torch.device("cpu"), device]):
+    net = LeNet5().to(place)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+    batch = images.to(place), labels.to(place)
+    train_step(net, *batch, criterion, optimizer)  # the first step also loads libraries
+    with Stopwatch(device=place) as watch:
+        for _ in range(20):
+            train_step(net, *batch, criterion, optimizer)
+    print(f"{place}: {1000 * watch.seconds / 20:.1f} ms for a step on 128 images")
 
 # %% [markdown]
 # ## Looking inside

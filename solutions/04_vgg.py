@@ -457,7 +457,7 @@ plot_ablation()
 
 # %% [markdown]
 # **Notice.** In two passes, normalisation, a falling learning rate and the optimiser are worth the most. Shifted and mirrored
-# training images hardly matter yet, label smoothing not at all (single runs differ by about 0.3): they pay when training is long enough
+# training images and label smoothing hardly matter yet (single runs differ by about 0.3): they pay when training is long enough
 # to learn the images by heart.
 
 # %% [markdown]
@@ -468,9 +468,9 @@ rows = [
     (
         name,
         run.parameters,
-        f"{run.train_error:.1%}",
-        f"{run.test_error:.1%}",
-        f"{run.seconds:.0f} s",
+        f"{100 * run.train_error:.1f} %",
+        f"{100 * run.test_error:.1f} %",
+        f"{run.seconds:.1f} s",
     )
     for name, run in runs.items()
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from course_utils.figures.picture import BLUE, ORANGE, Picture, picture
@@ -24,7 +25,7 @@ def draw_curves(
 ) -> Picture:
     """Draw loss and error over epochs, the loss of guessing, and where the learning rate falls."""
     epochs, falls = [record.epoch for record in records], rate_falls(recipe)
-    steps = [point for record in records for point in loss_points(record)]
+    steps = smoothed([point for record in records for point in loss_points(record)])
 
     def paint(figure: Figure) -> None:
         # Fixed margins: an automatic layout draws everything twice while training waits.
@@ -55,6 +56,13 @@ def loss_points(record: EpochRecord) -> list[tuple[float, float]]:
     return [(start + (index + 0.5) * width, loss) for index, loss in enumerate(losses)]
 
 
+def smoothed(points: Sequence[tuple[float, float]], at_most: int = 80) -> list[tuple[float, float]]:
+    """Average neighbours, so that `at_most` points are left: single batches are noisy."""
+    size = max(1, math.ceil(len(points) / at_most))
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    return [(mean(x for x, _ in group), mean(y for _, y in group)) for group in groups]
+
+
 def rate_falls(recipe: Recipe, looks: int = 1200) -> list[float]:
     """Return the passes after which the rate falls; none if it changes all the time."""
     passes = [recipe.epochs * look / looks for look in range(looks)]
@@ -70,7 +78,10 @@ def mark_guessing(axes: Axes, classes: int) -> None:
     guessing = math.log(classes)
     axes.axhline(guessing, color="0.35", linestyle=(0, (6, 3)), linewidth=1)
     label, at_right = f"ln {classes} = {guessing:.3f}: guessing", axes.get_yaxis_transform()
-    axes.text(1, guessing, label, transform=at_right, ha="right", va="bottom", fontsize=8, color="0.25")
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+    axes.text(
+        1, guessing, label, transform=at_right, ha="right", va="bottom", fontsize=8, color="0.25", bbox=box
+    )
 
 
 def _dress_losses(axes: Axes, classes: int) -> None:
@@ -79,6 +90,8 @@ def _dress_losses(axes: Axes, classes: int) -> None:
     mark_guessing(axes, classes)
     axes.set(yscale="log", ylabel="cross-entropy loss (nats)", title="Loss")
     bottom, top = axes.get_ylim()
+    # A loss that stays where it is should look so.
+    bottom, top = axes.set_ylim(min(bottom, math.log(classes) / 4), max(top, 1.3 * math.log(classes)))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if top < 30 * bottom else (1,)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("")
