@@ -314,8 +314,8 @@ print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: 
 # %% [markdown]
 # ## Training
 #
-# The lecture's network and recipe take 14 minutes an epoch on the CPU of 2021, and the profile `lecture` runs exactly that, in about
-# an hour on two cores of a newer one. `fast` trains **your class** in a smaller size, with momentum and with the lecture's learning rates
+# The lecture's network and recipe take 14 minutes an epoch on the CPU of 2021, and the profile `lecture` runs exactly that, in an
+# hour or more on two cores of a newer one (and later once more, with batch normalisation). `fast` trains **your class** in a smaller size, with momentum and with the lecture's learning rates
 # squeezed into three epochs, as in Lab 03: about a minute. Afterwards you make it better.
 
 # %% nbval_reason="the recipe depends on the profile" tags=["nbval-ignore-output"]
