@@ -425,7 +425,7 @@ figures.filters(first.weight)
 one = dataset.test.normalised(dataset.test.images[:1])
 with torch.no_grad():
     maps = first(one)[0].relu()
-figures.feature_maps(maps[:16])
+figures.feature_maps(maps[:16], image=dataset.test.images[0])
 
 
 # %% [markdown]
