@@ -18,6 +18,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from course_utils import check, describe_device, figures, fit, load_dataset, pick_device, settings
+from course_utils.data import photograph
 from course_utils.training import ARCHS, SmallVGG, plot_ablation, predict, recipe, report, whiten
 
 check.begin(lab=4)
@@ -286,11 +287,12 @@ print(
 )
 
 # %% [markdown]
-# The same, drawn on an image with your blocks: choose a layer and a unit.
+# The same, drawn on the photograph of Lab 01 (danielbuechele, [CC BY 2.0](https://creativecommons.org/licenses/by/2.0/)) with
+# your blocks: choose a layer and a unit.
 
 # %% nbval_reason="the weights are random" tags=["nbval-ignore-output"]
 features = nn.Sequential(vgg_block(3, 8, 2), vgg_block(8, 16, 2))
-figures.receptive_field(features, load_dataset("shapes").test.images[0].float() / 255)
+figures.receptive_field(features, F.adaptive_avg_pool2d(photograph()[:, :, :106], 32))
 
 # %%
 print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: {7 * 7} C²")
