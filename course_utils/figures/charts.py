@@ -56,6 +56,7 @@ def timing_bars(seconds: Mapping[str, float]) -> Picture:
         axis.set_xlim(low / 4, slowest * (slowest / low * 4) ** 0.5)
         axis.margins(y=0.5 / len(times))
         axis.xaxis.set_major_formatter(lambda value, _: duration_text(value))
+        axis.xaxis.set_minor_formatter("")
         axis.set_xlabel("time per call (log scale)")
         for index, (name, value) in enumerate(times.items()):
             _label(axis, labels[name], value, index)
