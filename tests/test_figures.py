@@ -20,10 +20,7 @@ from PIL import Image
 from course_utils import figures
 from course_utils.errors import FigureError
 
-NETWORKS = [
-    {"name": "LeNet-5, 1998", "parameters": 61_706, "multiply_adds": 416_520, "slide_parameters": 600_000},
-    {"name": "VGG-16, 2014", "parameters": 138_357_544, "multiply_adds": 15_470_264_320},
-]
+NETWORKS = {"AlexNet": (8, 15.4), "ResNet-152": (152, 3.6), "VGG-16": (16, 7.3), "GoogLeNet": (22, 6.7)}
 CLASSES = [str(digit) for digit in range(10)]
 
 
@@ -44,7 +41,7 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "receptive_field_growth": lambda: figures.receptive_field_growth(
         {"conv1": 3, "conv2": 5, "pool": 6}, image=32
     ),
-    "cost_chart": lambda: figures.cost_chart(NETWORKS),
+    "depth_chart": lambda: figures.depth_chart(NETWORKS),
 }
 TABLES: dict[str, Callable[[], Any]] = {
     "number_grids": lambda: figures.number_grids(a=random(3, 3), b=torch.eye(2)),
@@ -282,10 +279,20 @@ def test_times_are_told_in_their_units_with_the_ratio() -> None:
     )
 
 
-def test_the_cost_chart_says_its_numbers() -> None:
-    lines = figures.cost_chart(NETWORKS).text.splitlines()
-    assert lines[3].split() == ["LeNet-5,", "1998", "61,706", "600,000", "416,520"]
-    assert lines[4].split() == ["VGG-16,", "2014", "138,357,544", "–", "15,470,264,320"]
+def test_the_depth_chart_says_its_numbers_from_the_shallowest_to_the_deepest() -> None:
+    assert figures.depth_chart(NETWORKS).text == (
+        "Top-5 error on ImageNet: AlexNet, 8 layers, 15.4 %; VGG-16, 16 layers, 7.3 %; "
+        "GoogLeNet, 22 layers, 6.7 %; ResNet-152, 152 layers, 3.6 %"
+    )
+
+
+def test_the_names_in_the_depth_chart_are_whole_and_apart() -> None:
+    figure = figures.depth_chart(NETWORKS).figure
+    names, room = [each.get_window_extent() for each in figure.axes[0].texts], figure.axes[0].bbox
+    assert len(names) == 4
+    for index, name in enumerate(names):
+        assert room.contains(*name.p0) and room.contains(*name.p1)
+        assert not any(name.overlaps(other) for other in names[index + 1 :])
 
 
 def test_a_table_aligns_words_left_and_numbers_right() -> None:
@@ -335,8 +342,9 @@ def test_names_are_escaped() -> None:
         (lambda: figures.timing_bars({"a": 0.0}), "above 0"),
         (lambda: figures.timing_bars({"a": "fast"}), "above 0"),
         (lambda: figures.receptive_field_growth([3, 5]), "layers and pixels"),
-        (lambda: figures.cost_chart([]), "at least one row"),
-        (lambda: figures.cost_chart([{"name": "x"}]), "parameters and multiply_adds"),
+        (lambda: figures.depth_chart({}), "names and pairs (layers, error)"),
+        (lambda: figures.depth_chart({"x": (0, 3.6)}), "above 0"),
+        (lambda: figures.depth_chart({"x": 3.6}), "names and pairs (layers, error)"),
         (lambda: figures.confusion_matrix(torch.zeros(2, 3), ["a", "b"]), "2×2 counts for 2 classes"),
         (lambda: figures.confusion_matrix([[-1]], ["a"]), "negative"),
         (

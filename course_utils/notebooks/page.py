@@ -17,8 +17,8 @@ from nbformat import NotebookNode
 from course_utils.files import published
 from course_utils.notebooks.outputs import without_widgets
 
-# The template "lab" without what it loads from elsewhere (require.js, MathJax, Mermaid, widgets), in the reader's
-# theme, light or dark. Colours are written out where JupyterLab's contrast with the paper by less than 4.5 to 1.
+# The template "lab" without what it loads from elsewhere (require.js, MathJax, Mermaid, widgets), in the
+# reader's theme, light or dark. The colours replace those of JupyterLab that have too little contrast.
 _TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock html_head_js -%}

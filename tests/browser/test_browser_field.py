@@ -200,7 +200,7 @@ def test_each_picture_has_a_title(field: Field) -> None:
 
 def test_of_many_feature_maps_the_title_says_which_are_shown(show: Callable[..., Page]) -> None:
     page = show(figures.receptive_field(nn.Sequential(nn.Conv2d(1, 12, 3)), torch.randn(1, 9, 8)))
-    assert titles(page)[-1] == "The 8 of 12 feature maps with the most contrast"
+    assert titles(page)[-1] == "The 8 of 12 feature maps with most contrast"
 
 
 def test_the_scripts_windows_are_pythons(script: Callable[..., Any]) -> None:

@@ -166,7 +166,7 @@ export function render({ model, el }) {
       const all = layer.shape[0];
       mapTitle.textContent = `Feature map of channel ${layer.channels[state.map]}, ${ends}`;
       stripTitle.textContent =
-        maps === all ? `All ${all} feature maps` : `The ${maps} of ${all} feature maps with the most contrast`;
+        maps === all ? `All ${all} feature maps` : `The ${maps} of ${all} feature maps with most contrast`;
     } else {
       const all = layer.shape.reduce((a, b) => a * b);
       const units = high * wide === all ? `All ${all}` : `The first ${high * wide} of ${all}`;
@@ -199,10 +199,11 @@ export function render({ model, el }) {
       ? `rows ${down.join(" to ")} and columns ${across.join(" to ")} of the image`
       : "none of the image";
     const rest = places - read;
-    imageTitle.textContent = `Image ${image.shape.join("×")} with the unit's window, ${box.height}×${box.width}`;
+    const size = `${box.height}×${box.width}`;
+    imageTitle.textContent = `Image ${image.shape.join("×")} with the unit's window, ${size}`;
     say.textContent =
       `${name} of layer ${state.layer + 1} (${layer.name}; about ${value}) ` +
-      `sees ${box.height}×${box.width} pixels: ${where}` +
+      `sees ${size} pixels: ${where}` +
       `${rest ? `; ${rest} of the ${places} are padding` : ""}.`;
   }
 
