@@ -1,4 +1,4 @@
-"""How numbers, shapes, counts, durations and plain values are written for people."""
+"""How numbers, shapes, durations and plain values are written for people."""
 
 from __future__ import annotations
 
@@ -81,20 +81,6 @@ def axis_names(axes: int) -> tuple[str, ...]:
     if axes == 1:
         return ("position",)
     return known[len(known) - axes :] if axes <= len(known) else tuple(f"axis {i}:" for i in range(axes))
-
-
-def count_text(count: float) -> str:
-    """Return a large count with its unit: ``250 k``, ``60 M``, ``15 G``.
-
-    Examples
-    --------
-    >>> count_text(61_706), count_text(15.5e9)
-    ('61.706 k', '15.5 G')
-    """
-    for unit, size in ((" G", 1e9), (" M", 1e6), (" k", 1e3)):
-        if count >= size:
-            return f"{count / size:g}{unit}"
-    return f"{count:g}"
 
 
 def duration_text(seconds: float) -> str:

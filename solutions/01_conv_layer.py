@@ -296,22 +296,20 @@ figures.conv_walk(two_channels, two_filters, bias=torch.tensor([1.0, 0.0]), padd
 # hand; a network learns its own.
 
 # %%
-four = torch.tensor(
-    [
-        [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],  # darker above, brighter below
-        [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],  # darker left, brighter right
-        [[0, -1, 0], [-1, 4, -1], [0, -1, 0]],  # brighter than its neighbours
-        [[1, 1, 1], [1, 1, 1], [1, 1, 1]],  # brightness around
-    ],
-    dtype=torch.float32,
-)
+by_hand = {
+    "brighter below": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
+    "brighter right": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
+    "brighter than its neighbours": [[0, -1, 0], [-1, 4, -1], [0, -1, 0]],
+    "brightness around": [[1, 1, 1], [1, 1, 1], [1, 1, 1]],
+}
+names, four = list(by_hand), torch.tensor(list(by_hand.values()), dtype=torch.float32)
 digits = load_dataset("digits")
 digit = digits.train.images[3].float() / 255
 maps = conv2d(digit, four.unsqueeze(1), padding=1)
 print(
     "input", tuple(digit.shape), "→ output", tuple(maps.shape), f"from {maps.min():.1f} to {maps.max():.1f}"
 )
-figures.feature_maps(maps)
+figures.feature_maps(maps, names, image=digit)
 
 # %%
 shapes = load_dataset("shapes")
@@ -320,13 +318,11 @@ maps = conv2d(picture, four.unsqueeze(1).repeat(1, 3, 1, 1) / 3, padding=1)
 print(
     "input", tuple(picture.shape), "→ output", tuple(maps.shape), f"from {maps.min():.1f} to {maps.max():.1f}"
 )
-figures.image_grid([picture], titles=["the colour image"])
-
-# %%
-figures.feature_maps(maps)
+figures.feature_maps(maps, names, image=picture)
 
 # %% [markdown]
 # **Notice.** Four filters make four maps, whether the input has one channel or three: the sum runs over the channels.
+# The lines along the border of the colour image are not in the image: there the filters meet the zeros of the padding.
 #
 # A photograph has more to find: beams and roofs for the first filter, columns and outlines for the second. (The photograph
 # comes with scikit-learn: danielbuechele, [CC BY 2.0](https://creativecommons.org/licenses/by/2.0/), here in grey and at a

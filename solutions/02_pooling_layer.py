@@ -23,7 +23,8 @@ check.begin(lab=2)
 # ## Max pooling
 #
 # Cut the activation map into windows of size×size and keep only the largest number of each. Nothing is learned, and each
-# channel is pooled on its own. Move the window, change its size, switch to the average, and shift the image by a pixel:
+# channel is pooled on its own. Move the window, change its size, switch to the average, and open *Moved image* to shift the
+# image by a pixel:
 
 # %%
 activation = torch.tensor(
@@ -156,7 +157,7 @@ for step in range(4):
 # ## Where the gradient goes
 #
 # During training, gradients travel backwards through the layer. Only the largest number of a window reached the output,
-# so only that number gets a gradient. All others get zero.
+# so only that number gets a gradient. All others get zero. (Open *Gradient* in the figure above: there each output receives 1.)
 #
 # ### Exercise 2.4 · `max_pool_gradient`
 #

@@ -437,13 +437,13 @@ first = next(layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
 figures.filters(first.weight)
 
 # %% [markdown]
-# **The feature maps** of one image after the first layer show what each of those filters found.
+# **The feature maps** of one image after the first layer show what the first 16 filters found.
 
 # %% nbval_reason="the maps depend on the trained network" tags=["nbval-ignore-output"]
 one = dataset.test.normalised(dataset.test.images[:1])
 with torch.no_grad():
     maps = first(one)[0].relu()
-figures.feature_maps(maps[:16])
+figures.feature_maps(maps[:16], image=dataset.test.images[0])
 
 # %% [markdown]
 # **Your own digit.** Draw with the mouse, a finger, or the arrow keys and space; your network answers while you draw.

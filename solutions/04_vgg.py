@@ -18,6 +18,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from course_utils import check, describe_device, figures, fit, load_dataset, pick_device, settings
+from course_utils.data import photograph
 from course_utils.training import (
     MODERN_ARCHS,
     PATCHES,
@@ -297,11 +298,12 @@ print(
 )
 
 # %% [markdown]
-# The same, drawn on an image with your blocks: choose a layer and a unit.
+# The same, drawn on the photograph of Lab 01 (danielbuechele, [CC BY 2.0](https://creativecommons.org/licenses/by/2.0/)) with
+# your blocks: choose a layer and a unit.
 
 # %% nbval_reason="the weights are random" tags=["nbval-ignore-output"]
 features = nn.Sequential(vgg_block(3, 8, 2), vgg_block(8, 16, 2))
-figures.receptive_field(features, load_dataset("shapes").test.images[0].float() / 255)
+figures.receptive_field(features, F.adaptive_avg_pool2d(photograph()[:, :, :106], 32))
 
 # %%
 print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: {7 * 7} C²")
@@ -507,7 +509,7 @@ figures.filters(first.weight)
 one = dataset.test.normalised(dataset.test.images[:1])
 with torch.no_grad():
     maps = first(one)[0].relu()
-figures.feature_maps(maps[:16])
+figures.feature_maps(maps[:16], image=dataset.test.images[0])
 
 
 # %% [markdown]
@@ -672,11 +674,23 @@ figures.table(
 
 
 # %% [markdown]
-# **Notice.** The deeper the network, the smaller the error, from 8 layers to 152, while the parameters do not grow with it: ResNet-152 has
-# fewer than half of VGG-16's. *Top-5* counts an answer as right if the true class is among the five highest scores.
+# *Top-5* counts an answer as right if the true class is among the five highest scores. *Layers* are those with weights on one way
+# from the image to the scores: the network's **depth**. Here are the lecture's errors against depth, without LeNet-5's, which is
+# that of another task (MNIST):
+
+# %%
+depths = {name: (layers, float(error.split()[0])) for name, (_, _, layers, _, error) in studies.items()}
+del depths["LeNet-5 (1998)"]
+figures.depth_chart(depths)
 
 # %% [markdown]
-# Layer by layer, with the two networks of the labs beside them:
+# **Notice.** The deeper the network, the smaller the error, from 8 layers to 152, while the parameters do not grow with it: ResNet-152 has
+# fewer than half of VGG-16's.
+#
+# Where are the parameters, and where is the work? Choose a network to see its layers; the two networks of the labs stand beside them.
+# **Weight layers** are here all layers with weights, 58 in GoogLeNet and 156 in ResNet-152, not only the 22 and 152 on one
+# way: GoogLeNet's nine modules compute six convolutions each, never more than two in a row; four of ResNet-152's shortcuts
+# have a 1×1 convolution, where the number of channels changes.
 
 # %%
 def lenet5():
@@ -697,19 +711,6 @@ def lenet5():
 networks = {"LeNet5 (Lab 03)": (lenet5, (1, 28, 28)), "VGG (Lab 04)": (VGG, (3, 32, 32))}
 networks |= {name: (build, shape) for name, (build, shape, *_) in studies.items()}
 figures.cost_bars(networks)
-
-# %% [markdown]
-# **Weight layers** are all layers with weights, 58 in GoogLeNet and 156 in ResNet-152. Their names and the table count only those on one
-# way from the image to the scores, 22 and 152: GoogLeNet's nine modules compute six convolutions each, never more than two in a row;
-# four of ResNet-152's shortcuts have a 1×1 convolution, where the number of channels changes.
-
-# %%
-figures.cost_chart(
-    [
-        {"name": name, "parameters": p, "multiply_adds": m, "slide_parameters": slide}
-        for (name, (p, m)), slide in zip(costs.items(), (0.6e6, 62e6, 138e6, 5e6, 60e6), strict=True)
-    ]
-)
 
 # %% [markdown]
 # > **Errata.** The LeNet-5 of 1998 takes 32×32 images and has about 60 thousand parameters; "0.6M" is closer to the network of Lab 03.

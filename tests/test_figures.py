@@ -20,10 +20,7 @@ from PIL import Image
 from course_utils import figures
 from course_utils.errors import FigureError
 
-NETWORKS = [
-    {"name": "LeNet-5, 1998", "parameters": 61_706, "multiply_adds": 416_520, "slide_parameters": 600_000},
-    {"name": "VGG-16, 2014", "parameters": 138_357_544, "multiply_adds": 15_470_264_320},
-]
+NETWORKS = {"AlexNet": (8, 15.4), "ResNet-152": (152, 3.6), "VGG-16": (16, 7.3), "GoogLeNet": (22, 6.7)}
 CLASSES = [str(digit) for digit in range(10)]
 
 
@@ -39,12 +36,12 @@ PICTURES: dict[str, Callable[[], Any]] = {
     ),
     "filters of one channel": lambda: figures.filters(random(50, 1, 3, 3) - 0.5),
     "filters of many channels": lambda: figures.filters(random(100, 50, 3, 3) - 0.5),
-    "feature_maps": lambda: figures.feature_maps(random(50, 28, 28)),
+    "feature_maps": lambda: figures.feature_maps(random(50, 28, 28), image=random(3, 30, 30)),
     "timing_bars": lambda: figures.timing_bars({"loops": 2.5, "im2col": 0.012, "nn.Conv2d": 3e-4}),
     "receptive_field_growth": lambda: figures.receptive_field_growth(
         {"conv1": 3, "conv2": 5, "pool": 6}, image=32
     ),
-    "cost_chart": lambda: figures.cost_chart(NETWORKS),
+    "depth_chart": lambda: figures.depth_chart(NETWORKS),
 }
 TABLES: dict[str, Callable[[], Any]] = {
     "number_grids": lambda: figures.number_grids(a=random(3, 3), b=torch.eye(2)),
@@ -74,6 +71,12 @@ def test_nothing_written_beside_the_filters_is_cut_off(shape: tuple[int, ...]) -
     assert (pixels[:, :2] == 255).all()
     assert (pixels[:, -2:] == 255).all()
     assert (pixels[-2:] == 255).all()
+
+
+def test_a_narrow_page_scrolls_a_picture_before_its_letters_are_too_small() -> None:
+    html = figures.timing_bars({"a": 1.0, "b": 2.0}).html
+    wide, least = (int(re.search(rf"{key}(\d+)", html)[1]) for key in ('width="', "min-width:"))
+    assert 0.8 * wide < least < wide and "overflow-x:auto" in html
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -206,21 +209,67 @@ def test_images_show_black_and_white_where_they_are() -> None:
     assert row == [0, 255]
 
 
-def centre_colours(drawn: Any) -> set[tuple[int, ...]]:
-    """The colours along the middle line of a picture, left of its scale."""
-    picture = Image.open(io.BytesIO(drawn.png)).convert("RGB")
-    line = (picture.getpixel((x, picture.height // 3)) for x in range(int(picture.width * 0.7)))
-    return {colour for colour in line if isinstance(colour, tuple)}
+def map_colours(drawn: Any, *shown: int, of: int) -> set[tuple[int, ...]]:
+    """The colours in the middle of some of a row of maps."""
+    pixels = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("RGB"))
+    high, wide = pixels.shape[0], pixels.shape[1] / of
+    parts = [
+        pixels[high // 2 : high * 3 // 5, int((index + 0.2) * wide) : int((index + 0.8) * wide)]
+        for index in shown
+    ]
+    return {tuple(map(int, colour)) for part in parts for colour in part.reshape(-1, 3)}
 
 
-def test_maps_without_negatives_are_grey_and_others_are_told_apart_by_lightness() -> None:
-    positive = torch.tensor([0.0, 1.0]).view(2, 1, 1).expand(2, 6, 6)
-    assert {(0, 0, 0), (255, 255, 255)} <= centre_colours(figures.feature_maps(positive))
-    assert all(len(set(colour)) == 1 for colour in centre_colours(figures.feature_maps(positive)))
-    signed = torch.tensor([-1.0, 0.0, 3.0]).view(3, 1, 1).expand(3, 6, 6)
-    for drawn in (figures.feature_maps(signed), figures.filters(signed.unsqueeze(1))):
-        colours = sorted(sum(colour) for colour in centre_colours(drawn) if colour != (255, 255, 255))
-        assert len(colours) >= 3 and 300 < colours[1] < 420, "0 is the middle grey"
+BLACK, GREY, WHITE = (0, 0, 0), range(300, 420), (255, 255, 255)
+
+
+def test_each_feature_map_has_its_own_scale_from_black_to_white() -> None:
+    ramp = torch.linspace(0, 1, 12).expand(12, 12)
+    drawn = figures.feature_maps(torch.stack([ramp * 0.01, ramp * 7 + 3, ramp * 0]))
+    for index in (0, 1):
+        colours = map_colours(drawn, index, of=3)
+        assert min(colours) < (80,) * 3 and max(colours) > (180,) * 3
+        assert all(len(set(colour)) == 1 for colour in colours), "grey"
+    assert map_colours(drawn, 2, of=3) == {BLACK}
+    assert (
+        drawn.text == "Feature maps: 3 of 12×12: filter 1 (0 to 0.01), filter 2 (3 to 10), filter 3 (all 0)"
+    )
+
+
+def test_with_negative_numbers_0_is_the_middle_grey_of_every_map() -> None:
+    constant = torch.tensor([-0.01, 0.0, 7.0]).view(3, 1, 1).expand(3, 6, 6)
+    drawn = figures.feature_maps(constant)
+    below, zero, above = (sum(map_colours(drawn, index, of=3).pop()) for index in range(3))
+    assert below < 200 and zero in GREY and above > 450
+
+
+def test_filters_are_told_apart_by_lightness_around_0() -> None:
+    constant = torch.tensor([-1.0, 0.0, 3.0]).view(3, 1, 1, 1).expand(3, 1, 6, 6)
+    picture = Image.open(io.BytesIO(figures.filters(constant).png)).convert("RGB")
+    line = {picture.getpixel((x, picture.height // 3)) for x in range(int(picture.width * 0.7))}
+    colours = sorted(sum(colour) for colour in line - {WHITE})
+    assert len(colours) >= 3 and colours[1] in GREY
+
+
+def test_the_input_stands_before_its_feature_maps() -> None:
+    red = torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1).expand(3, 9, 9)
+    drawn = figures.feature_maps(torch.ones(2, 8, 8), ["edges", "spots"], image=red)
+    assert map_colours(drawn, 0, of=3) == {(255, 0, 0)}
+    assert drawn.text == "Feature maps: 2 of 8×8, beside the input: edges (all 1), spots (all 1)"
+    assert "Each map has its own scale" in drawn.alt
+
+
+@pytest.mark.parametrize("count", [1, 4, 16, 32])
+def test_titles_of_feature_maps_neither_meet_nor_leave_the_picture(count: int) -> None:
+    maps = torch.tensor([-0.0123, -0.00456]).repeat(count, 1)[:, None].expand(count, 8, 2)
+    drawn = figures.feature_maps(maps, ["brighter than its neighbours"] * count, image=maps[:1])
+    pixels = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("L")).astype(int)
+    columns = min(count + 1, 6 if count < 24 else 8)
+    edges = [min(round(at * pixels.shape[1] / columns), pixels.shape[1] - 2) for at in range(columns + 1)]
+    titles = pixels[: int(0.3 * drawn.figure.dpi)]
+    assert titles.min() < 100
+    assert titles[:, [edge + near for edge in edges for near in (0, 1)]].min() > 200
+    assert pixels[[0, -1]].min() > 200
 
 
 def test_times_are_told_in_their_units_with_the_ratio() -> None:
@@ -230,10 +279,20 @@ def test_times_are_told_in_their_units_with_the_ratio() -> None:
     )
 
 
-def test_the_cost_chart_says_its_numbers() -> None:
-    lines = figures.cost_chart(NETWORKS).text.splitlines()
-    assert lines[3].split() == ["LeNet-5,", "1998", "61,706", "600,000", "416,520"]
-    assert lines[4].split() == ["VGG-16,", "2014", "138,357,544", "–", "15,470,264,320"]
+def test_the_depth_chart_says_its_numbers_from_the_shallowest_to_the_deepest() -> None:
+    assert figures.depth_chart(NETWORKS).text == (
+        "Top-5 error on ImageNet: AlexNet, 8 layers, 15.4 %; VGG-16, 16 layers, 7.3 %; "
+        "GoogLeNet, 22 layers, 6.7 %; ResNet-152, 152 layers, 3.6 %"
+    )
+
+
+def test_the_names_in_the_depth_chart_are_whole_and_apart() -> None:
+    figure = figures.depth_chart(NETWORKS).figure
+    names, room = [each.get_window_extent() for each in figure.axes[0].texts], figure.axes[0].bbox
+    assert len(names) == 4
+    for index, name in enumerate(names):
+        assert room.contains(*name.p0) and room.contains(*name.p1)
+        assert not any(name.overlaps(other) for other in names[index + 1 :])
 
 
 def test_a_table_aligns_words_left_and_numbers_right() -> None:
@@ -277,12 +336,15 @@ def test_names_are_escaped() -> None:
         (lambda: figures.image_grid(random(2, 8, 8), titles=["a"]), "1 titles for 2 images"),
         (lambda: figures.filters(random(3, 3)), "K×C×h×w"),
         (lambda: figures.feature_maps(random(2, 3, 4, 5)), "C×H×W"),
+        (lambda: figures.feature_maps(random(3, 4, 5), ["a"]), "1 titles for 3 maps"),
+        (lambda: figures.feature_maps(random(3, 4, 5), image=random(2, 4, 5)), "input image C×H×W"),
         (lambda: figures.timing_bars({}), "names and seconds"),
         (lambda: figures.timing_bars({"a": 0.0}), "above 0"),
         (lambda: figures.timing_bars({"a": "fast"}), "above 0"),
         (lambda: figures.receptive_field_growth([3, 5]), "layers and pixels"),
-        (lambda: figures.cost_chart([]), "at least one row"),
-        (lambda: figures.cost_chart([{"name": "x"}]), "parameters and multiply_adds"),
+        (lambda: figures.depth_chart({}), "names and pairs (layers, error)"),
+        (lambda: figures.depth_chart({"x": (0, 3.6)}), "above 0"),
+        (lambda: figures.depth_chart({"x": 3.6}), "names and pairs (layers, error)"),
         (lambda: figures.confusion_matrix(torch.zeros(2, 3), ["a", "b"]), "2×2 counts for 2 classes"),
         (lambda: figures.confusion_matrix([[-1]], ["a"]), "negative"),
         (

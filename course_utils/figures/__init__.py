@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from course_utils.figures.card import VERDICT_MIME as VERDICT_MIME
     from course_utils.figures.card import verdict_card as verdict_card
-    from course_utils.figures.charts import cost_chart as cost_chart
+    from course_utils.figures.charts import depth_chart as depth_chart
     from course_utils.figures.charts import receptive_field_growth as receptive_field_growth
     from course_utils.figures.charts import timing_bars as timing_bars
     from course_utils.figures.confusion import confusion_matrix as confusion_matrix
@@ -37,7 +37,7 @@ _HOMES = {
     "line": "html_figure",
     "Picture": "picture",
     "confusion_matrix": "confusion",
-    "cost_chart": "charts",
+    "depth_chart": "charts",
     "receptive_field_growth": "charts",
     "timing_bars": "charts",
     "image_grid": "images",

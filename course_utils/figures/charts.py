@@ -1,4 +1,4 @@
-"""Charts of numbers with units: times, receptive fields, and what networks cost."""
+"""Charts of numbers with units: times, receptive fields, and errors against depth."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import FigureError
-from course_utils.figures.picture import BLUE, INK, ORANGE, PALE, Picture, picture
-from course_utils.figures.tables import table
-from course_utils.text import count_text, duration_text
+from course_utils.figures.picture import BLUE, INK, PALE, Picture, picture
+from course_utils.text import duration_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,6 +55,7 @@ def timing_bars(seconds: Mapping[str, float]) -> Picture:
         axis.set_xlim(low / 4, slowest * (slowest / low * 4) ** 0.5)
         axis.margins(y=0.5 / len(times))
         axis.xaxis.set_major_formatter(lambda value, _: duration_text(value))
+        axis.xaxis.set_minor_formatter("")
         axis.set_xlabel("time per call (log scale)")
         for index, (name, value) in enumerate(times.items()):
             _label(axis, labels[name], value, index)
@@ -102,65 +102,56 @@ def receptive_field_growth(fields: Mapping[str, int], *, image: int | None = Non
     return picture(paint, width=6.0, height=0.27 * len(sizes) + 0.75, alt=f"Bar chart. {text}", text=text)
 
 
-def cost_chart(rows: Sequence[Mapping[str, Any]]) -> Picture:
-    """Compare networks' parameters and multiply-adds with the slide's, on logarithmic axes.
+def depth_chart(networks: Mapping[str, tuple[int, float]]) -> Picture:
+    """Draw networks' errors against their depth.
 
     Parameters
     ----------
-    rows : sequence of mappings
-        ``name``, ``parameters``, ``multiply_adds`` (computed), and optionally ``slide_parameters``.
+    networks : mapping
+        Names and pairs (layers with weights on one path, top-5 error on ImageNet in percent).
 
     Raises
     ------
     FigureError
-        If there are no rows, or one lacks a number.
+        If there are no networks, or a number is not positive.
 
     Examples
     --------
-    >>> cost_chart([{"name": "LeNet-5", "parameters": 61_706, "multiply_adds": 416_520}])
-    Networks and their cost
-    network  parameters  slide  multiply-adds
-    ───────  ──────────  ─────  ─────────────
-    LeNet-5      61,706      –        416,520
+    >>> depth_chart({"VGG-16": (16, 7.3), "ResNet-152": (152, 3.6)})
+    Top-5 error on ImageNet: VGG-16, 16 layers, 7.3 %; ResNet-152, 152 layers, 3.6 %
     """
-    for row in rows:
-        if not {"name", "parameters", "multiply_adds"} <= set(row):
-            raise FigureError(
-                "cost_chart takes rows with name, parameters and multiply_adds.",
-                why=f"A row has {', '.join(row)}.",
-            )
-    _need({row["name"]: row["parameters"] for row in rows}, "cost_chart takes at least one row.")
-    names = [row["name"] for row in rows]
-    keys = ("parameters", "slide_parameters", "multiply_adds")
-    cells = [[row["name"], *(int(row[key]) if row.get(key) else None for key in keys)] for row in rows]
-    text = table(cells, ["network", "parameters", "slide", "multiply-adds"], "Networks and their cost").text
+    try:
+        points = sorted((int(layers), float(error), name) for name, (layers, error) in networks.items())
+    except (TypeError, ValueError, AttributeError):
+        points = []
+    if not points or any(layers <= 0 or error <= 0 for layers, error, _ in points):
+        raise FigureError(
+            "depth_chart takes a dict of names and pairs (layers, error).",
+            why=f"Every number must be above 0. It got {networks!r}.",
+        )
+    text = "Top-5 error on ImageNet: "
+    text += "; ".join(f"{name}, {layers} layers, {error:g} %" for layers, error, name in points)
 
     def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2, sharey=True)
-        for axis, key in ((left, "parameters"), (right, "multiply_adds")):
-            axis.hlines(range(len(rows)), 0, 1, transform=axis.get_yaxis_transform(), color=PALE, linewidth=1)
-            axis.plot(
-                [r[key] for r in rows], range(len(rows)), "o", color=BLUE, markersize=8, label="computed"
-            )
-            axis.set_xscale("log")
-            axis.xaxis.set_major_formatter(lambda value, _: count_text(value))
-            axis.margins(x=0.12, y=0.5 / len(rows))
-            _bare(axis)
-        slide = [(r["slide_parameters"], i) for i, r in enumerate(rows) if r.get("slide_parameters")]
-        if slide:
-            # Hollow and larger, so that both marks show where they agree.
-            left.plot(*zip(*slide, strict=True), "D", markersize=12, markerfacecolor="none",
-                      markeredgecolor=ORANGE, markeredgewidth=2, label="slide")  # fmt: skip
-        left.set_yticks(range(len(rows)), names)
-        left.invert_yaxis()
-        left.set_xlabel("parameters (log scale)")
-        right.set_xlabel("multiply-adds for one image (log scale)")
-        figure.legend(*left.get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
+        axis = figure.subplots()
+        depths, errors, _ = zip(*points, strict=True)
+        axis.plot(depths, errors, "o", color=BLUE, markersize=8)
+        for index, (layers, error, name) in enumerate(points):
+            # In turn, so that neighbours' names do not meet; there is no room to the right of the last one.
+            last = index == len(points) - 1
+            offset = (-8 if last else 8, 8 if index % 2 and not last else -8)
+            axis.annotate(f"{name}: {error:g} %", (layers, error), offset, textcoords="offset points",
+                          ha="right" if last else "left", va="center", color=INK)  # fmt: skip
+        axis.set_xscale("log")
+        axis.set_xticks(depths, map(str, depths))
+        axis.minorticks_off()
+        axis.margins(x=0.2)
+        axis.set_ylim(0, max(errors) * 1.15)
+        axis.set_xlabel("layers with weights on one path (log scale)")
+        axis.set_ylabel("top-5 error on ImageNet (%)")
+        axis.spines[["top", "right"]].set_visible(False)
 
-    alt = "Two dot plots on logarithmic axes. " + "; ".join(
-        f"{r['name']}: {r['parameters']:,} parameters, {r['multiply_adds']:,} multiply-adds" for r in rows
-    )
-    return picture(paint, width=7.6, height=0.34 * len(rows) + 1.1, alt=alt, text=text)
+    return picture(paint, width=5.0, height=2.8, alt=f"Dot plot. {text}", text=text)
 
 
 def draw_bars(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST = 100
 """The most images in one figure."""
+
+WIDEST, LETTER = 7.5, 0.068
+"""Inches of a row of images, and of a letter of a title."""
 
 _WIDEST_TITLE = 18
 """Characters above one of six images in a row."""
@@ -59,41 +62,65 @@ def image_grid(
     >>> image_grid(np.zeros((4, 8, 8)), titles=["a", "b", "c", "d"])
     4 images of 1×8×8 in 1 row of 4, titles a, b, c, d; digest ...
     """
-    pixels = _pixels(images)
-    count, height, width = pixels.shape[:3]
+    pixels = as_pixels(images)
+    count = len(pixels)
     if titles is not None and len(titles) != count:
         raise FigureError(f"There are {len(titles)} titles for {count} images.")
     columns = min(count, columns or (10 if count > 12 else 6))
     rows = math.ceil(count / columns)
-    size = min(inches, 7.5 / columns)
-    lines = max((str(title).count("\n") + 1 for title in titles or ()), default=0)
     shape = shape_text(_channels_first(pixels))
     named = ", titles " + ", ".join(str(title).split("\n")[0] for title in titles) if titles else ""
     # A digest of 8-bit numbers: the last digit of a division differs between machines.
     identity = digest((pixels * 255).round().astype(np.uint8))
     text = f"{count} images of {shape} in {rows} row{'s' * (rows > 1)} of {columns}{named}; digest {identity}"
+    described = f"{alt}: {text}" if alt else text
+    titles = None if titles is None else [str(title) for title in titles]
+    return tiled(list(pixels), titles, columns, inches=inches, alt=described, text=text)
+
+
+def tiled(
+    tiles: Sequence[np.ndarray],
+    titles: Sequence[str] | None,
+    columns: int,
+    *,
+    inches: float,
+    alt: str,
+    text: str,
+    note: str = "",
+) -> Picture:
+    """Lay out images H×W×C of 1 or 3 channels, from 0 to 1, in rows, each below its title.
+
+    All get as much room as the first, `inches` at most. `note` is a sentence below them.
+    """
+    height, width = tiles[0].shape[:2]
+    rows = math.ceil(len(tiles) / columns)
+    size = min(inches, WIDEST / columns)
+    lines = max((title.count("\n") + 1 for title in titles or ()), default=0)
+    below = textwrap.wrap(note, int(size * columns / LETTER))
 
     # One axis, in units of a column's width: an axis for each image would take seconds to lay out.
-    gap, band = 0.06, 0.16 * lines / size
+    gap, line_high = 0.06, 0.16 / size
+    band = line_high * lines
     tall = height / width + band + gap
+    whole = rows * tall + line_high * len(below)
 
     def paint(figure: Figure) -> None:
         figure.set_layout_engine("none")
         axis = figure.add_axes((0, 0, 1, 1))
         axis.set_axis_off()
-        for index in range(count):
+        for index, tile in enumerate(tiles):
             left, top = index % columns + gap / 2, index // columns * tall + band + gap / 2
-            shown = pixels[index, ..., 0] if pixels.shape[-1] == 1 else pixels[index]
+            shown = tile[..., 0] if tile.shape[-1] == 1 else tile
             extent = (left, left + 1 - gap, top + (1 - gap) * height / width, top)
             axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
             if titles is not None:
                 middle = left + (1 - gap) / 2
-                axis.text(middle, top - 0.02, str(titles[index]), fontsize=8, ha="center", va="bottom")
+                axis.text(middle, top - 0.02, titles[index], fontsize=8, ha="center", va="bottom")
+        axis.text(gap / 2, rows * tall, "\n".join(below), fontsize=8, va="top")
         axis.set_xlim(0, columns)
-        axis.set_ylim(rows * tall, 0)
+        axis.set_ylim(whole, 0)
 
-    described = f"{alt}: {text}" if alt else text
-    return picture(paint, width=size * columns, height=size * tall * rows, alt=described, text=text)
+    return picture(paint, width=size * columns, height=size * whole, alt=alt, text=text)
 
 
 def worst_mistakes(
@@ -147,15 +174,14 @@ def worst_mistakes(
     # Titles wider than their pictures would overlap.
     between = ", " if max(len(", ".join(parts)) for parts in said) <= _WIDEST_TITLE else "\n"
     titles = [f"{between.join(parts)}\nis {classes[truth[i]]}" for i, parts in zip(worst, said, strict=True)]
-    drawn = image_grid([images[int(i)] for i in worst], titles, columns=6)
     summary = f"The {len(worst)} most confident of {len(wrong):,} mistakes among {len(truth):,} images"
     each = "\n".join(
         f"  image {i}: predicted {classes[taken[i]]} ({shares[i, taken[i]]:.1%}), is {classes[truth[i]]}"
         for i in worst
     )
     alt = f"{summary}: " + "; ".join(title.replace("\n", ", ") for title in titles)
-    html = drawn.html.replace(f'alt="{escape(drawn.alt)}"', f'alt="{escape(alt)}"')
-    return Picture(html, f"{summary}:\n{each}", png=drawn.png, alt=alt, figure=drawn.figure)
+    pixels = list(as_pixels([images[int(i)] for i in worst]))
+    return tiled(pixels, titles, min(len(worst), 6), inches=1.1, alt=alt, text=f"{summary}:\n{each}")
 
 
 def _got(**arrays: np.ndarray | None) -> str:
@@ -166,7 +192,7 @@ def _channels_first(pixels: np.ndarray) -> tuple[int, ...]:
     return (pixels.shape[3], *pixels.shape[1:3])
 
 
-def _pixels(images: Any) -> np.ndarray:
+def as_pixels(images: Any) -> np.ndarray:
     """Return N×H×W×C numbers in 0…1."""
     if isinstance(images, (list, tuple)):
         parts = [part for image in images if (part := as_array(image)) is not None]

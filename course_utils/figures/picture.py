@@ -92,9 +92,11 @@ def picture(
                 break
         FigureCanvasBase(figure)  # lets go of the pixels
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    # A narrow page scrolls the picture before its letters become too small to read.
     html = (
-        f'<img alt="{escape(alt)}" src="{source}" width="{round(width * 96)}" '
-        'style="max-width:100%;height:auto;background:#fff;border-radius:4px">'
+        f'<div style="overflow-x:auto"><img alt="{escape(alt)}" src="{source}" width="{round(width * 96)}" '
+        f'style="max-width:100%;min-width:{round(width * 80)}px;height:auto;background:#fff;'
+        'border-radius:4px"></div>'
     )
     return Picture(html, text or alt, png=png, alt=alt, figure=figure)
 

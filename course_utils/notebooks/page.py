@@ -17,7 +17,8 @@ from nbformat import NotebookNode
 from course_utils.files import published
 from course_utils.notebooks.outputs import without_widgets
 
-# The template "lab" without what it loads from elsewhere: require.js, MathJax, Mermaid, widgets.
+# The template "lab" without what it loads from elsewhere (require.js, MathJax, Mermaid, widgets), in the
+# reader's theme, light or dark. The colours replace those of JupyterLab that have too little contrast.
 _TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock html_head_js -%}
@@ -25,18 +26,40 @@ _TEMPLATE = """
 {%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
 {%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
 {%- block html_head_css -%}
+{%- set dark = resources.include_css("static/theme-dark.css") -%}
+{{ dark | replace("<style", '<style media="(prefers-color-scheme: dark)"') }}
 <style>
+:root { color-scheme: light dark; }
 main { max-width: 1000px; margin: auto; } img.maths { display: inline; margin: 0; }
+/* The colours of tracebacks are made for terminals. */
+main [data-mime-type="application/vnd.jupyter.stderr"] span { color: inherit !important; }
+main .jp-InputArea-editor pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 main .jp-RenderedMarkdown a:link, main .jp-RenderedMarkdown a:visited { text-decoration: underline; }
-/* Darker than JupyterLab's, to contrast with the paper by 4.5 to 1. */
-body {
-  --jp-cell-prompt-opacity: 1; --jp-cell-prompt-not-active-opacity: 1;
-  --jp-cell-prompt-not-active-font-color: #616161; --jp-cell-inprompt-font-color: #616161;
-  --jp-cell-outprompt-font-color: #616161; --jp-mirror-editor-comment-color: #33706f;
-  --jp-mirror-editor-number-color: #007a00; --jp-mirror-editor-operator-color: #8417d1;
+main .jp-RenderedMarkdown pre {
+  background: var(--jp-cell-editor-background); border: 1px solid var(--jp-cell-editor-border-color);
+  padding: var(--jp-code-padding) 4px; margin: 0 0 1em; font-size: var(--jp-code-font-size);
+}
+main .jp-RenderedMarkdown pre code { background: none; }
+body { --jp-cell-prompt-opacity: 1; --jp-cell-prompt-not-active-opacity: 1; }
+@media (prefers-color-scheme: light) {
+  body {
+    --jp-cell-prompt-not-active-font-color: #616161; --jp-cell-inprompt-font-color: #616161;
+    --jp-cell-outprompt-font-color: #616161; --jp-mirror-editor-comment-color: #33706f;
+    --jp-mirror-editor-number-color: #007a00; --jp-mirror-editor-operator-color: #8417d1;
+  }
+}
+@media (prefers-color-scheme: dark) {
+  body {
+    --jp-cell-prompt-not-active-font-color: #bdbdbd; --jp-cell-inprompt-font-color: #bdbdbd;
+    --jp-cell-outprompt-font-color: #bdbdbd; --jp-mirror-editor-comment-color: #7fb5b5;
+    --jp-mirror-editor-operator-color: #c98bff;
+  }
+  img.maths { filter: invert(1); }
 }
 </style>
 {%- endblock html_head_css -%}
+{#- Without the name of a theme, so that figures follow the reader's, too. -#}
+{%- block body_header -%}<body class="jp-Notebook"><main>{%- endblock body_header -%}
 """
 
 _INDEX = """<!DOCTYPE html>

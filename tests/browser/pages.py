@@ -32,6 +32,11 @@ def say(page: Page) -> str:
     return page.get_by_role("status").inner_text().replace("−", "-")
 
 
+def open_all(page: Page) -> None:
+    """Open what figures show on demand."""
+    page.locator("[aria-expanded=false]").evaluate_all("all => all.forEach(each => each.click())")
+
+
 def press(page: Page, label: str, *keys: str) -> None:
     """Use a control with the keyboard alone."""
     control = page.get_by_label(label, exact=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from accessibility import violations
 from artefacts import keep
-from pages import press, say, values
+from pages import open_all, press, say, values
 from playwright.sync_api import Browser, BrowserContext, Page
 from torch import nn
 
@@ -157,6 +157,7 @@ def test_every_control_is_reached_with_tab_and_shows_it(
     all_figures: list[Any], show: Callable[..., Page]
 ) -> None:
     page = show(*all_figures)
+    open_all(page)
     for at in range(page.locator("input, select, button").count()):
         page.keyboard.press("Tab")
         reached = page.evaluate(
@@ -221,6 +222,7 @@ def test_text_is_readable_in_every_theme(
     if theme == "Colab dark":
         html = f'<html theme="dark"><body style="background:#1f1f1f;color:#e6e6e6">{html}'
     page.set_content(html)
+    open_all(page)
     worst = page.evaluate(_CONTRAST)
     assert len(worst) > 10 and min(worst.values()) >= 4.5, worst
     assert violations(page, "body") == []

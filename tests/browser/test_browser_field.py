@@ -69,17 +69,18 @@ class Field:
         self.page, self.model, self.image = page, model, image
         self.outputs = outputs_of(model, image)
 
-    def check(self, layer: int, r: int, q: int, which: int = 0) -> None:
+    def check(self, layer: int, r: int, q: int, channel: int | None = None) -> None:
+        """`channel` is by default the one with the most contrast."""
         output = self.outputs[layer]
         if output.dim() == 3:
-            kept = output.std((1, 2)).argsort(descending=True, stable=True)[:8].sort().values
-            channel = int(kept[which])
-            low, high, shown = output[kept].min(), output[kept].max(), output[channel]
+            channel = int(output.std((1, 2)).argmax()) if channel is None else channel
+            shown = output[channel]
             words = f"The unit in channel {channel}, row {r}, column {q} of layer {layer + 1} "
         else:
-            low, high, shown = output.min(), output.max(), output[None]
+            shown = output[None]
             words = f"Unit {q} of layer {layer + 1} "
         assert say(self.page).startswith(words)
+        low, high = shown.min(), shown.max()
         step = (high - low).item() / 63
         about = float(re.search(r"about (-?[\d.e-]+)\)", say(self.page))[1])
         assert abs(about - shown[r, q].item()) <= step / 2 + 0.005 * abs(about) + 1e-6
@@ -112,18 +113,20 @@ def field(show: Callable[..., Page]) -> Field:
 
 def test_receptive_field_answers_to_the_keyboard(field: Field) -> None:
     page = field.page
-    # It starts in the middle: of the layers, and of the layer.
+    # It starts in the middle of the first layer.
+    field.check(0, 5, 7)
+    press(page, "Layer", "ArrowDown")
     field.check(1, 2, 3)
     press(page, "Unit", "ArrowRight", "ArrowUp")
     field.check(1, 1, 4)
     press(page, "Unit", "Home")
     field.check(1, 0, 0)
-    press(page, "Channel", "ArrowDown")
-    field.check(1, 0, 0, which=1)
+    press(page, "Channel", "Home", "ArrowDown")
+    field.check(1, 0, 0, channel=1)
     press(page, "Layer", "ArrowDown")
-    field.check(2, 1, 2, which=1)
+    field.check(2, 1, 2)
     press(page, "Unit", "End")
-    field.check(2, 2, 3, which=1)
+    field.check(2, 2, 3)
     press(page, "Layer", "ArrowDown")
     field.check(3, 0, 5)
     press(page, "Unit", "ArrowRight")
@@ -134,19 +137,20 @@ def test_receptive_field_answers_to_the_keyboard(field: Field) -> None:
 
 def test_receptive_field_answers_to_the_mouse(field: Field) -> None:
     page = field.page
+    select(page, "Layer", 1)
     slide(page, "Unit", 1.0)
     field.check(1, 4, 6)
     select(page, "Layer", 0)
     field.check(0, 5, 7)
     page.locator(".cl-strip img").nth(3).click()
-    field.check(0, 5, 7, which=3)
+    field.check(0, 5, 7, channel=3)
     click(page, "feature map", 10.5, 2.5)
-    field.check(0, 2, 10, which=3)
+    field.check(0, 2, 10, channel=3)
     click(page, "window", 3.5, 9.5)
-    field.check(0, 9, 3, which=3)
+    field.check(0, 9, 3, channel=3)
     select(page, "Layer", 2)
     click(page, "window", 13.5, 0.5)
-    field.check(2, 0, 3, which=3)
+    field.check(2, 0, 3)
 
 
 def click(page: Page, picture: str, x: float, y: float) -> None:
@@ -169,6 +173,34 @@ def test_the_window_overhangs_the_image_by_the_padding(field: Field) -> None:
     # Two layers of padding 1, the second at every other pixel: 1 + 2 rows and columns.
     assert rectangle(page, "window", "cl-overhang") == (-3, -3, 8, 8)
     assert "8×8 pixels: rows 0 to 4 and columns 0 to 4 of the image; 39 of the 64 are padding" in say(page)
+
+
+def titles(page: Page) -> list[str]:
+    texts = [title.inner_text() for title in page.locator(".cl-title").all() if title.is_visible()]
+    return [text.replace("−", "-") for text in texts]
+
+
+def test_each_picture_has_a_title(field: Field) -> None:
+    page = field.page
+    first = field.outputs[0]
+    channel = int(first.std((1, 2)).argmax())
+    low, high = first[channel].aminmax()
+    assert titles(page) == [
+        "Image 1×11×14 with the unit's window, 3×3",
+        f"Feature map of channel {channel}, from {low:.3g} (black) to {high:.3g} (white)",
+        f"All {len(first)} feature maps",
+    ]
+    select(page, "Layer", 3)
+    low, high = field.outputs[3].aminmax()
+    assert titles(page) == [
+        "Image 1×11×14 with the unit's window, 16×20",
+        f"All 10 units, row by row, from {low:.3g} (black) to {high:.3g} (white)",
+    ]
+
+
+def test_of_many_feature_maps_the_title_says_which_are_shown(show: Callable[..., Page]) -> None:
+    page = show(figures.receptive_field(nn.Sequential(nn.Conv2d(1, 12, 3)), torch.randn(1, 9, 8)))
+    assert titles(page)[-1] == "The 8 of 12 feature maps with most contrast"
 
 
 def test_the_scripts_windows_are_pythons(script: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from pages import cells, press, say, select, slide, spin, values
+from pages import cells, open_all, press, say, select, slide, spin, values
 from playwright.sync_api import Page
 from torch import Tensor
 from torch.nn import functional
@@ -317,9 +317,36 @@ def test_im2col_walk_follows_every_control(show: Callable[..., Page]) -> None:
 # pool_walk
 
 
+def visible(page: Page) -> list[str]:
+    return [caption.inner_text() for caption in page.locator("caption").all() if caption.is_visible()]
+
+
+def test_pool_walk_starts_with_input_and_output_and_opens_the_rest_on_demand(
+    show: Callable[..., Page],
+) -> None:
+    page = show(figures.pool_walk())
+    start = ["x[0]", "output, 3×3"]
+    assert visible(page) == start and not page.get_by_label("Shift").is_visible()
+    assert say(page) == "output[0, 0, 0] is the largest of 3, 3, 7, 2: 7."
+    for name, more in (
+        ("Gradient", ["gradient of x if each output receives 1"]),
+        ("Moved image", ["x[0] moved right by 1", "output, moved image"]),
+    ):
+        press = page.get_by_role("button", name=name)
+        press.focus()
+        for key, expanded in (("Enter", True), ("Space", False), ("Enter", True)):
+            page.keyboard.press(key)
+            assert press.get_attribute("aria-expanded") == str(expanded).lower()
+            assert visible(page) == start + more * expanded
+        start += more
+    assert say(page).endswith(": 7. Only the ringed pixel, row 1, column 0, receives the gradient.")
+    assert page.get_by_label("Shift").is_visible()
+
+
 def test_pool_walk_follows_every_control(show: Callable[..., Page]) -> None:
     x = integers(0, 4, 2, 7, 6).double()
     page = show(figures.pool_walk(x, 2))
+    open_all(page)
 
     def check(
         at: int,

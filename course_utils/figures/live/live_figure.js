@@ -147,6 +147,18 @@ export function button(label, clicked) {
   return make("button", { type: "button", onclick: clicked, ...QUIET }, label);
 }
 
+// A button that opens and closes a part of the figure, which starts closed. `changed` is called after either.
+export function opener(label, part, changed) {
+  part.hidden = true;
+  const press = button(label, () => {
+    part.hidden = !part.hidden;
+    press.setAttribute("aria-expanded", !part.hidden);
+    changed();
+  });
+  press.setAttribute("aria-expanded", "false");
+  return press;
+}
+
 // A place in a matrix: one slider in reading order; the up and down arrows move by a row. Its value is an
 // index; `shape(rows, columns)` fits it to another matrix and keeps row and column if it can.
 export function place(label, changed, words = (_, row, column) => `row ${row}, column ${column}`) {

@@ -7,6 +7,7 @@ import {
   grid,
   make,
   number,
+  opener,
   place,
   player,
   sentence,
@@ -167,12 +168,13 @@ export function render({ model, el }) {
     );
     const list = here.values.length <= 9 ? ` of ${here.values.map((value) => short(value)).join(", ")}` : "";
     const [row, column] = here.largest;
-    const place = average
-      ? `Each of its ${here.values.length} pixels receives 1/${here.values.length} of the gradient`
-      : `Only the ringed pixel, row ${row}, column ${column}, receives the gradient`;
     const what = average ? "average" : "largest";
-    say.textContent =
-      `output[${state.channel}, ${r}, ${q}] is the ${what}${list}: ` + `${short(map[r][q])}. ${place}.`;
+    say.textContent = `output[${state.channel}, ${r}, ${q}] is the ${what}${list}: ${short(map[r][q])}.`;
+    if (!back.hidden) {
+      say.textContent += average
+        ? ` Each of its ${here.values.length} pixels receives 1/${here.values.length} of the gradient.`
+        : ` Only the ringed pixel, row ${row}, column ${column}, receives the gradient.`;
+    }
 
     function paintImage(table, name, plane, window) {
       table.caption.textContent = name;
@@ -188,16 +190,20 @@ export function render({ model, el }) {
     }
   }
 
-  change({});
-  const controls = [at.row, player(at, say), kind.row, size.row, stride.row, ceil.row, shift.row];
-  if (x.length > 1) controls.splice(2, 0, channel.row);
   const row = (...parts) => make("div", { class: "cl-row-of" }, ...parts);
+  const back = row(gradient.element);
+  const aside = make("div", {}, toolbar(shift.row), row(shifted.element, after.element), moved);
+  const controls = [at.row, player(at, say), kind.row, size.row, stride.row, ceil.row];
+  if (x.length > 1) controls.splice(2, 0, channel.row);
   el.append(
     toolbar(...controls),
-    row(image.element, output.element, gradient.element),
+    row(image.element, output.element),
     say,
     sizes,
-    row(shifted.element, after.element),
-    moved,
+    toolbar(opener("Gradient", back, update)),
+    back,
+    toolbar(opener("Moved image", aside, update)),
+    aside,
   );
+  change({});
 }

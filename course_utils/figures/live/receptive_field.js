@@ -59,14 +59,13 @@ export function render({ model, el }) {
   }));
   const [depth, height, width] = image.shape;
   const pixels = decoded(image.pixels);
-  // The figure starts in the middle of the network; `map` is an index into the maps that are shown.
-  const local = layers.filter((layer) => layer.shape.length === 3);
-  const state = { layer: layers.indexOf(local[Math.floor(local.length / 2)]), map: 0 };
+  // `map` is an index into the maps that are shown.
+  const state = {};
 
   const say = sentence();
-  const kept = make("p", { class: "cl-quiet" });
+  const [imageTitle, mapTitle, stripTitle] = times(3, () => make("p", { class: "cl-title" }));
   const names = layers.map((layer, index) => `${index + 1}. ${layer.name}: ${layer.shape.join("×")}`);
-  const picker = choice("Layer", names, state.layer, (value) => change({ layer: value }));
+  const picker = choice("Layer", names, 0, open);
   const channel = choice("Channel", [], 0, (value) => change({ map: value }));
   const at = place("Unit", update);
 
@@ -138,12 +137,15 @@ export function render({ model, el }) {
     return layer.urls[index];
   }
 
+  function open(layer) {
+    change({ layer, map: layers[layer].clearest });
+  }
+
   function change(what) {
     Object.assign(state, what);
     const layer = layers[state.layer];
     const [high, wide] = layer.size;
     const maps = layer.channels.length;
-    state.map = Math.min(state.map, maps - 1);
     channel.offer(layer.channels.map(String));
     channel.set(state.map);
     at.shape(high, wide);
@@ -158,13 +160,19 @@ export function render({ model, el }) {
       onclick: () => change({ map: index }),
     });
     strip.replaceChildren(...times(maps, (index) => make("img", thumbnail(index))));
-    const all = layer.shape.length === 3 ? layer.shape[0] : layer.shape.reduce((a, b) => a * b);
-    const count = layer.shape.length === 3 ? maps : high * wide;
-    const things = layer.shape.length === 3 ? "feature maps" : "units, row by row";
-    const some = layer.shape.length === 3 ? `the ${maps} with the most contrast of` : `the first ${count} of`;
-    const [low, most] = layer.range;
+    const [low, most] = layer.ranges[state.map];
     const ends = `from ${short(low, 3)} (black) to ${short(most, 3)} (white)`;
-    kept.textContent = `Beside the image: ${count === all ? "all" : some} ${all} ${things}, ${ends}.`;
+    if (layer.shape.length === 3) {
+      const all = layer.shape[0];
+      mapTitle.textContent = `Feature map of channel ${layer.channels[state.map]}, ${ends}`;
+      stripTitle.textContent =
+        maps === all ? `All ${all} feature maps` : `The ${maps} of ${all} feature maps with most contrast`;
+    } else {
+      const all = layer.shape.reduce((a, b) => a * b);
+      const units = high * wide === all ? `All ${all}` : `The first ${high * wide} of ${all}`;
+      mapTitle.textContent = `${units} units, row by row, ${ends}`;
+    }
+    for (const each of [stripTitle, strip]) each.hidden = layer.shape.length !== 3;
     update();
   }
 
@@ -178,7 +186,7 @@ export function render({ model, el }) {
     setAll(overhang, box);
     for (const each of frame) setAll(each, down && across ? boxOf(down, across) : { width: 0, height: 0 });
     for (const each of unit) setAll(each, { x: q, y: r, width: 1, height: 1 });
-    const [low, most] = layer.range;
+    const [low, most] = layer.ranges[state.map];
     const level = layer.levels[(state.map * high + r) * wide + q];
     const value = short(low + ((most - low) * level) / LAST, 3);
     const places = box.height * box.width;
@@ -191,9 +199,11 @@ export function render({ model, el }) {
       ? `rows ${down.join(" to ")} and columns ${across.join(" to ")} of the image`
       : "none of the image";
     const rest = places - read;
+    const size = `${box.height}×${box.width}`;
+    imageTitle.textContent = `Image ${image.shape.join("×")} with the unit's window, ${size}`;
     say.textContent =
       `${name} of layer ${state.layer + 1} (${layer.name}; about ${value}) ` +
-      `sees ${box.height}×${box.width} pixels: ${where}` +
+      `sees ${size} pixels: ${where}` +
       `${rest ? `; ${rest} of the ${places} are padding` : ""}.`;
   }
 
@@ -205,7 +215,8 @@ export function render({ model, el }) {
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   }
 
-  change({ layer: state.layer });
+  open(0);
   const controls = toolbar(picker.row, channel.row, at.row, player(at, say));
-  el.append(controls, make("div", { class: "cl-row-of" }, scene, panel(map, strip)), say, kept);
+  const pictures = [panel(imageTitle, scene), panel(mapTitle, map, stripTitle, strip)];
+  el.append(controls, make("div", { class: "cl-row-of cl-top" }, ...pictures), say);
 }

@@ -200,7 +200,7 @@ def _drawn(output: Tensor) -> np.ndarray:
 
 
 def _packed(layer: dict[str, Any], values: np.ndarray, most: int) -> dict[str, Any]:
-    """Return what the script reads of a layer: the maps with the most contrast, in 64 levels."""
+    """Return what the script reads of a layer: the maps with the most contrast, each in 64 levels."""
     if not np.isfinite(values).all():
         raise FigureError(
             f"receptive_field takes a model with finite outputs; those of {layer['name']} are not."
@@ -208,15 +208,18 @@ def _packed(layer: dict[str, Any], values: np.ndarray, most: int) -> dict[str, A
     contrast = values.std((1, 2))
     channels = np.sort(np.argsort(-contrast, kind="stable")[:most])
     kept = values[channels]
-    least, largest = (float(f"{end:.6g}") for end in (kept.min(), kept.max()))
+    # Each map has its own scale: one with large numbers would leave the others uniform.
+    ranges = [[float(f"{end:.6g}") for end in (each.min(), each.max())] for each in kept]
+    levels = [_levels(each, *ends, 63) for each, ends in zip(kept, ranges, strict=True)]
     return {
         "name": layer["name"],
         "shape": list(layer["map"].shape[1:]),
         "size": list(values.shape[1:]),
         "channels": channels.tolist(),
         "field": [list(axis) for axis in layer["field"]],
-        "range": [least, largest],
-        "maps": LETTERS[_levels(kept, least, largest, 63)].tobytes().decode(),
+        "clearest": int(contrast[channels].argmax()),
+        "ranges": ranges,
+        "maps": LETTERS[np.stack(levels)].tobytes().decode(),
     }
 
 
