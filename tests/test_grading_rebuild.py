@@ -90,7 +90,7 @@ def test_setup_holds_what_references_use_and_nothing_else():
 def test_without_solutions_the_students_notebook_is_the_template(tmp_path, template):
     (tmp_path / "labs").mkdir()
     nbformat.write(lab_notebook(), tmp_path / "labs" / "01_conv_layer.ipynb")
-    from_lab = read_template(Lab(1, "01_conv_layer", tmp_path))
+    from_lab = read_template(Lab("01_conv_layer", tmp_path, 1))
     assert (from_lab.stubs, setup_of(from_lab), from_lab.checks) == (
         template.stubs,
         setup_of(template),

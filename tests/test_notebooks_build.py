@@ -13,7 +13,7 @@ from notebook_samples import TEXT, edit, small_lab
 
 from course_utils.errors import NotebookError
 from course_utils.notebooks.build import build, check
-from course_utils.notebooks.layout import Lab
+from course_utils.notebooks.layout import ANSWERS, Lab, Source, find_sources
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -61,6 +61,18 @@ def test_the_first_build_makes_notebook_and_lab(tmp_path):
     assert kernel.profiles == ["quick"]
     assert lab.text.read_text() == TEXT, "the author's text is not rewritten"
     assert stat.S_IMODE(lab.notebook.stat().st_mode) & 0o444 == 0o444
+
+
+def test_the_answers_are_built_without_a_lab(tmp_path):
+    lab = small_lab(tmp_path)
+    answers = Source(ANSWERS, tmp_path)
+    answers.text.write_text(TEXT)
+    assert find_sources(tmp_path) == [lab, answers]
+    assert build(answers, FakeKernel()).written == ["solutions/answers.ipynb"]
+    assert check(answers) == []
+    edit(answers.text, "floor(2.5)", "floor(3.5)")
+    assert {(d.file, d.mend) for d in check(answers)} == {("solutions/answers.ipynb", "course build")}
+    assert not lab.notebook.parent.exists()
 
 
 def test_a_second_build_changes_no_byte_and_runs_nothing(lab):

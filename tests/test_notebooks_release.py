@@ -16,7 +16,8 @@ from notebook_samples import edit
 from course_utils import exercises
 from course_utils.command_line import main
 from course_utils.errors import NotebookError
-from course_utils.notebooks.layout import find_labs
+from course_utils.notebooks.layout import ANSWERS, Source, find_labs
+from course_utils.notebooks.pairing import read_text
 from course_utils.notebooks.release import release
 
 REPOSITORY = Path(__file__).parents[1]
@@ -61,6 +62,19 @@ def test_no_solution_test_or_grading_is_in_it(released):
     assert not [n for n in names if "grading/" in n or "solutions" in n or n.startswith("tests")]
     assert not [n for n in names if "__pycache__" in n or "/." in n]
     assert b"BEGIN SOLUTION" not in b"".join(c for n, c in contents(released).items() if n.endswith(".ipynb"))
+
+
+def test_neither_a_file_nor_a_text_of_the_answers_is_in_it(released):
+    with zipfile.ZipFile(released.with_suffix(".zip")) as archive:
+        assert not [name for name in archive.namelist() if "answers" in name]
+        # As JSON writes it, in notebooks.
+        text = "".join(archive.read(name).decode(errors="ignore") for name in archive.namelist())
+    shown = " ".join(text.replace("\\n", " ").replace('\\"', '"').split())
+    cells = read_text(Source(ANSWERS, REPOSITORY).text).cells
+    lines = [line for c in cells if c.cell_type == "markdown" for line in c.source.splitlines()]
+    words = [line for line in lines if len(line.split()) > 5 and not line.startswith(">")]
+    assert len(words) > 50
+    assert [line for line in words if line in shown] == []
 
 
 def test_two_releases_are_the_same_bytes_wherever_and_whenever(released, tmp_path, monkeypatch):

@@ -11,16 +11,17 @@ from nbformat.v4 import new_code_cell, new_notebook
 from outputs_compared import OTHER_MARKS, agreement
 
 from course_utils.notebooks.kernel import execute
-from course_utils.notebooks.layout import Lab, find_labs
+from course_utils.notebooks.layout import Lab, Source, find_labs, find_sources
 from course_utils.notebooks.outputs import IGNORE_TAG, output_texts
 from course_utils.notebooks.pairing import read_notebook
 
 REPOSITORY = Path(__file__).parents[1]
-LABS = [lab for lab in find_labs(REPOSITORY) if lab.solution.exists()]
+LABS = find_labs(REPOSITORY)
+SOURCES = find_sources(REPOSITORY)
 
 
-def code_cells(lab: Lab) -> list[nbformat.NotebookNode]:
-    return [cell for cell in read_notebook(lab.solution).cells if cell.cell_type == "code"]
+def code_cells(source: Source) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read_notebook(source.solution).cells if cell.cell_type == "code"]
 
 
 def ignored(cell: nbformat.NotebookNode) -> bool:
@@ -28,15 +29,15 @@ def ignored(cell: nbformat.NotebookNode) -> bool:
 
 
 def test_two_thirds_of_the_cells_with_text_are_compared():
-    cells = [cell for lab in LABS for cell in code_cells(lab)]
+    cells = [cell for source in SOURCES for cell in code_cells(source)]
     with_text = [cell for cell in cells if any(map(str.strip, output_texts(cell)))]
     compared = [cell for cell in with_text if not ignored(cell)]
     assert len(compared) >= 2 / 3 * len(with_text), f"{len(compared)} of {len(with_text)}"
 
 
-@pytest.mark.parametrize("lab", LABS, ids=[lab.name for lab in LABS])
-def test_every_cell_that_is_not_compared_says_why(lab: Lab):
-    for cell in code_cells(lab):
+@pytest.mark.parametrize("source", SOURCES, ids=[source.name for source in SOURCES])
+def test_every_cell_that_is_not_compared_says_why(source: Source):
+    for cell in code_cells(source):
         reason = cell.metadata.get("nbval_reason", "")
         assert ignored(cell) == bool(reason), f"{cell.id}: {reason!r}"
         assert not ignored(cell) or len(reason.split()) >= 4, f"{cell.id}: {reason!r} is no reason"

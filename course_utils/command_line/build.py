@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from course_utils.notebooks.build import Built
-    from course_utils.notebooks.layout import Lab
+    from course_utils.notebooks.layout import Source
 
 Profile = Annotated[
     str | None,
@@ -44,32 +44,34 @@ def build(
     nothing is written. A notebook is executed again only if its code changed.
     """
     from course_utils import settings
-    from course_utils.notebooks.layout import find_checkout, find_labs
+    from course_utils.notebooks.layout import find_checkout, find_sources
 
     if profile is not None:
         settings.check_profile(profile)
-    labs = find_labs(find_checkout(), lab)
-    fine = _check(labs, json) if check else _build(labs, profile, force, timeout, json)
+    sources = find_sources(find_checkout(), lab)
+    fine = _check(sources, json) if check else _build(sources, profile, force, timeout, json)
     raise typer.Exit(0 if fine else 1)
 
 
-def _check(labs: list[Lab], json: bool) -> bool:
+def _check(sources: list[Source], json: bool) -> bool:
     from course_utils.notebooks.build import check
 
-    differences = [difference for one in labs for difference in check(one)]
+    differences = [difference for one in sources for difference in check(one)]
     if json:
         say_json([asdict(difference) for difference in differences])
     else:
         for difference in differences:
             say(difference)
         if not differences:
-            say(f"Up to date: {', '.join(one.name for one in labs)}.")
+            say(f"Up to date: {', '.join(one.name for one in sources)}.")
     return not differences
 
 
-def _build(labs: list[Lab], profile: str | None, force: bool, timeout: float | None, json: bool) -> bool:
+def _build(
+    sources: list[Source], profile: str | None, force: bool, timeout: float | None, json: bool
+) -> bool:
     rows: list[dict[str, Any]] = []
-    for one in labs:
+    for one in sources:
         try:
             built = _build_one(one, profile, force, timeout)
         except CourseError as error:
@@ -89,7 +91,7 @@ def _build(labs: list[Lab], profile: str | None, force: bool, timeout: float | N
     return not any("error" in row for row in rows)
 
 
-def _build_one(lab: Lab, profile: str | None, force: bool, timeout: float | None) -> Built:
+def _build_one(source: Source, profile: str | None, force: bool, timeout: float | None) -> Built:
     from course_utils.command_line.progress import CellProgress
     from course_utils.notebooks.build import build
     from course_utils.notebooks.kernel import execute
@@ -97,7 +99,7 @@ def _build_one(lab: Lab, profile: str | None, force: bool, timeout: float | None
     with CellProgress() as progress:
 
         def run(notebook: NotebookNode, chosen: str) -> None:
-            progress.start(f"{lab.name} ({chosen})")
-            execute(notebook, lab.text.parent, profile=chosen, timeout=timeout, progress=progress.cell)
+            progress.start(f"{source.name} ({chosen})")
+            execute(notebook, source.text.parent, profile=chosen, timeout=timeout, progress=progress.cell)
 
-        return build(lab, run, profile=profile, force=force)
+        return build(source, run, profile=profile, force=force)

@@ -15,7 +15,7 @@ from course_utils.files import published
 from course_utils.notebooks import outputs
 from course_utils.notebooks.cells import code_digest, compare, digests, normalise
 from course_utils.notebooks.hosted import with_links
-from course_utils.notebooks.layout import Lab
+from course_utils.notebooks.layout import Lab, Source
 from course_utils.notebooks.pairing import read_notebook, synchronise, write_text
 from course_utils.notebooks.strip import find_leaks, strip
 
@@ -25,12 +25,12 @@ Execute = Callable[[NotebookNode, str], None]
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did to one lab.
+    """What a build did to one source.
 
     Attributes
     ----------
-    lab : Lab
-        The lab.
+    source : Source
+        The source: a lab's, or the answers.
     written : list of str
         The files that were written, relative to the checkout; empty if everything was up to date.
     executed : str or None
@@ -39,7 +39,7 @@ class Built:
         What the author should know: large pictures, outputs that cannot be compared, a copy that was kept.
     """
 
-    lab: Lab
+    source: Source
     written: list[str]
     executed: str | None
     notes: list[str] = field(default_factory=list)
@@ -58,13 +58,13 @@ class Discrepancy:
         return f"{self.file}: cell {self.cell}: {self.what} (mend it with: {self.mend})"
 
 
-def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool = False) -> Built:
-    """Build one lab: text and notebook in step, outputs true, student notebook derived.
+def build(source: Source, execute: Execute, *, profile: str | None = None, force: bool = False) -> Built:
+    """Build one source: text and notebook in step, outputs true; from a lab's, the student notebook.
 
     Parameters
     ----------
-    lab : Lab
-        The lab to build.
+    source : Source
+        What to build.
     execute : callable
         How to execute a notebook; called only if code changed since the outputs were made.
     profile : str, optional
@@ -77,17 +77,15 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     NotebookError
         If both forms were edited differently, a cell fails, or a solution would leak: nothing is written.
     """
-    before = _contents(lab)
-    notebook = synchronise(lab).notebook
+    before = _contents(source)
+    notebook = synchronise(source).notebook
     state = dict(notebook.metadata.get("course", {}))
     stale = state.get("executed") != code_digest(notebook)
     executed = None
     # Made before the execution: what cannot be written or released should not cost that time.
     # The text is as jupytext would write it: JupyterLab refuses to open a pair that differs in a blank line.
     text = write_text(notebook)
-    student = with_links(lab, strip(notebook))
-    _refuse_leaks(lab, notebook, student)
-    student_text = _as_text(student)
+    derived = {path: _as_text(student) for path, student in _derived(source, notebook).items()}
     if stale or force:
         executed = profile or state.get("profile") or "fast"
         execute(notebook, executed)
@@ -97,55 +95,66 @@ def build(lab: Lab, execute: Execute, *, profile: str | None = None, force: bool
     notebook.metadata.course = {
         "cells": digests(notebook),
         "executed": code_digest(notebook),
-        "lab": _digest(student_text),
         "profile": executed or state.get("profile") or "fast",
     }
-    if _contents(lab) != before:
+    if _contents(source) != before:
         raise NotebookError(
-            f"The source of lab {lab.number} was edited while the notebook ran.",
+            f"The source of {source.name} was edited while the notebook ran.",
             left="Every file.",
-            next_step=f"course build --lab {lab.number}",
+            next_step=source.build_command,
         )
-    if copy := _put_aside(lab, state, student_text):
-        notes.append(f"{lab.shown(lab.notebook)} was edited by hand; the edited copy is now {copy}")
-    new = {lab.text: text, lab.solution: _as_text(notebook), lab.notebook: student_text}
-    written = [lab.shown(path) for path, content in new.items() if _write(path, content)]
-    return Built(lab, sorted(written), executed, notes)
+    for path, content in derived.items():
+        notebook.metadata.course.lab = _digest(content)
+        if copy := _put_aside(path, state, content):
+            edited, kept = source.shown(path), source.shown(copy)
+            notes.append(f"{edited} was edited by hand; the edited copy is now {kept}")
+    new = {source.text: text, source.solution: _as_text(notebook), **derived}
+    written = [source.shown(path) for path, content in new.items() if _write(path, content)]
+    return Built(source, sorted(written), executed, notes)
 
 
-def check(lab: Lab) -> list[Discrepancy]:
+def check(source: Source) -> list[Discrepancy]:
     """Return every difference between the files on disk and those of a build; write and run nothing."""
-    command = f"course build --lab {lab.number}"
+    command = source.build_command
     try:
-        found = list(_differences(lab))
+        found = list(_differences(source))
     except NotebookError as error:
         why = f"{error.what} {error.why}"
-        return [Discrepancy(lab.shown(lab.solution), "(several)", why, error.next_step or command)]
-    return [Discrepancy(lab.shown(path), cell, what, command) for path, cell, what in found]
+        return [Discrepancy(source.shown(source.solution), "(several)", why, error.next_step or command)]
+    return [Discrepancy(source.shown(path), cell, what, command) for path, cell, what in found]
 
 
-def _differences(lab: Lab) -> Iterator[tuple[Path, str, str]]:
-    paired = synchronise(lab)
+def _differences(source: Source) -> Iterator[tuple[Path, str, str]]:
+    paired = synchronise(source)
     notebook = outputs.tidy(paired.notebook)
-    student = with_links(lab, strip(notebook))
-    _refuse_leaks(lab, notebook, student)
-    missing = [path for path in (lab.text, lab.solution) if not path.exists()]
+    derived = _derived(source, notebook)
+    missing = [path for path in (source.text, source.solution) if not path.exists()]
     if missing:
         yield missing[0], "(all)", "does not exist"
     elif paired.cells:
-        behind = lab.text if paired.edited == "notebook" else lab.solution
+        behind = source.text if paired.edited == "notebook" else source.solution
         what = "was edited since the last build"
         if paired.edited != "both":
             what = f"is behind the edited {paired.edited}"
         for cell in paired.cells:
             yield behind, cell, what
     elif notebook.metadata.get("course", {}).get("executed") != code_digest(notebook):
-        yield lab.solution, "(all)", "the outputs are older than the code"
+        yield source.solution, "(all)", "the outputs are older than the code"
     else:
-        yield from _against(lab.solution, notebook)
-        if lab.text.read_text(encoding="utf-8") != write_text(notebook):
-            yield lab.text, "(text)", "is not written in the normal form"
-    yield from _against(lab.notebook, student)
+        yield from _against(source.solution, notebook)
+        if source.text.read_text(encoding="utf-8") != write_text(notebook):
+            yield source.text, "(text)", "is not written in the normal form"
+    for path, student in derived.items():
+        yield from _against(path, student)
+
+
+def _derived(source: Source, notebook: NotebookNode) -> dict[Path, NotebookNode]:
+    """Return the student notebook of a lab by its path, and nothing for the answers."""
+    if not isinstance(source, Lab):
+        return {}
+    student = with_links(source, strip(notebook))
+    _refuse_leaks(source, notebook, student)
+    return {source.notebook: student}
 
 
 def _against(path: Path, expected: NotebookNode) -> Iterator[tuple[Path, str, str]]:
@@ -176,22 +185,22 @@ def _substitutes(notebook: NotebookNode) -> list[str]:
     )
 
 
-def _put_aside(lab: Lab, state: dict[str, str], new: str) -> str | None:
-    """Keep a copy of a lab notebook that somebody worked in; return its name."""
-    if not lab.notebook.exists():
+def _put_aside(notebook: Path, state: dict[str, str], new: str) -> Path | None:
+    """Keep a copy of a lab notebook that somebody worked in; return its path."""
+    if not notebook.exists():
         return None
-    old = lab.notebook.read_text(encoding="utf-8")
+    old = notebook.read_text(encoding="utf-8")
     if old == new or _digest(old) == state.get("lab"):
         return None
     numbers = (f".{n}" if n else "" for n in range(1000))
-    names = (lab.notebook.with_name(f"{lab.name}.edited{n}.ipynb") for n in numbers)
+    names = (notebook.with_name(f"{notebook.stem}.edited{n}.ipynb") for n in numbers)
     path = next(name for name in names if not name.exists())
     _write(path, old)
-    return lab.shown(path)
+    return path
 
 
-def _contents(lab: Lab) -> list[bytes | None]:
-    return [path.read_bytes() if path.exists() else None for path in (lab.text, lab.solution, lab.notebook)]
+def _contents(source: Source) -> list[bytes | None]:
+    return [path.read_bytes() if path.exists() else None for path in source.files]
 
 
 def _as_text(notebook: NotebookNode) -> str:

@@ -1,4 +1,4 @@
-"""Where the labs of a checkout are."""
+"""Where the labs of a checkout are, and the answers to what they ask."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 
 from course_utils.errors import NotebookError, SettingsError
 
+ANSWERS = "answers"
+"""Answers to what the labs ask their readers: for instructors, so no lab is made of them."""
+
 _NAME = re.compile(r"(?P<number>\d\d)_\w+")
 
 
 @dataclass(frozen=True)
-class Lab:
-    """One lab and its three files.
+class Source:
+    """What ``course build`` builds: a text in ``solutions/`` and its notebook.
 
     Attributes
     ----------
-    number : int
-        The lab's number, from 1.
     name : str
-        The files' common name, for example ``03_lenet5``.
+        The files' common name, for example ``answers``.
     root : Path
         The checkout.
     """
 
-    number: int
     name: str
     root: Path
 
@@ -41,13 +41,46 @@ class Lab:
         return self.root / "solutions" / f"{self.name}.ipynb"
 
     @property
-    def notebook(self) -> Path:
-        """What students open: generated, never edited by hand."""
-        return self.root / "labs" / f"{self.name}.ipynb"
+    def files(self) -> list[Path]:
+        """Every file that a build may write."""
+        return [self.text, self.solution]
+
+    @property
+    def build_command(self) -> str:
+        """The command that builds it."""
+        return "course build"
 
     def shown(self, path: Path) -> str:
         """Return `path` as messages show it: relative to the checkout."""
         return path.relative_to(self.root).as_posix()
+
+
+@dataclass(frozen=True)
+class Lab(Source):
+    """One lab: its source, for example ``03_lenet5``, and the notebook that students get.
+
+    Attributes
+    ----------
+    number : int
+        The lab's number, from 1.
+    """
+
+    number: int
+
+    @property
+    def notebook(self) -> Path:
+        """What students open: generated, never edited by hand."""
+        return self.root / "labs" / f"{self.name}.ipynb"
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that a build may write."""
+        return [*super().files, self.notebook]
+
+    @property
+    def build_command(self) -> str:
+        """The command that builds this lab alone."""
+        return f"course build --lab {self.number}"
 
 
 def find_checkout(start: Path | None = None) -> Path:
@@ -83,7 +116,7 @@ def find_labs(root: Path, number: int | None = None) -> list[Lab]:
     SettingsError
         If no lab has that number; the message lists those that exist.
     """
-    labs = [Lab(int(name[:2]), name, root) for name in sorted(set(_lab_names(root)))]
+    labs = [Lab(name, root, int(name[:2])) for name in sorted(set(_lab_names(root)))]
     if number is None:
         return labs
     chosen = [lab for lab in labs if lab.number == number]
@@ -94,6 +127,20 @@ def find_labs(root: Path, number: int | None = None) -> list[Lab]:
             next_step="Choose one of these numbers, or leave it out for all.",
         )
     return chosen
+
+
+def find_sources(root: Path, number: int | None = None) -> list[Source]:
+    """Return what ``course build`` builds: labs and answers, or the lab with that number.
+
+    Raises
+    ------
+    SettingsError
+        If no lab has that number; the message lists those that exist.
+    """
+    labs = find_labs(root, number)
+    answers = Source(ANSWERS, root)
+    wanted = number is None and any(path.exists() for path in answers.files)
+    return [*labs, *([answers] if wanted else [])]
 
 
 def _lab_names(root: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The two forms of a lab's source, text and notebook, kept in step without losing an edit."""
+"""The two forms of a source, text and notebook, kept in step without losing an edit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 
 from course_utils.errors import NotebookError
 from course_utils.notebooks.cells import cell_digest, derive_ids, differing_cells, digests, normalise
-from course_utils.notebooks.layout import Lab
+from course_utils.notebooks.layout import Source
 
 _TEXT_FORMAT = "py:percent"
 # Pairing and kernel are the business of jupytext.toml and of the notebook: the text has no header.
@@ -22,7 +22,7 @@ _WITHOUT_HEADER = {"notebook_metadata_filter": "-all"}
 
 @dataclass(frozen=True)
 class Paired:
-    """A lab's source with its two forms in step, in memory.
+    """A source with its two forms in step, in memory.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Paired:
     cells: list[str]
 
 
-def synchronise(lab: Lab) -> Paired:
+def synchronise(source: Source) -> Paired:
     """Read both forms and apply the edits of one to the other. Write nothing.
 
     Raises
@@ -47,11 +47,11 @@ def synchronise(lab: Lab) -> Paired:
     NotebookError
         If both forms were edited differently since the last build, or if one cannot be read.
     """
-    text = read_text(lab.text) if lab.text.exists() else None
-    notebook = read_notebook(lab.solution) if lab.solution.exists() else None
+    text = read_text(source.text) if source.text.exists() else None
+    notebook = read_notebook(source.solution) if source.solution.exists() else None
     if notebook is None:
         if text is None:
-            raise NotebookError(f"Lab {lab.number} has no source.", why=f"{lab.text} does not exist.")
+            raise NotebookError(f"{source.name} has no source.", why=f"{source.text} does not exist.")
         return Paired(normalise(text), "text", derive_ids(text.cells))
     if text is None:
         return Paired(normalise(notebook), "notebook", derive_ids(notebook.cells))
@@ -67,7 +67,7 @@ def synchronise(lab: Lab) -> Paired:
         return Paired(normalise(merged), "text", differing_cells(built, text))
     if of_text == built:
         return Paired(normalise(notebook), "notebook", differing_cells(built, notebook))
-    raise _both_edited(lab, built, text, notebook)
+    raise _both_edited(source, built, text, notebook)
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -136,8 +136,10 @@ def _with_outputs_of(text: NotebookNode, notebook: NotebookNode) -> NotebookNode
     return merged
 
 
-def _both_edited(lab: Lab, built: list[str], text: NotebookNode, notebook: NotebookNode) -> NotebookError:
-    py, ipynb = lab.shown(lab.text), lab.shown(lab.solution)
+def _both_edited(
+    source: Source, built: list[str], text: NotebookNode, notebook: NotebookNode
+) -> NotebookError:
+    py, ipynb = source.shown(source.text), source.shown(source.solution)
     if built:
         in_text, in_notebook = differing_cells(built, text), differing_cells(built, notebook)
         why = f"In {py}: {', '.join(in_text)}. In {ipynb}: {', '.join(in_notebook)}."
@@ -149,7 +151,7 @@ def _both_edited(lab: Lab, built: list[str], text: NotebookNode, notebook: Noteb
     return NotebookError(
         f"{py} and {ipynb} were both edited since the last build, in different ways.",
         why=why,
-        left="Both files, and the lab.",
-        next_step=f"Copy the edits you want to keep into one of the two, delete the other and run: "
-        f"course build --lab {lab.number}",
+        left="Every file.",
+        next_step="Copy the edits you want to keep into one of the two, delete the other and run: "
+        f"{source.build_command}",
     )

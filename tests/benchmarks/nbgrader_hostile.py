@@ -42,7 +42,7 @@ from course_utils.grading.sandbox.launch import environment  # noqa: E402
 from course_utils.grading.template import read_template  # noqa: E402
 from course_utils.notebooks.layout import Lab  # noqa: E402
 
-LAB = Lab(1, submissions.LABS[1], submissions.REPOSITORY)
+LAB = Lab(submissions.LABS[1], submissions.REPOSITORY, 1)
 ASKED = [name for name in exercises.names() if exercises.get(name).lab == LAB.number]
 SECONDS = 120
 LIMITS = Limits(notebook_seconds=SECONDS, file_bytes=512 * MIB, files=4_000)

@@ -54,7 +54,7 @@ print(random.random())
 
 def small_lab(root: Path, text: str = TEXT, number: int = 1) -> Lab:
     """Write the text of a lab into a checkout of its own."""
-    lab = Lab(number, f"{number:02}_small", root)
+    lab = Lab(f"{number:02}_small", root, number)
     lab.text.parent.mkdir(parents=True, exist_ok=True)
     lab.text.write_text(text, encoding="utf-8")
     return lab
