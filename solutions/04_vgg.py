@@ -729,7 +729,7 @@ check.progress()
 
 # %% [markdown]
 # **A challenge: time to accuracy.** How soon can your machine reach the lecture's 20 % test error? Change the recipe
-# (`dataclasses.replace(plan, epochs=…, learning_rate=…)`), the widths, the augmentation. Tune on images that you hold out of the
+# (`dataclasses.replace(modern, epochs=…, learning_rate=…)`), the widths, the augmentation. Tune on images that you hold out of the
 # training set, then look at the test error once, with three seeds. Share the line:
 
 # %% nbval_reason="the time depends on the machine" tags=["nbval-ignore-output"]
