@@ -1,0 +1,148 @@
+"""What the checks say of answers that people wrote without knowing the checks: see ``tests/answers``."""
+
+from typing import get_args
+
+import pytest
+from answers import FOLDER, Answer, Outcome, answers, judged, outcome
+
+from course_utils import exercises
+from course_utils.exercises import Verdict
+
+IDS = exercises.names()
+GOOD = {"agreed", "cause named", "located only"}
+
+_EMPTY = "a body of nothing but pass, three dots, comments or a docstring is called wrong, not unstarted"
+_LEFTOVER = "the line that raises NotImplementedError is still above the answer"
+_ARRAYS = "lists and NumPy arrays pass for tensors"
+_NUMBERS = "floats pass for ints, and tensors with one number for floats"
+_TOTAL = "the total is accepted in place of the list"
+_CHANCE = "a few numbers are related by chance"
+KNOWN = {
+    "cross_correlate 9": _ARRAYS,
+    "zero_pad 7": _ARRAYS,
+    "zero_pad 12": _EMPTY,
+    "same_padding 1": _NUMBERS,
+    "conv2d_single 12": _EMPTY,
+    "conv2d_gradient 4": "that requires_grad_ changes the caller's tensor is not seen",
+    "count_conv_parameters 12": _EMPTY,
+    "conv_multiply_adds 12": _LEFTOVER,
+    "shift_agreement 12": _EMPTY,
+    "shift_equivariance 7": "a wrong stride looks like none",
+    "shift_equivariance 8": "a shift along the wrong axis looks like a border left out",
+    "pixel_statistics 3": _NUMBERS,
+    "lenet5 6": "layers made in forward look like layers in a list",
+    "lenet5_parameters 2": _TOTAL,
+    "lenet5_parameters 8": _EMPTY,
+    "error_rate 2": _CHANCE,
+    "error_rate 7": _CHANCE,
+    "error_rate 8": _CHANCE,
+    "evaluate 9": _LEFTOVER,
+    "vgg 6": _EMPTY,
+    "vgg 9": "nothing counts the parameters before the first batch",
+    "vgg_parameters 7": _TOTAL,
+    "vgg_parameters 8": _NUMBERS,
+    "vgg_learning_rate 5": "the sentence names one of several ways to be an epoch late",
+    "vgg_learning_rate 9": _EMPTY,
+    "receptive_field 7": "the sentence contradicts the code: its loop runs forwards",
+    "batch_norm 9": "no probe needs gradients",
+    "residual_block 8": "batch normalisation is accepted",
+    "residual_block 9": "that the input is changed in place is not seen",
+}
+"""Answers that are judged wrongly or misled. It only shrinks: mend the check, then delete the line."""
+
+
+def test_every_exercise_has_answers_and_every_answer_an_exercise():
+    assert {path.stem for path in FOLDER.iterdir()} == set(IDS)
+    every = [answer for name in IDS for answer in answers(name)]
+    assert {answer.verdict for answer in every} == {"right", "wrong", "not started"}
+    assert all(answer.cause for answer in every if answer.verdict == "wrong")
+    assert set(KNOWN) <= {str(answer) for answer in every}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise_id", IDS)
+def test_no_answer_is_judged_wrongly_or_misled(exercise_id):
+    found = {}
+    for answer in answers(exercise_id):
+        verdict = judged(answer)
+        kind = outcome(answer, verdict)
+        unnamed = answer.named and kind != "cause named"
+        if kind not in GOOD or unnamed:
+            found[str(answer)] = f"{kind}, although it is {answer.verdict}: {answer.cause}\n{verdict.message}"
+    new = [f"{name}: {what}" for name, what in found.items() if name not in KNOWN]
+    assert not new, "\n\n".join(new)
+    mended = {name for name in KNOWN if name.rpartition(" ")[0] == exercise_id} - set(found)
+    assert not mended, f"delete from KNOWN: {mended}"
+
+
+def said(reason="", *, status="wrong", misconception=None, traceback=""):
+    return Verdict(
+        "output_size", "1.4", "output_size", status, misconception, reason=reason, traceback=traceback
+    )
+
+
+FORGOTTEN = exercises.get("output_size").misconceptions[0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fields", "expected"),
+    [
+        (said(status="correct"), {"verdict": "right"}, "agreed"),
+        (said("It returns 3; expected 2."), {"verdict": "right"}, "right refused"),
+        (said(status="not started"), {"verdict": "right"}, "right refused"),
+        (said(status="correct"), {}, "wrong accepted"),
+        (said(status="correct"), {"verdict": "not started"}, "wrong accepted"),
+        (said(status="not started"), {}, "start mistaken"),
+        (said("It returns nothing."), {"verdict": "not started"}, "start mistaken"),
+        (said(status="not started"), {"verdict": "not started"}, "agreed"),
+        (said(f"It returns 3. {FORGOTTEN.sentence}", misconception=FORGOTTEN.id), {}, "misleading"),
+        (
+            said(f"It returns 3. {FORGOTTEN.sentence}", misconception=FORGOTTEN.id),
+            {"located": [FORGOTTEN.id]},
+            "located only",
+        ),
+        (
+            said(f"It returns 3. {FORGOTTEN.sentence}", misconception=FORGOTTEN.id),
+            {"named": [FORGOTTEN.id]},
+            "cause named",
+        ),
+        (said("It returns 3; expected 2. It is too large by 1."), {}, "misleading"),
+        (said("It returns 3; expected 2. It is too large by 1."), {"located": ["too large"]}, "located only"),
+        (said("It returns nothing (None): is a `return` missing?"), {}, "misleading"),
+        (said("It returns nothing (None): is a `return` missing?"), {"named": ["`return`"]}, "cause named"),
+        (said("It returns 3; expected 2. It is right whenever s is 1."), {}, "located only"),
+        (said(status="error", traceback="NameError: name 'x' is not defined"), {}, "located only"),
+        (said(status="error", traceback="NameError: name 'x'"), {"named": ["name 'x'"]}, "cause named"),
+        (said(status="error"), {}, "silent"),
+    ],
+)  # fmt: skip
+def test_a_card_is_compared_with_what_the_teacher_says(verdict, fields, expected):
+    answer = Answer("output_size", 1, **{"verdict": "wrong", "cause": "It is late.", "code": "", **fields})
+    assert outcome(answer, verdict) == expected
+    assert expected in get_args(Outcome)
+
+
+def judged_code(exercise_id, code):
+    return judged(Answer(exercise_id, 1, "wrong", "", code))
+
+
+def test_an_answer_runs_where_it_stands_in_the_notebook():
+    code = "def same_padding(f):\n    return {}"
+    assert (
+        judged_code("same_padding", code.format("(kernel.shape[0] - 1) // 2")).misconception == "always-one"
+    )
+    assert (
+        "'output_size' is not defined"
+        in judged_code("same_padding", code.format("output_size(f, 1)")).message
+    )
+    assert judged_code("conv2d_as_matmul", "conv2d_as_matmul = conv2d").status == "correct"
+
+
+def test_a_cell_that_fails_gives_pythons_message():
+    for code, message in (
+        ("x = (1", "'(' was never closed"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ):
+        verdict = judged_code("output_size", code)
+        assert verdict.status == "error" and message in verdict.traceback
+    assert judged_code("output_size", "def size(n): return n").traceback == "KeyError: 'output_size'"
