@@ -48,7 +48,7 @@ KNOWN = {
     "residual_block 8": "batch normalisation is accepted",
     "residual_block 9": "that the input is changed in place is not seen",
 }
-"""Answers that are judged wrongly or misled. When a check is mended, its line must go; only new answers add one."""
+"""Answers that are judged wrongly or misled. When a check is mended, its line must go."""
 
 
 def test_every_exercise_has_answers_and_every_answer_an_exercise():
