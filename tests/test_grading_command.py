@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,30 @@ def test_it_writes_tables_and_pages_and_says_where(handed_in, quick, tmp_path, c
     assert {p.name for p in (tmp_path / "out").iterdir()} - {".lock"} == {
         "grades.csv", "grades.json", "index.html", "results", "students",
     }  # fmt: skip
+
+
+def test_wrong_answers_that_no_misconception_explains_are_written_without_names(
+    handed_in, quick, tmp_path, capsys
+):
+    answers = {
+        "conv2d": 'def conv2d(x):\n    return """it\'s \'\'\' é\x7f"""  # WRONG, Ann',
+        "same_padding": "# WRONG, by Ann\ndef same_padding(f):\n    return f",
+        "output_size": "# WRONG: not Python\n)",
+        "cross_correlate": "# <flipped-kernel>\nx = 1",
+        "zero_pad": "# RIGHT\ny = 2",
+    }
+    for student in ("ann", "cat"):
+        write(submission(answers), handed_in / student / "x.ipynb")
+    file = tmp_path / "more.toml"
+    assert main(["grade", str(handed_in), "-o", str(tmp_path / "out"), "--unexplained", str(file)]) == 0
+    assert f"Unexplained wrong answers: 2, in {file}" in capsys.readouterr().out
+    text = file.read_text(encoding="utf-8")
+    of_teachers = {"verdict": "wrong", "cause": ""}
+    assert tomllib.loads(text)["answer"] == [
+        {**of_teachers, "code": "def same_padding(f):\n    return f\n"},
+        {**of_teachers, "code": "def conv2d(x):\n    return \"it's ''' é\\x7f\"\n"},
+    ]
+    assert text.index("# same_padding\n") < text.index("# conv2d\n")
 
 
 def test_json_is_all_that_stands_on_stdout(handed_in, quick, tmp_path, capsys):

@@ -48,6 +48,14 @@ Scheduler = Annotated[
         metavar="ADDRESS", help="Grade on this Dask cluster, e.g. tcp://host:8786.", show_default=False
     ),
 ]
+Unexplained = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TOML",
+        help="Write the wrong answers that no misconception explains, without names.",
+        show_default=False,
+    ),
+]
 RequireIsolation = Annotated[
     str | None,
     typer.Option(
@@ -66,6 +74,7 @@ def grade(
     seed: Seed = 0,
     jobs: Jobs = None,
     manual: Manual = None,
+    unexplained: Unexplained = None,
     scheduler: Scheduler = None,
     require_isolation: RequireIsolation = None,
     json: Json = False,
@@ -90,7 +99,9 @@ def grade(
     from course_utils.grading.grade_class import grade_class
     from course_utils.grading.grade_many import cluster, this_machine
     from course_utils.grading.report import write_report
+    from course_utils.grading.result_store import publish
     from course_utils.grading.template import title_of
+    from course_utils.grading.unexplained import as_toml
     from course_utils.notebooks.layout import find_checkout, find_labs
 
     if require_isolation not in (None, "full"):
@@ -126,10 +137,14 @@ def grade(
             progress.say("Stopped; what was graded is kept. The same command continues from there.")
             raise typer.Exit(130) from None
     page = write_report(graded, output, {one.number: title_of(one) for one in labs})
+    if unexplained:
+        publish(unexplained, as_toml(graded.unexplained))
     if json:
         say_json(_summary(graded, page))
     else:
         say(_told(graded, page))
+        if unexplained:
+            say(f"Unexplained wrong answers: {len(graded.unexplained)}, in {unexplained.resolve()}")
     raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
 
 
@@ -143,6 +158,7 @@ def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
         ],
         "look": sum(bool(row.look) for row in graded.rows),
         "similar": len(graded.similar),
+        "unexplained": len(graded.unexplained),
         "isolation": graded.isolation.level,
         "page": str(page.resolve()),
         "grades": str((page.parent / "grades.csv").resolve()),

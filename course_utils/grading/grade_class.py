@@ -12,13 +12,14 @@ from course_utils import exercises
 from course_utils.errors import GradingError
 from course_utils.grading.collect import collect
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
-from course_utils.grading.grades import GradedClass, GradeRow, Result
+from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
 from course_utils.grading.manual_points import ManualPoints, match_points
 from course_utils.grading.rebuild import Rebuilt, is_stub, rebuild
 from course_utils.grading.records import Collection, Limits, Submission
 from course_utils.grading.result_store import Store, Task, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
 from course_utils.grading.template import Template, read_template
+from course_utils.grading.unexplained import find_unexplained
 from course_utils.notebooks.layout import find_labs
 
 
@@ -112,6 +113,7 @@ def grade_class(
         similar=_similar(prepared, templates),
         unread=collection.unread,
         problems=[f"{manual.name}, {problem}" for problem in points.problems] if manual else [],
+        unexplained=_unexplained(prepared, store),
     )
 
 
@@ -200,6 +202,15 @@ def _with_unclear(result: Result, unclear: Mapping[str, str]) -> Result:
         for mark in result.marks
     )
     return replace(result, marks=marks)
+
+
+def _unexplained(prepared: Mapping[str, _Prepared], store: Store) -> set[UnexplainedAnswer]:
+    found = set()
+    for key, one in prepared.items():
+        if (result := store.get(key)) is not None:
+            cells = {cell.exercise: cell.source for cell in one.task.notebook.cells if cell.exercise}
+            found |= find_unexplained(result.marks, cells)
+    return found
 
 
 def _similar(prepared: Mapping[str, _Prepared], templates: Mapping[int, Template]) -> list[SimilarPair]:

@@ -158,6 +158,24 @@ class GradeRow:
         return sum(e.points for e in known if e.lab == self.lab) + sum(p.maximum for p in self.manual)
 
 
+@dataclass(frozen=True, order=True)
+class UnexplainedAnswer:
+    """A wrong answer whose cause no misconception names.
+
+    Attributes
+    ----------
+    exercise : str
+    code : str
+        Its cell, without comments: they may name their author.
+    reason : str
+        What the check says.
+    """
+
+    exercise: str
+    code: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class GradedClass:
     """A class, graded.
@@ -177,6 +195,7 @@ class GradedClass:
         Files without an owner.
     problems : list of str
         What else the instructor should know.
+    unexplained : set of UnexplainedAnswer
     """
 
     rows: list[GradeRow]
@@ -188,6 +207,7 @@ class GradedClass:
     similar: list[SimilarPair] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unexplained: set[UnexplainedAnswer] = field(default_factory=set)
 
 
 def result_of(judged: JudgedSubmission) -> Result:

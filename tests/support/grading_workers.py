@@ -24,7 +24,7 @@ def threads(isolation: Isolation = FULL, size: int = 2) -> Workers:
 
 
 def by_words(text: str) -> str:
-    """Grade by a word in the cells: RIGHT, a misconception in angle brackets, DIE, RAISE, or nothing."""
+    """Grade by a word in the cells: RIGHT, WRONG, <a misconception>, DIE, RAISE, or nothing."""
     task = Task.from_json(text)
     answers = {p.exercise: p.source for p in task.notebook.cells if p.exercise}
     if log := next((s.split("LOG=")[1].split()[0] for s in answers.values() if "LOG=" in s), ""):
@@ -44,7 +44,7 @@ def by_words(text: str) -> str:
 
 def _mark(exercise: exercises.Exercise, source: str) -> Mark:
     wrong = source.split("<")[1].split(">")[0] if "<" in source else None
-    status = "correct" if "RIGHT" in source else "wrong" if wrong else "not started"
+    status = "correct" if "RIGHT" in source else "wrong" if wrong or "WRONG" in source else "not started"
     earned = exercise.points if status == "correct" else 0
     card = f'<div class="cl-card">{exercise.id}: {status}</div>'
     reason = json.dumps(source)[:60]
