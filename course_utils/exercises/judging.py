@@ -20,6 +20,7 @@ from course_utils.exercises.model import (
     VerdictStatus,
 )
 from course_utils.exercises.observing import SECONDS, observe
+from course_utils.exercises.plain_words import in_plain_words
 
 _TRUSTED_SECONDS = 60.0
 
@@ -134,6 +135,7 @@ class _Case:
         assert problem is not None
         sentences = [
             f"{text} raises {seen.error}{before}.",
+            in_plain_words(seen.traceback),
             self.probe.note and f"The case: {self.probe.note}.",
             problem.sentence,
             cause,

@@ -9,7 +9,7 @@ from course_utils.exercises import calls
 from course_utils.exercises.compare import difference
 from course_utils.exercises.guard import RunawayError, guarded
 from course_utils.exercises.model import Exercise, Observation, Probe
-from course_utils.exercises.tracebacks import ends_in_library, other_function, own_lines
+from course_utils.exercises.tracebacks import is_stub, other_function, own_lines
 from course_utils.exercises.values import Unreadable, plain
 from course_utils.text import describe
 
@@ -50,7 +50,7 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
         return Observation("timeout", call=text, printed=printed)
     except BaseException as error:
         name = type(error).__name__
-        if isinstance(error, NotImplementedError) and not ends_in_library(error):
+        if is_stub(error):
             waits = other_function(error, candidate)
             return Observation("not started", call=text, error=name, printed=printed, blocked_by=waits)
         until_then = plain(getattr(error, "observed", None))
