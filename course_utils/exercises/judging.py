@@ -10,6 +10,7 @@ from typing import Any
 from course_utils.errors import ExerciseError
 from course_utils.exercises import calls, explain
 from course_utils.exercises.compare import Difference
+from course_utils.exercises.forms import other_form
 from course_utils.exercises.model import (
     Counterexample,
     Exercise,
@@ -18,6 +19,7 @@ from course_utils.exercises.model import (
     Probe,
     Verdict,
     VerdictStatus,
+    call,
 )
 from course_utils.exercises.observing import SECONDS, observe
 from course_utils.exercises.plain_words import in_plain_words
@@ -66,9 +68,9 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
     if not any(found):
         if len(observations) < len(probes):
             return _verdict(exercise, "error", "It ended before every case was tried.")
-        return _unless_inputs_changed(exercise, probes, observations, expected)
+        return _right(exercise, probes, observations, expected)
     if any(_agrees(exercise, also, probes, observations) for also in exercise.also_right):
-        return _unless_inputs_changed(exercise, probes, observations, expected)
+        return _right(exercise, probes, observations, expected)
     first = next(i for i, problem in enumerate(found) if problem)
     return _Case(exercise, probes, observations, expected, found, first).verdict()
 
@@ -222,13 +224,18 @@ def _verdict(exercise: Exercise, status: VerdictStatus, reason: str = "", **more
     )
 
 
-def _unless_inputs_changed(
+def _right(
     exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation], expected: Sequence[Any]
 ) -> Verdict:
+    """Judge an answer whose results are right in every case: it must also keep its inputs, and the form."""
     for probe, seen, right in zip(probes, observations, expected, strict=True):
         if seen.changed_inputs:
             shown = _counterexample(exercise, probe, Difference("", "", right, seen.value))
             return _verdict(exercise, "wrong", "The result is right. " + _changes(seen), counterexample=shown)
+    if exercise.observe is call:
+        for seen, right in zip(observations, expected, strict=True):
+            if found := other_form(right, seen.value, numpy=seen.numpy):
+                return _verdict(exercise, "wrong", found)
     return _verdict(exercise, "correct", "It agrees with the reference in every case.")
 
 

@@ -177,6 +177,8 @@ class Observation:
         The beginning of what the call printed.
     blocked_by : str
         For ``"not started"``: the unfinished exercise that the candidate calls, if it is another one.
+    numpy : bool
+        Whether it returned NumPy arrays, which are not told from tensors in `value`.
     """
 
     status: ObservationStatus
@@ -187,6 +189,7 @@ class Observation:
     error: str = ""
     printed: str = ""
     blocked_by: str = ""
+    numpy: bool = False
 
 
 @dataclass(frozen=True)
