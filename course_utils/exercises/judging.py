@@ -23,6 +23,7 @@ from course_utils.exercises.model import (
 )
 from course_utils.exercises.observing import SECONDS, observe
 from course_utils.exercises.plain_words import in_plain_words
+from course_utils.text import duration_text
 
 _TRUSTED_SECONDS = 60.0
 
@@ -36,10 +37,16 @@ def evaluate(exercise: Exercise, candidate: Any, *, seed: int = 0, seconds: floa
         observations.append(observe(exercise, candidate, probe, seconds=end - time.monotonic()))
         if observations[-1].status == "timeout" or observations[0].status == "not started":
             break
-    return judge(exercise, probes, observations)
+    return judge(exercise, probes, observations, seconds=seconds)
 
 
-def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
+def judge(
+    exercise: Exercise,
+    probes: Sequence[Probe],
+    observations: Sequence[Observation],
+    *,
+    seconds: float = SECONDS,
+) -> Verdict:
     """Compare what was observed with the reference; the answer itself is never run.
 
     Parameters
@@ -48,6 +55,8 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
         The probes that were asked, smallest first.
     observations : sequence of Observation
         What the answer did on each; fewer when it was stopped.
+    seconds : float
+        After how many it was stopped.
 
     Raises
     ------
@@ -72,7 +81,7 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
     if any(_agrees(exercise, also, probes, observations) for also in exercise.also_right):
         return _right(exercise, probes, observations, expected)
     first = next(i for i, problem in enumerate(found) if problem)
-    return _Case(exercise, probes, observations, expected, found, first).verdict()
+    return _Case(exercise, probes, observations, expected, found, first, seconds).verdict()
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ class _Case:
     expected: Sequence[Any]
     problems: Sequence[Difference | None]
     first: int
+    seconds: float
 
     @property
     def probe(self) -> Probe:
@@ -123,16 +133,17 @@ class _Case:
     def _stopped(self, known: Misconception | None, cause: str | None) -> Verdict:
         seen = self.seen
         text = calls.call_text(self.exercise, self.probe)
+        before = f" after {self.first} right answer{'s' * (self.first > 1)}" if self.first else ""
         if seen.status == "timeout":
             return _verdict(
                 self.exercise,
                 "error",
-                f"{text} took too long and was stopped. Is there a loop that never ends?",
+                f"{text} was stopped after {duration_text(self.seconds)}{',' * bool(before)}{before}. "
+                "Is there a loop that never ends, or something slow, such as time.sleep?",
                 printed=seen.printed,
             )
         if seen.error in ("NotCallable", "Signature"):
             return _verdict(self.exercise, "error", seen.traceback)
-        before = f" after {self.first} right answer{'s' * (self.first > 1)}" if self.first else ""
         problem = self.problems[self.first]
         assert problem is not None
         sentences = [
@@ -236,7 +247,8 @@ def _right(
         for seen, right in zip(observations, expected, strict=True):
             if found := other_form(right, seen.value, numpy=seen.numpy):
                 return _verdict(exercise, "wrong", found)
-    return _verdict(exercise, "correct", "It agrees with the reference in every case.")
+    printed = next((seen.printed for seen in observations if seen.printed), "")
+    return _verdict(exercise, "correct", "It agrees with the reference in every case.", printed=printed)
 
 
 def _changes(seen: Observation) -> str:

@@ -240,7 +240,7 @@ class Verdict:
     traceback : str
         For an error: the candidate's own lines of the traceback.
     printed : str
-        What the candidate printed in the call that is shown.
+        What the candidate printed in the call that is shown; if it is correct, in its first call that prints.
     message : str
         The whole verdict as plain text, complete in a terminal: the text of its card.
     """
