@@ -92,9 +92,18 @@ NEXT = ": the next cells use it."
         (correlation_as(list), "it is a list. Return a tensor (`torch.stack`)" + NEXT),
         (correlation_as(torch.Tensor.numpy), "a NumPy array. Return a tensor (`torch.from_numpy`)" + NEXT),
         (correlation_as(lambda x: x.numpy().view(np.matrix)), "it is a NumPy array. Return a tensor"),
-        (counts_as(lambda counts: dict(zip("abcd", counts, strict=True))), "it is a dict. Return a list of 4"),
-        (counts_as(lambda counts: [*counts, sum(counts)]), "it has 5 entries. Return a list of 4 values" + NEXT),
-        (counts_as(lambda counts: list(zip("abcd", counts, strict=True))), "entry 0 it is a tuple. Return an int"),
+        (
+            counts_as(lambda counts: dict(zip("abcd", counts, strict=True))),
+            "it is a dict. Return a list of 4",
+        ),
+        (
+            counts_as(lambda counts: [*counts, sum(counts)]),
+            "it has 5 entries. Return a list of 4 values" + NEXT,
+        ),
+        (
+            counts_as(lambda counts: list(zip("abcd", counts, strict=True))),
+            "entry 0 it is a tuple. Return an int",
+        ),
         (counts_as(sum), "The total is right. Return the counts of conv1, conv2, linear1, linear2"),
     ],
 )

@@ -295,14 +295,26 @@ LEAF = torch.zeros(2, requires_grad=True)
         (lambda: torch.tensor([1, 2]).mean(), "int64 numbers has no mean: convert with .float()"),
         (lambda: torch.tensor([1, 2]).std(), "no standard deviation"),
         (lambda: torch.tensor([[1, 2]]).log_softmax(1), "The scores are int64"),
-        (lambda: nn.functional.cross_entropy(torch.tensor([[1, 2]]), torch.tensor([1])), "The scores are int64"),
+        (
+            lambda: nn.functional.cross_entropy(torch.tensor([[1, 2]]), torch.tensor([1])),
+            "The scores are int64",
+        ),
         (
             lambda: nn.functional.conv2d(torch.zeros(1, 1, 3, 3).byte(), torch.zeros(1, 1, 2, 2)),
             "different types meet here, uint8 and float32",
         ),
-        (lambda: nn.Linear(3, 2)(torch.zeros(1, 3).double()), "different types meet here, float64 and float32"),
-        (lambda: torch.zeros(2, 3) @ torch.zeros(3, 2).long(), "different types meet here, float32 and int64"),
-        (lambda: torch.tensor([1]).div_(2), "A tensor of int64 numbers cannot hold the result, which is float32"),
+        (
+            lambda: nn.Linear(3, 2)(torch.zeros(1, 3).double()),
+            "different types meet here, float64 and float32",
+        ),
+        (
+            lambda: torch.zeros(2, 3) @ torch.zeros(3, 2).long(),
+            "different types meet here, float32 and int64",
+        ),
+        (
+            lambda: torch.tensor([1]).div_(2),
+            "A tensor of int64 numbers cannot hold the result, which is float32",
+        ),
         (lambda: nn.functional.nll_loss(torch.zeros(2, 3), torch.zeros(2)), "labels must be whole numbers"),
         (
             lambda: torch.zeros(2, 3) @ torch.zeros(2, 2),

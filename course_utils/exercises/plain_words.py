@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 
-_DTYPES = {"Byte": "uint8", "Char": "int8", "Int": "int32", "Long": "int64", "Bool": "bool", "Half": "float16"}
+_DTYPES = {
+    "Byte": "uint8",
+    "Char": "int8",
+    "Int": "int32",
+    "Long": "int64",
+    "Bool": "bool",
+    "Half": "float16",
+}
 _DTYPES |= {"Float": "float32", "Double": "float64", "float": "float32", "double": "float64"}
 _DTYPES |= {"long int": "int64", "long": "int64", "int": "int32", "unsigned char": "uint8", "bool": "bool"}
 
 _SHAPES = r"\((\d+)x(\d+) and (\d+)x(\d+)\)"
 _TYPE = r"((?:long |unsigned )?\w+)"
+_TWO_TYPES = (
+    "Two tensors of different types meet here, {0} and {1}: convert one of them, for example with .float()."
+)
 
 _MEANINGS = (
     (
@@ -26,7 +36,7 @@ _MEANINGS = (
     ),
     (
         r'"(\w*softmax)\w*" not implemented for \'(\w+)\'',
-        "The scores are {1}, but soft-max and the loss need fractions: convert the scores with .float() first.",
+        "The scores are {1}, but soft-max and the loss need fractions: convert them with .float() first.",
     ),
     (
         r'"\w+" not implemented for \'(\w+)\'',
@@ -34,22 +44,22 @@ _MEANINGS = (
     ),
     (
         rf"expected scalar type {_TYPE} but found {_TYPE}",
-        "Two tensors of different types meet here, {0} and {1}: convert one of them, for example with .float().",
+        _TWO_TYPES,
     ),
     (
         rf"must have the same dtype, but got:? {_TYPE} and {_TYPE}",
-        "Two tensors of different types meet here, {0} and {1}: convert one of them, for example with .float().",
+        _TWO_TYPES,
     ),
     (
         rf"to have the same dtype, but got: {_TYPE} != {_TYPE}",
-        "Two tensors of different types meet here, {0} and {1}: convert one of them, for example with .float().",
+        _TWO_TYPES,
     ),
     (
         rf"result type {_TYPE} can't be cast to the desired output type {_TYPE}",
-        "A tensor of {1} numbers cannot hold the result, which is {0}: convert the tensor with .float() first.",
+        "A tensor of {1} numbers cannot hold the result, which is {0}: convert it with .float() first.",
     ),
     (
-        rf"expected target dtype to be Long or Byte, but got {_TYPE}|expected scalar type Long but found {_TYPE}",
+        r"expected target dtype to be Long or Byte",
         "The labels must be whole numbers (int64), one class for each image.",
     ),
     (
@@ -58,7 +68,7 @@ _MEANINGS = (
         "{2} rows, and the two must be equal.",
     ),
     (
-        r"The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)",
+        r"The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at .* dimension (\d+)",
         "The shapes of the two tensors do not fit: along axis {2}, one has size {0} and the other {1}.",
     ),
     (
@@ -93,7 +103,7 @@ _MEANINGS = (
     ),
     (
         r"variables needed for gradient computation has been modified by an inplace operation",
-        "A tensor that the gradient still needs was changed in place (+=, a[i] = …): make a new tensor instead.",
+        "A tensor that the gradient still needs was changed in place (+=, a[i] = …): make a new one instead.",
     ),
     (
         r"only Tensors of floating point( and complex)? dtype can require gradients",
@@ -107,8 +117,8 @@ _MEANINGS = (
     (
         r"only one element tensors can be converted to Python scalars|"
         r"Tensor with \d+ elements cannot be converted to Scalar",
-        "float(), int(), .item() and torch.tensor([…]) need tensors with a single number; join larger ones with "
-        "torch.stack.",
+        "float(), int(), .item() and torch.tensor([…]) need tensors with a single number; join larger ones "
+        "with torch.stack.",
     ),
     (
         r"only integer tensors of a single element can be converted to an index",

@@ -260,7 +260,11 @@ RIGHT_WAYS = {
         correlate_with_fourier,
     ],
     "zero_pad": [pad_with_torch, pad_with_numpy, pad_with_cat, pad_with_lists],
-    "same_padding": [lambda f: f // 2, lambda f: int((f - 1) / 2), lambda kernel: torch.tensor((kernel - 1) // 2)],
+    "same_padding": [
+        lambda f: f // 2,
+        lambda f: int((f - 1) / 2),
+        lambda kernel: torch.tensor((kernel - 1) // 2),
+    ],
     "output_size": [
         output_size_by_counting,
         output_size_rounded_down,
