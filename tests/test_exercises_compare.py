@@ -20,41 +20,103 @@ from course_utils.exercises.values import plain
     "form",
     [
         lambda x: x.double(),
-        lambda x: x.numpy(),
-        lambda x: x.tolist(),
         lambda x: x.int(),
         lambda x: x.clone().requires_grad_(),
         lambda x: nn.Parameter(x),
         lambda x: x.T.contiguous().T,
-        lambda x: np.asfortranarray(x.numpy()),
-        lambda x: [[np.float64(v) for v in row] for row in x.tolist()],
         lambda x: x.to(torch.bfloat16),
         lambda x: x.to_sparse(),
         lambda x: torch.resolve_neg(torch.complex(x, -x).conj().imag),
-        lambda x: x.numpy().view(np.matrix),
     ],
 )
-def test_the_form_of_an_array_does_not_matter(form):
+def test_every_kind_of_tensor_is_accepted(form):
     verdict = verdict_of(lambda image, times=1: form(image * 2**times))
     assert verdict.status == "correct", verdict.message
 
 
-@pytest.mark.parametrize(
-    "form",
-    [float, np.int64, torch.tensor, np.float32, lambda n: torch.tensor([n]), lambda n: np.array(n), np.uint8],
-)
-def test_the_form_of_a_number_does_not_matter(form):
-    verdict = exercises.evaluate("same_padding", lambda f: form((f - 1) // 2))
-    assert verdict.status == "correct", verdict.message
+def padding_as(form):
+    return "same_padding", lambda f: form((f - 1) // 2)
 
 
-@pytest.mark.parametrize("form", [list, torch.Size, torch.tensor, np.array, lambda t: tuple(map(float, t))])
-def test_the_form_of_a_shape_does_not_matter(form):
+def shape_as(form):
     def answer(shape, size=2, stride=None):
         stride = stride or size
         return form((shape[0], (shape[1] - size) // stride + 1, (shape[2] - size) // stride + 1))
 
-    assert exercises.evaluate("pooled_shape", answer).status == "correct"
+    return "pooled_shape", answer
+
+
+def error_as(form):
+    return "error_rate", lambda scores, labels: form((scores.argmax(1) != labels).double().mean())
+
+
+def correlation_as(form):
+    reference = exercises.get("cross_correlate").reference
+    return "cross_correlate", lambda image, kernel: form(reference(image, kernel))
+
+
+def counts_as(form):
+    return "lenet5_parameters", lambda: form(exercises.get("lenet5_parameters").reference())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *map(padding_as, [np.int64, torch.tensor, np.array, np.uint8]),
+        *map(shape_as, [list, torch.Size, torch.tensor, np.array]),
+        *map(error_as, [float, torch.Tensor.numpy, lambda share: share, lambda share: share.item()]),
+        *map(counts_as, [tuple, torch.tensor, np.array]),
+    ],
+)
+def test_a_form_that_the_next_cells_can_use_is_accepted(answer):
+    verdict = exercises.evaluate(*answer)
+    assert verdict.status == "correct", verdict.message
+
+
+NEXT = ": the next cells use it."
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (padding_as(float), "The value is right, but it is a float. Return an int (`//`)" + NEXT),
+        (padding_as(np.float32), "it is a float. Return an int (`//`)" + NEXT),
+        (padding_as(lambda n: torch.tensor(float(n))), "it is a float. Return an int (`//`)" + NEXT),
+        (padding_as(lambda n: torch.tensor([n])), "a tensor of shape (1,). Return an int (`.item()`)" + NEXT),
+        (error_as(lambda share: share[None]), "a tensor of shape (1,). Return a float (`.item()`)" + NEXT),
+        (
+            shape_as(lambda shape: tuple(map(float, shape))),
+            "in entry 0 it is a float. Return an int (`//`) there" + NEXT,
+        ),
+        (correlation_as(torch.Tensor.tolist), "it is a list. Return a tensor (`torch.tensor`)" + NEXT),
+        (correlation_as(list), "it is a list. Return a tensor (`torch.stack`)" + NEXT),
+        (correlation_as(torch.Tensor.numpy), "a NumPy array. Return a tensor (`torch.from_numpy`)" + NEXT),
+        (correlation_as(lambda x: x.numpy().view(np.matrix)), "it is a NumPy array. Return a tensor"),
+        (
+            counts_as(lambda counts: dict(zip("abcd", counts, strict=True))),
+            "it is a dict. Return a list of 4",
+        ),
+        (
+            counts_as(lambda counts: [*counts, sum(counts)]),
+            "it has 5 entries. Return a list of 4 values" + NEXT,
+        ),
+        (
+            counts_as(lambda counts: list(zip("abcd", counts, strict=True))),
+            "entry 0 it is a tuple. Return an int",
+        ),
+        (counts_as(sum), "The total is right. Return the counts of conv1, conv2, linear1, linear2"),
+    ],
+)
+def test_a_right_value_in_a_form_that_breaks_the_next_cells_is_not_accepted(answer, told):
+    verdict = exercises.evaluate(*answer)
+    assert (verdict.status, verdict.earned, verdict.misconception) == ("wrong", 0, None)
+    assert told in verdict.message, verdict.message
+
+
+def test_a_wrong_value_in_another_form_gets_its_misconception():
+    flipped = exercises.get("cross_correlate").misconceptions[0]
+    verdict = exercises.evaluate("cross_correlate", lambda *given: flipped.wrong(*given).tolist())
+    assert verdict.misconception == flipped.id
 
 
 def test_parameters_may_have_other_names():

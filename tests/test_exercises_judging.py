@@ -255,3 +255,106 @@ def test_an_answer_without_numbers_is_told_like_any_other(shape: tuple[int, ...]
         assert verdict.status in ("wrong", "error")
         assert verdict_card(verdict)._repr_mimebundle_()["text/plain"]
     assert "empty" in exercises.evaluate("zero_pad", lambda image, padding: torch.zeros(shape)).message
+
+
+# Errors of PyTorch
+
+
+def test_pixels_without_a_mean_are_an_error_not_a_stub():
+    verdict = exercises.evaluate("pixel_statistics", lambda images: (images.mean() / 255, images.std() / 255))
+    assert verdict.status == "error"
+    assert "uint8 pixels have no mean: convert with .float() first." in verdict.reason
+    assert "could not infer output dtype" in verdict.message
+
+
+def test_only_a_bare_raise_of_the_authors_own_is_a_stub():
+    def of_torch(image, times=1):
+        return image.long().softmax(1)  # a NotImplementedError of C++, which has no frame
+
+    def with_a_message(image, times=1):
+        raise NotImplementedError("later")
+
+    def of_a_library(image, times=1):
+        return FakeLibrary.mean(image)
+
+    for answer in (of_torch, with_a_message, of_a_library):
+        verdict = verdict_of(answer)
+        assert verdict.status == "error" and "NotImplementedError" in verdict.message
+
+
+class FakeLibrary:
+    exec(compile("def mean(x): raise NotImplementedError", torch.__file__, "exec"))
+
+
+LEAF = torch.zeros(2, requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [
+        (lambda: torch.tensor([1, 2]).mean(), "int64 numbers has no mean: convert with .float()"),
+        (lambda: torch.tensor([1, 2]).std(), "no standard deviation"),
+        (lambda: torch.tensor([[1, 2]]).log_softmax(1), "The scores are int64"),
+        (
+            lambda: nn.functional.cross_entropy(torch.tensor([[1, 2]]), torch.tensor([1])),
+            "The scores are int64",
+        ),
+        (
+            lambda: nn.functional.conv2d(torch.zeros(1, 1, 3, 3).byte(), torch.zeros(1, 1, 2, 2)),
+            "different types meet here, uint8 and float32",
+        ),
+        (
+            lambda: nn.Linear(3, 2)(torch.zeros(1, 3).double()),
+            "different types meet here, float64 and float32",
+        ),
+        (
+            lambda: torch.zeros(2, 3) @ torch.zeros(3, 2).long(),
+            "different types meet here, float32 and int64",
+        ),
+        (
+            lambda: torch.tensor([1]).div_(2),
+            "A tensor of int64 numbers cannot hold the result, which is float32",
+        ),
+        (lambda: nn.functional.nll_loss(torch.zeros(2, 3), torch.zeros(2)), "labels must be whole numbers"),
+        (
+            lambda: torch.zeros(2, 3) @ torch.zeros(2, 2),
+            "A 2×3 matrix cannot be multiplied by a 2×2 matrix: the first has 3 columns, the second 2 rows",
+        ),
+        (lambda: torch.zeros(3) + torch.zeros(2), "along axis 0, one has size 3 and the other 2"),
+        (lambda: torch.zeros(3, 3).reshape(2, 2), "holds 9 numbers, which do not fill the shape (2, 2)"),
+        (
+            lambda: nn.functional.conv2d(torch.zeros(1, 3, 4, 4), torch.zeros(2, 1, 3, 3)),
+            "made for 1 channels, but the input has 3",
+        ),
+        (
+            lambda: nn.functional.conv2d(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 3, 3)),
+            "larger than its input",
+        ),
+        (lambda: torch.zeros(1).backward(), "not connected to any parameter"),
+        (lambda: (2 * LEAF).backward(), "starts from a single number"),
+        (lambda: [loss.backward() for loss in [(LEAF**2).sum()] * 2], "backward() runs twice"),
+        (lambda: LEAF.add_(1), "changed in place while PyTorch records"),
+        (lambda: LEAF[0].fill_(1), "changed in place while PyTorch records"),
+        (lambda: (LEAF.exp().mul(e := LEAF.exp()).add(e.add_(1))).sum().backward(), "gradient still needs"),
+        (lambda: torch.tensor([1]).requires_grad_(), "Only tensors of fractions"),
+        (lambda: bool(torch.zeros(2)), "a single yes or no"),
+        (lambda: float(torch.zeros(2)), "tensors with a single number"),
+        (lambda: torch.zeros(2).item(), "tensors with a single number"),
+        (lambda: torch.tensor([torch.zeros(2)]), "torch.stack"),
+        (lambda: range(torch.tensor(1.0)), "use // or int()"),
+        (lambda: range(1.0), "use // instead of /"),
+        (lambda: torch.zeros(4)[1.0:2], "use // instead of /"),
+        (lambda: nn.functional.pad(torch.zeros(2, 2), (1.0, 1.0)), "use // instead of /"),
+        (lambda: torch.zeros(3, 4)[1, 5], "Axis 1 has size 4, and index 5 is outside it"),
+        (lambda: nn.functional.nll_loss(torch.zeros(1, 3), torch.tensor([5])), "A label is 5"),
+        (lambda: torch.zeros(3)[1, 2], "more indices than the tensor has axes, which is 1"),
+        (lambda: torch.zeros(3).sum(dim=2), "no axis 2: its axes go from -1 to 0"),
+    ],
+)
+def test_an_error_of_pytorch_is_told_in_plain_words_beside_the_original(fails, told):
+    with pytest.raises(Exception) as error:
+        fails()
+    verdict = verdict_of(lambda image, times=1: fails())
+    assert verdict.status == "error"
+    assert told in verdict.reason, (verdict.reason, str(error.value))
+    assert str(error.value) in " ".join(verdict.message.split()) or str(error.value)[:60] in verdict.message

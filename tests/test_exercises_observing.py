@@ -14,6 +14,7 @@ from course_utils import exercises
 from course_utils.exercises import Probe, observe
 from course_utils.exercises.guard import RunawayError, deadline, guarded
 from course_utils.exercises.values import plain
+from course_utils.figures import verdict_card
 
 # Hostile answers
 
@@ -158,7 +159,7 @@ def test_a_runaway_is_stopped_and_says_so():
     started = time.monotonic()
     verdict = verdict_of(endless, seconds=0.2)
     assert time.monotonic() - started < 30
-    assert verdict.status == "error" and "took too long and was stopped" in verdict.message
+    assert verdict.status == "error" and "doubled(image) was stopped after 0.20 s." in verdict.message
 
 
 def test_a_runaway_that_swallows_every_exception_is_stopped():
@@ -192,7 +193,25 @@ def test_the_time_limit_holds_for_all_cases_together():
     started = time.monotonic()
     verdict = verdict_of(lambda image, times=1: (time.sleep(0.15), image * 2**times)[1], seconds=0.2)
     assert time.monotonic() - started < 30
-    assert verdict.status == "error" and "was stopped" in verdict.message
+    assert verdict.status == "error" and "was stopped after 0.20 s" in verdict.message
+
+
+def test_slowness_is_told_with_what_was_right_before():
+    verdict = verdict_of(lambda image, times=1: (time.sleep(60 * (times - 1)), image * 2)[1], seconds=1)
+    assert "doubled(image, 2) was stopped after 1.0 s, after 1 right answer." in verdict.reason
+    assert "Is there a loop that never ends, or something slow, such as time.sleep?" in verdict.reason
+
+
+def test_input_is_told_at_once_and_works_afterwards(monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt="": "typed")
+
+    def asking(image, times=1):
+        return image * 2 ** int(input("times? "))
+
+    verdict = verdict_of(asking)
+    assert verdict.status == "error"
+    assert "input() waits for the keyboard; use the function's arguments." in verdict.message
+    assert input() == "typed"
 
 
 def test_somebody_elses_alarm_survives():
@@ -227,6 +246,17 @@ def test_prints_are_caught_and_shown_for_the_case_that_fails(capsys):
     verdict = verdict_of(chatty)
     assert capsys.readouterr().out == ""
     assert verdict.printed == "times is 2\n" and "times is 2" in verdict.message
+
+
+def test_a_right_answer_that_prints_is_told_once(capsys):
+    def chatty(image, times=1):
+        print("times is", times)
+        return image * 2**times
+
+    verdict = verdict_of(chatty)
+    note = "✓ Exercise 9.9 (doubled): correct. Your code prints while it runs; remove the print."
+    assert (verdict.status, verdict.earned, verdict.message) == ("correct", 3, note)
+    assert note in verdict_card(verdict).html and "times is" not in verdict.message
 
 
 def test_a_flood_of_prints_is_cut():

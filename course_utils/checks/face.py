@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from course_utils import exercises
-from course_utils.checks import not_started, progress
+from course_utils.checks import definitions, not_started, progress
 from course_utils.errors import ExerciseError
 from course_utils.exercises import LABS
 from course_utils.figures import line, verdict_card
@@ -50,6 +50,8 @@ class ExerciseCheck:
             assert verdict.status == "correct" or skipped, verdict.message
         else:
             progress.record(verdict.exercise, verdict.status, verdict.earned)
+        if warning := definitions.older_than_its_cell(_shell(), self._exercise.title, candidate):
+            _show(line(warning))
         _show(verdict_card(verdict))
 
     def hint(self) -> None:
@@ -104,6 +106,7 @@ class Check:
         shell = _shell()
         # nbgrader counts a cell that raises nothing as passed, so a NameError in a check must stay an error.
         if shell is not None and not _nbgrader():
+            definitions.install(shell)
             not_started.install(shell)
         mine = [exercise for exercise in map(exercises.get, exercises.names()) if exercise.lab == lab]
         count = sum(not exercise.optional for exercise in mine)

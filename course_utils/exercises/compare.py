@@ -48,9 +48,9 @@ class Difference:
 def difference(expected: Any, actual: Any) -> Difference | None:
     """Return how `actual` differs from `expected`, or None when it does not.
 
-    The form does not matter: numbers may come as int, float or a tensor with one value; arrays as tensors,
-    arrays or nested lists, in any precision, as integers where that is exact; sequences as tuple, list or
-    1-D tensor.
+    The form does not matter here; `other_form` looks at it. Numbers may come as int, float or a tensor with
+    one value; arrays as tensors, arrays or nested lists, in any precision, as integers where that is exact;
+    sequences as tuple, list or 1-D tensor.
     """
     found = _difference(expected, actual)
     if found is None or found.expected is not None:
@@ -81,7 +81,7 @@ def _wanted(expected: Any) -> str:
     if isinstance(expected, (int, float)):
         return "a number"
     if isinstance(expected, (tuple, list)):
-        return f"a tuple of {len(expected)}"
+        return f"a {type(expected).__name__} of {len(expected)}"
     return describe(expected)
 
 

@@ -1,20 +1,21 @@
-"""Parameter counts, layer by layer: which forms are accepted, and what is said about a wrong count."""
+"""Parameter counts, layer by layer: how they are compared, and what is said about a wrong count."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from course_utils.exercises.compare import Difference, difference
 from course_utils.exercises.model import Misconception, Probe
 
 
-def observe_counts(candidate: Callable[..., Any], probe: Probe) -> Any:
-    """Call the candidate and bring its counts into one form.
+def compare_counts(expected: Sequence[int], actual: Any) -> Difference | None:
+    """Compare the numbers alone, so that a right count in another form is not called wrong."""
+    return difference(expected, _numbers(actual))
 
-    Of a dict only the values count, and of pairs such as ``("conv1", 500)`` only the numbers. A last number
-    that is the sum of the others is left out.
-    """
-    found = candidate(*probe.arguments)
+
+def _numbers(found: Any) -> Any:
+    """Return the counts without names, as in a dict or in pairs, and without their sum at the end."""
     if type(found) is dict:
         found = list(found.values())
     if type(found) not in (list, tuple):
@@ -24,11 +25,6 @@ def observe_counts(candidate: Callable[..., Any], probe: Probe) -> Any:
         *parts, total = counts
         return parts if total == sum(parts) else counts
     return counts
-
-
-def total_alone(counts: Callable[[], Sequence[int]]) -> Callable[[], int]:
-    """Return an answer that gives only the total of `counts`."""
-    return lambda: sum(counts())
 
 
 def miscounted(name: str, counts: Sequence[int], sentence: str) -> tuple[Misconception, ...]:
@@ -43,6 +39,9 @@ def explain_counts(*layers: str) -> Callable[[Probe, Any, Any], str | None]:
     """Return a function that says which of the named layers is counted wrongly."""
 
     def explain(probe: Probe, expected: Sequence[int], actual: Any) -> str | None:
+        actual = _numbers(actual)
+        if isinstance(actual, (int, float)) and actual == sum(expected):
+            return f"The total is right. Return the counts of {', '.join(layers)}: the next cells use them."
         if isinstance(actual, (int, float)):
             return f"As a total, it is {abs(actual - sum(expected)):,.0f} {_side(actual, sum(expected))}."
         if not isinstance(actual, (list, tuple)):

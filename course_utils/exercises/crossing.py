@@ -24,6 +24,7 @@ def to_json(observation: Observation) -> str:
     fields |= {
         "status": observation.status,
         "changed_inputs": list(observation.changed_inputs),
+        "numpy": observation.numpy,
         "value": _encoded(observation.value),
     }
     return json.dumps(fields, allow_nan=False)
@@ -46,6 +47,7 @@ def from_json(text: str) -> Observation:
             status=fields["status"],
             value=_decoded(fields["value"]),
             changed_inputs=tuple(_text(name) for name in _some(fields["changed_inputs"])),
+            numpy=fields["numpy"] is True,
             **texts,
         )
     except (KeyError, TypeError, ValueError, RecursionError, binascii.Error) as error:

@@ -1,7 +1,8 @@
-"""Run somebody else's code and leave no trace: deadline, captured prints, restored random states."""
+"""Run somebody else's code and leave no trace: deadline, no keyboard, captured prints, restored states."""
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 import io
 import random
@@ -53,10 +54,25 @@ def guarded(seconds: float) -> Iterator[_Printed]:
         warnings.catch_warnings(),
         redirect_stdout(printed),
         redirect_stderr(printed),
+        _no_keyboard(),
         deadline(seconds),
     ):
         warnings.simplefilter("ignore")
         yield printed
+
+
+@contextmanager
+def _no_keyboard() -> Iterator[None]:
+    """Let `input` fail at once: a kernel that waits for the keyboard runs no other cell."""
+
+    def refuse(*_: object) -> str:
+        raise EOFError("input() waits for the keyboard; use the function's arguments.")
+
+    before, builtins.input = builtins.input, refuse
+    try:
+        yield
+    finally:
+        builtins.input = before
 
 
 @contextmanager

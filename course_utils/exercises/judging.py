@@ -10,6 +10,7 @@ from typing import Any
 from course_utils.errors import ExerciseError
 from course_utils.exercises import calls, explain
 from course_utils.exercises.compare import Difference
+from course_utils.exercises.forms import other_form
 from course_utils.exercises.model import (
     Counterexample,
     Exercise,
@@ -18,8 +19,11 @@ from course_utils.exercises.model import (
     Probe,
     Verdict,
     VerdictStatus,
+    call,
 )
 from course_utils.exercises.observing import SECONDS, observe
+from course_utils.exercises.plain_words import in_plain_words
+from course_utils.text import duration_text
 
 _TRUSTED_SECONDS = 60.0
 
@@ -33,10 +37,16 @@ def evaluate(exercise: Exercise, candidate: Any, *, seed: int = 0, seconds: floa
         observations.append(observe(exercise, candidate, probe, seconds=end - time.monotonic()))
         if observations[-1].status == "timeout" or observations[0].status == "not started":
             break
-    return judge(exercise, probes, observations)
+    return judge(exercise, probes, observations, seconds=seconds)
 
 
-def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
+def judge(
+    exercise: Exercise,
+    probes: Sequence[Probe],
+    observations: Sequence[Observation],
+    *,
+    seconds: float = SECONDS,
+) -> Verdict:
     """Compare what was observed with the reference; the answer itself is never run.
 
     Parameters
@@ -45,6 +55,8 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
         The probes that were asked, smallest first.
     observations : sequence of Observation
         What the answer did on each; fewer when it was stopped.
+    seconds : float
+        After how many it was stopped.
 
     Raises
     ------
@@ -65,11 +77,11 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
     if not any(found):
         if len(observations) < len(probes):
             return _verdict(exercise, "error", "It ended before every case was tried.")
-        return _unless_inputs_changed(exercise, probes, observations, expected)
+        return _right(exercise, probes, observations, expected)
     if any(_agrees(exercise, also, probes, observations) for also in exercise.also_right):
-        return _unless_inputs_changed(exercise, probes, observations, expected)
+        return _right(exercise, probes, observations, expected)
     first = next(i for i, problem in enumerate(found) if problem)
-    return _Case(exercise, probes, observations, expected, found, first).verdict()
+    return _Case(exercise, probes, observations, expected, found, first, seconds).verdict()
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,7 @@ class _Case:
     expected: Sequence[Any]
     problems: Sequence[Difference | None]
     first: int
+    seconds: float
 
     @property
     def probe(self) -> Probe:
@@ -120,20 +133,22 @@ class _Case:
     def _stopped(self, known: Misconception | None, cause: str | None) -> Verdict:
         seen = self.seen
         text = calls.call_text(self.exercise, self.probe)
+        before = f" after {self.first} right answer{'s' * (self.first > 1)}" if self.first else ""
         if seen.status == "timeout":
             return _verdict(
                 self.exercise,
                 "error",
-                f"{text} took too long and was stopped. Is there a loop that never ends?",
+                f"{text} was stopped after {duration_text(self.seconds)}{',' * bool(before)}{before}. "
+                "Is there a loop that never ends, or something slow, such as time.sleep?",
                 printed=seen.printed,
             )
         if seen.error in ("NotCallable", "Signature"):
             return _verdict(self.exercise, "error", seen.traceback)
-        before = f" after {self.first} right answer{'s' * (self.first > 1)}" if self.first else ""
         problem = self.problems[self.first]
         assert problem is not None
         sentences = [
             f"{text} raises {seen.error}{before}.",
+            in_plain_words(seen.traceback),
             self.probe.note and f"The case: {self.probe.note}.",
             problem.sentence,
             cause,
@@ -220,14 +235,20 @@ def _verdict(exercise: Exercise, status: VerdictStatus, reason: str = "", **more
     )
 
 
-def _unless_inputs_changed(
+def _right(
     exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation], expected: Sequence[Any]
 ) -> Verdict:
+    """Judge an answer whose results are right in every case: it must also keep its inputs, and the form."""
     for probe, seen, right in zip(probes, observations, expected, strict=True):
         if seen.changed_inputs:
             shown = _counterexample(exercise, probe, Difference("", "", right, seen.value))
             return _verdict(exercise, "wrong", "The result is right. " + _changes(seen), counterexample=shown)
-    return _verdict(exercise, "correct", "It agrees with the reference in every case.")
+    if exercise.observe is call:
+        for seen, right in zip(observations, expected, strict=True):
+            if found := other_form(right, seen.value, numpy=seen.numpy):
+                return _verdict(exercise, "wrong", found)
+    printed = next((seen.printed for seen in observations if seen.printed), "")
+    return _verdict(exercise, "correct", "It agrees with the reference in every case.", printed=printed)
 
 
 def _changes(seen: Observation) -> str:

@@ -177,6 +177,8 @@ class Observation:
         The beginning of what the call printed.
     blocked_by : str
         For ``"not started"``: the unfinished exercise that the candidate calls, if it is another one.
+    numpy : bool
+        Whether it returned NumPy arrays, which are not told from tensors in `value`.
     """
 
     status: ObservationStatus
@@ -187,6 +189,7 @@ class Observation:
     error: str = ""
     printed: str = ""
     blocked_by: str = ""
+    numpy: bool = False
 
 
 @dataclass(frozen=True)
@@ -237,7 +240,7 @@ class Verdict:
     traceback : str
         For an error: the candidate's own lines of the traceback.
     printed : str
-        What the candidate printed in the call that is shown.
+        What the candidate printed in the call that is shown; if it is correct, in its first call that prints.
     message : str
         The whole verdict as plain text, complete in a terminal: the text of its card.
     """

@@ -9,8 +9,8 @@ from course_utils.exercises import calls
 from course_utils.exercises.compare import difference
 from course_utils.exercises.guard import RunawayError, guarded
 from course_utils.exercises.model import Exercise, Observation, Probe
-from course_utils.exercises.tracebacks import ends_in_library, other_function, own_lines
-from course_utils.exercises.values import Unreadable, plain
+from course_utils.exercises.tracebacks import is_stub, other_function, own_lines
+from course_utils.exercises.values import Unreadable, holds_numpy, plain
 from course_utils.text import describe
 
 SECONDS = 10.0
@@ -41,7 +41,8 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
     try:
         with guarded(seconds) as output:
             try:
-                value = plain(exercise.observe(candidate, probe))
+                returned = exercise.observe(candidate, probe)
+                value = plain(returned)
             finally:
                 printed = output.kept
     except KeyboardInterrupt:
@@ -50,7 +51,7 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
         return Observation("timeout", call=text, printed=printed)
     except BaseException as error:
         name = type(error).__name__
-        if isinstance(error, NotImplementedError) and not ends_in_library(error):
+        if is_stub(error):
             waits = other_function(error, candidate)
             return Observation("not started", call=text, error=name, printed=printed, blocked_by=waits)
         until_then = plain(getattr(error, "observed", None))
@@ -59,7 +60,14 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
         )
     after = _plain_arguments(exercise, probe)
     changed = tuple(name for name in before if difference(before[name], after[name]) is not None)
-    return Observation("returned", value=value, changed_inputs=changed, call=text, printed=printed)
+    return Observation(
+        "returned",
+        value=value,
+        changed_inputs=changed,
+        call=text,
+        printed=printed,
+        numpy=holds_numpy(returned),
+    )
 
 
 def _plain_arguments(exercise: Exercise, probe: Probe) -> dict[str, Any]:

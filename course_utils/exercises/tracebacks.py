@@ -22,11 +22,13 @@ def _is_library(frame: FrameType) -> bool:
     return name.startswith(_LIBRARIES) or str(Path(name).resolve()).startswith(_LIBRARIES)
 
 
-def ends_in_library(error: BaseException) -> bool:
-    """Whether the error was raised inside a library rather than by the answer's own line."""
+def is_stub(error: BaseException) -> bool:
+    """Whether the error is a stub's: a bare ``NotImplementedError`` that a line of the author's own raises.
+
+    PyTorch's own errors of this class have a message, and those of its C++ code have no frame.
+    """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    mine = [frame for frame in frames if not _is_library(frame)]
-    return not mine or frames[-1] is not mine[-1]
+    return type(error) is NotImplementedError and not error.args and not _is_library(frames[-1])
 
 
 def other_function(error: BaseException, candidate: Any) -> str:

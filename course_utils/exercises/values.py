@@ -53,6 +53,12 @@ def plain(value: Any, depth: int = 0) -> Any:
     return _foreign(value)
 
 
+def holds_numpy(value: Any) -> bool:
+    """Whether `value` is a NumPy array, or a tuple or list with one."""
+    items = value if type(value) in (tuple, list) else (value,)
+    return any(isinstance(item, np.ndarray) for item in items)
+
+
 def _plain_tensor(value: torch.Tensor) -> Any:
     with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
         if type(value) not in (torch.Tensor, torch.nn.Parameter):

@@ -64,7 +64,8 @@ def verdict_text(verdict: Any) -> str:
 def _title(verdict: Any) -> str:
     name = f"Exercise {verdict.number} ({verdict.exercise})"
     if verdict.status == "correct":
-        return f"✓ {name}: correct."
+        prints = " Your code prints while it runs; remove the print." if verdict.printed else ""
+        return f"✓ {name}: correct.{prints}"
     if verdict.status == "wrong":
         return f"✗ {name}: not right yet."
     if verdict.status == "error":

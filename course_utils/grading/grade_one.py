@@ -163,7 +163,7 @@ class _Grading:
         seen = self._read(name, outcome.observed[name])[: len(probes)]
         try:
             with deadline(_JUDGE_SECONDS):
-                return exercises.judge(exercise, probes, seen)
+                return exercises.judge(exercise, probes, seen, seconds=self.limits.call_seconds)
         except (Exception, RunawayError) as error:
             # A forged observation that breaks the judge is not a right answer.
             self._note(f"{name}: what came back could not be judged ({type(error).__name__})")

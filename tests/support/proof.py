@@ -8,6 +8,8 @@ import right_ways as ways_of_labs
 
 from course_utils import exercises
 from course_utils.exercises import observe
+from course_utils.exercises.forms import other_form
+from course_utils.exercises.model import call
 
 SEEDS = range(20)
 
@@ -62,6 +64,9 @@ def is_accepted(exercise_id, candidate, seed):
         if seen.status != "returned" or seen.changed_inputs:
             return False
         agreeing = [values for values in agreeing if not exercise.compare(values[number], seen.value)]
+        right = expected(exercise_id, seed)[number]
+        if exercise.observe is call and other_form(right, seen.value, numpy=seen.numpy):
+            return False
     return bool(agreeing)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_utils.exercises.counts import explain_counts, miscounted, observe_counts, total_alone
+from course_utils.exercises.counts import compare_counts, explain_counts, miscounted
 from course_utils.exercises.model import Exercise, Probe
 
 
@@ -19,9 +19,8 @@ EXERCISE = Exercise(
     number="3.3",
     points=1,
     reference=lenet5_parameters,
-    also_right=(total_alone(lenet5_parameters),),
     probes=lambda seed: (Probe((), note="the four layers, conv1 to linear2"),),
-    observe=observe_counts,
+    compare=compare_counts,
     explain=explain_counts("conv1", "conv2", "linear1", "linear2"),
     section="Lab 03, Parameters",
     misconceptions=(

@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from course_utils.exercises.model import Probe
 from course_utils.exercises.networks.layer_trace import LayerTrace, WithoutRandomInit
+from course_utils.exercises.tracebacks import is_stub
 
 MOST_PARAMETERS = 200_000_000
 
@@ -91,9 +92,9 @@ def _in_training(
     try:
         with torch.enable_grad(), trace:
             scores = model(images.clone())
-    except NotImplementedError:
-        raise
     except Exception as error:
+        if is_stub(error):
+            raise
         return f"{type(error).__name__}: {error}", 0, []
     dropout = [layer for layer in trace.layers if layer["kind"] == "dropout"]
     if type(scores) is not Tensor:

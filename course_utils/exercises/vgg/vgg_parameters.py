@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from course_utils.exercises.counts import explain_counts, miscounted, observe_counts, total_alone
+from course_utils.exercises.counts import compare_counts, explain_counts, miscounted
 from course_utils.exercises.model import Exercise, Probe
 from course_utils.exercises.vgg.vgg import ARCH, Arch
 
@@ -48,9 +48,8 @@ EXERCISE = Exercise(
     number="4.3",
     points=1,
     reference=vgg_parameters,
-    also_right=(total_alone(vgg_parameters),),
     probes=lambda seed: (Probe((), note="the four blocks, then the head"),),
-    observe=observe_counts,
+    compare=compare_counts,
     explain=explain_counts("block 1", "block 2", "block 3", "block 4", "the head"),
     section="Lab 04, Parameters",
     misconceptions=(

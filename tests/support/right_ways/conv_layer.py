@@ -37,7 +37,7 @@ def correlate_by_shifting(image, kernel):
 
 def correlate_with_numpy(image, kernel):
     windows = np.lib.stride_tricks.sliding_window_view(image.numpy(), tuple(kernel.shape))
-    return np.einsum("ijuv,uv->ij", windows, kernel.numpy())
+    return torch.from_numpy(np.einsum("ijuv,uv->ij", windows, kernel.numpy()))
 
 
 def correlate_with_fourier(image, kernel):
@@ -64,18 +64,19 @@ def pad_with_cat(image, padding):
 
 def pad_with_lists(image, padding):
     h, w = image.shape
-    return [
+    rows = [
         [float(image[i, j]) if 0 <= i < h and 0 <= j < w else 0 for j in range(-padding, w + padding)]
         for i in range(-padding, h + padding)
     ]
+    return torch.tensor(rows)
 
 
 def output_size_by_counting(n, f, p=0, s=1):
     return len(range(0, n + 2 * p - f + 1, s))
 
 
-def output_size_as_float(n, f, p=0, s=1):
-    return np.floor((n + 2 * p - f) / s + 1)
+def output_size_rounded_down(n, f, p=0, s=1):
+    return int(np.floor((n + 2 * p - f) / s + 1))
 
 
 def output_size_of_a_layer(n, f, p=0, s=1):
@@ -201,7 +202,7 @@ def gradient_by_loops(x, weight, grad_output):
         g = grad_output[k, i, j].item()
         grad_x[:, i : i + f, j : j + f] += g * weight[k].numpy()
         grad_weight[k] += g * x[:, i : i + f, j : j + f].numpy()
-    return grad_x, grad_weight
+    return torch.from_numpy(grad_x), torch.from_numpy(grad_weight)
 
 
 def gradient_with_fold(x, weight, grad_output):
@@ -229,7 +230,7 @@ def fuse_with_numpy(first, second):
     for (i, j), w in np.ndenumerate(a):
         for (k, m), v in np.ndenumerate(b):
             out[i + k, j + m] += w * v
-    return out
+    return torch.from_numpy(out)
 
 
 def fuse_with_fourier(first, second):
@@ -259,10 +260,14 @@ RIGHT_WAYS = {
         correlate_with_fourier,
     ],
     "zero_pad": [pad_with_torch, pad_with_numpy, pad_with_cat, pad_with_lists],
-    "same_padding": [lambda f: f // 2, lambda f: (f - 1) / 2, lambda kernel: torch.tensor((kernel - 1) // 2)],
+    "same_padding": [
+        lambda f: f // 2,
+        lambda f: int((f - 1) / 2),
+        lambda kernel: torch.tensor((kernel - 1) // 2),
+    ],
     "output_size": [
         output_size_by_counting,
-        output_size_as_float,
+        output_size_rounded_down,
         output_size_of_a_layer,
         output_size_with_other_names,
         lambda n, f, p=0, s=1: math.ceil((n + 2 * p - f + 1) / s),

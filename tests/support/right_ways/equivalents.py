@@ -12,7 +12,6 @@ EQUIVALENT = {
         "  ->  out = torch.ones(height - kh + 1, width - kw + 1)": OVERWRITTEN,
     },
     "same_padding": {
-        "return (f - 1) // 2  ->  return (f - 1) / 2": "f is odd, and 1.0 is accepted for 1",
         "return (f - 1) // 2  ->  return f // 2": "f is odd",
         "return (f - 1) // 2  ->  return (f - 0) // 2": "f is odd",
     },

@@ -55,7 +55,7 @@ def mean_as_convolution(x, size=2, stride=None):
 def mean_by_numpy(x, size=2, stride=None):
     step = size if stride is None else stride
     windows = np.lib.stride_tricks.sliding_window_view(x.numpy(), (size, size), axis=(1, 2))
-    return windows[:, ::step, ::step].mean(axis=(3, 4))
+    return torch.from_numpy(windows[:, ::step, ::step].mean(axis=(3, 4)))
 
 
 def shape_of_a_layer(shape, size=2, stride=None):
@@ -67,9 +67,9 @@ def shape_by_counting(shape, size=2, stride=None):
     return [shape[0], *(len(range(0, n - size + 1, stride)) for n in shape[1:])]
 
 
-def shape_as_floats(shape, size=2, stride=None):
+def shape_by_rounding_down(shape, size=2, stride=None):
     channels, *lengths = shape
-    return (channels, *(np.floor((n - size) / (stride or size)) + 1 for n in lengths))
+    return (channels, *(int((n - size) / (stride or size)) + 1 for n in lengths))
 
 
 def gradient_with_autograd(x, grad_output, size=2):
@@ -143,12 +143,12 @@ def equivariance_by_counting(layer, x, shift):
 RIGHT_WAYS = {
     "max_pool": [max_with_torch, max_with_a_layer, max_with_unfold, max_by_loops],
     "avg_pool": [mean_with_torch, mean_with_unfold, mean_as_convolution, mean_by_numpy],
-    "pooled_shape": [shape_of_a_layer, shape_by_counting, shape_as_floats],
+    "pooled_shape": [shape_of_a_layer, shape_by_counting, shape_by_rounding_down],
     "max_pool_gradient": [gradient_with_autograd, gradient_with_unpool, gradient_by_searching],
     "conv_multiply_adds": [
         multiply_adds_by_position,
-        lambda in_channels, out_channels, height, width, f: float(
-            in_channels * f * f * out_channels * height * width
+        lambda in_channels, out_channels, height, width, f: int(
+            in_channels * f**2.0 * out_channels * height * width
         ),
         lambda c, k, h, w, f: np.prod([c, k, h, w, f, f]),
     ],

@@ -1,0 +1,103 @@
+"""A check says when it judges an answer from before the last change, and stays silent in an ordinary run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# IPython keeps one shell for each process; all notebooks run in one, each from a clean start.
+PLAY = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+shell = InteractiveShell.instance()
+told = []
+for cells in json.load(sys.stdin):
+    shell.reset()
+    for mark in ("_course_definitions", "_course_not_started"):
+        vars(shell).pop(mark, None)
+    for cell_id, source in cells:
+        with capture_output() as captured:
+            shell.run_cell(source, store_history=True, cell_id=cell_id)
+    told.append("\\n".join([captured.stdout, *(output.data["text/plain"] for output in captured.outputs)]))
+print(json.dumps(told))
+"""
+Cells = list[tuple[str | None, str]]
+
+BEGIN = ("begin", "from course_utils import check\ncheck.begin(lab=1)")
+STUB = ("a", "def same_padding(f):\n    raise NotImplementedError()")
+WRONG = ("a", "def same_padding(f):\n    return f")
+RIGHT = ("a", "def same_padding(f):\n    return (f - 1) // 2")
+FAILED = ("a", "def same_padding(f:")
+RENAMED = ("a", "def padding(f):\n    return 0")
+OTHER = ("other", "def output_size(n, f, p=0, s=1):\n    return (n + 2 * p - f) // s + 1")
+CHECK = ("check", "check.same_padding(same_padding)")
+
+
+def play(notebooks: list[Cells], folder: Path) -> list[str]:
+    """Run notebooks, whose cells each have an id, and return what the last cell of each shows."""
+    done = subprocess.run(
+        [sys.executable, "-c", PLAY],
+        input=json.dumps([[BEGIN, *cells] for cells in notebooks]),
+        env={**os.environ, "COURSE_DATA_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+STOPPED = {
+    "SyntaxError": "def same_padding(f:\n    return f",
+    "IndentationError": "def same_padding(f):\nreturn f",
+    "NameError": "def same_padding(f=size):\n    return f",
+    "ZeroDivisionError": "x = 1 / 0\ndef same_padding(f):\n    return f",
+}
+
+
+def test_a_cell_that_failed_before_its_definition_is_told(tmp_path: Path) -> None:
+    shown = play([[WRONG, ("a", cell), CHECK] for cell in STOPPED.values()], tmp_path)
+    for error, told in zip(STOPPED, shown, strict=True):
+        assert (
+            f"A cell stopped with {error} before it could define same_padding: "
+            "what is checked here is the same_padding from before." in told
+        )
+        assert "not right yet" in told
+
+
+def test_a_renamed_answer_is_told(tmp_path: Path) -> None:
+    (told,) = play([[STUB, RENAMED, OTHER, CHECK]], tmp_path)
+    assert (
+        "The cell that defined same_padding now defines padding: "
+        "what is checked here is the same_padding from before." in told
+    )
+    assert "is not started" in told
+
+
+ORDINARY: list[Cells] = [
+    [RIGHT],
+    [WRONG, CHECK, RIGHT],
+    [STUB, FAILED, RIGHT],
+    [STUB, RENAMED, RIGHT],
+    [STUB, FAILED, ("elsewhere", RIGHT[1])],
+    [STUB, RENAMED, ("elsewhere", RIGHT[1])],
+    [RIGHT, ("a", RIGHT[1] + "\n\n1 / 0")],
+    [RIGHT, OTHER, ("helper", "def padding(f):\n    return f")],
+    [RIGHT, ("helper", "def padding(f:")],
+    [RENAMED, ("b", RIGHT[1]), RENAMED],
+    [RIGHT, ("call", "same_padding(3, 4)"), ("call", "same_padding(3)")],
+    [RIGHT, BEGIN],
+    [(None, RIGHT[1]), (None, OTHER[1])],
+    [("a", "same_padding = lambda f: f // 2"), ("a", "def helper():\n    return 0")],
+    [RIGHT, ("a", "%%time\n" + RIGHT[1])],
+]
+
+
+def test_an_ordinary_run_is_not_warned(tmp_path: Path) -> None:
+    another = [STUB, RENAMED, ("check", "check.same_padding(lambda f: f // 2)")]
+    shown = play([*([*cells, CHECK] for cells in ORDINARY), another], tmp_path)
+    assert {told.strip() for told in shown} == {"✓ Exercise 1.3 (same_padding): correct."}
