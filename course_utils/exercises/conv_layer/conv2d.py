@@ -41,9 +41,10 @@ def _not_summed(
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Start with one channel, filter and pixel; then grow each axis alone. Exercise 1.8 asks the same."""
+    """Start with a product, then one filter and pixel; then grow each axis. Exercise 1.8 asks the same."""
     draw = Draw(seed)
     return (
+        Probe((draw.integers(1, 1, 1, low=2), draw.distinct(1, 1, 1, 1, low=3)), note="a single product"),
         Probe(
             (draw.integers(1, 2, 2, low=1), draw.distinct(1, 1, 2, 2)),
             note="one channel, filter and pixel",
@@ -53,6 +54,10 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe(
             (draw.integers(2, 2, 4), draw.distinct(2, 2, 2, 2)),
             note="two channels, two filters: which axis of the weights is which",
+        ),
+        Probe(
+            (draw.distinct(2, 1, 2), draw.distinct(2, 2, 1, 1)),
+            note="as many channels as filters and pixels: filters and patches are square matrices",
         ),
         Probe(
             (draw.integers(1, 3, 3), draw.distinct(3, 1, 2, 2), draw.distinct(3, low=2)),

@@ -64,6 +64,16 @@ EXERCISE = Exercise(
             "The division is rounded to the nearest integer, which can count a window that does not fit.",
         ),
         Misconception(
+            "round-at-the-end",
+            lambda n, f, p=0, s=1: round((n + 2 * p - f) / s + 1),
+            "The division is rounded to the nearest integer, which can count a window that does not fit.",
+        ),
+        Misconception(
+            "brackets-missing",
+            lambda n, f, p=0, s=1: n + 2 * p - f // s + 1,
+            "Brackets are missing: // comes before + and −, so only f is divided by the stride.",
+        ),
+        Misconception(
             "half-rounded-up",
             lambda n, f, p=0, s=1: math.floor((n + 2 * p - f) / s + 0.5) + 1,
             "The division is rounded to the nearest integer, which can count a window that does not fit.",

@@ -126,7 +126,8 @@ EXERCISE = Exercise(
         Misconception(
             "from-the-end",
             lambda layers: receptive_field(layers[::-1]),
-            "The layers are taken from the last to the first.",
+            "This is the result for the layers from the last to the first: the formula does not fit the "
+            "order of the loop.",
         ),
         Misconception(
             "area",
