@@ -136,6 +136,13 @@ EXERCISE = Exercise(
             "There is a map for each channel of each filter: the channels are not added up.",
         ),
         Misconception(
+            "channels-as-maps",
+            lambda x, weight, bias=None, padding=0, stride=1: _not_summed(
+                x, weight, bias, padding, stride
+            ).flatten(0, 1),
+            "There is a map for each channel of each filter: the channels are not added up.",
+        ),
+        Misconception(
             "filters-summed",
             altered(convolve, result=lambda maps: maps.sum(0)),
             "The maps of all filters are added up; each filter gives a map of its own.",

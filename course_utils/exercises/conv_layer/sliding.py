@@ -62,12 +62,12 @@ def moved_wrongly(layer: Layer) -> tuple[Misconception, ...]:
     )
 
 
-def _kept(*places: slice) -> Callable[[Tensor], Tensor]:
-    """Return a function that keeps a result in some of its last places, and leaves zeros elsewhere."""
+def _kept(rows: slice, columns: slice) -> Callable[[Tensor], Tensor]:
+    """Return a function that keeps some rows and columns of a result, and leaves zeros elsewhere."""
 
     def only(result: Tensor) -> Tensor:
         kept = torch.zeros_like(result)
-        kept[(..., *places)] = result[(..., *places)]
+        kept[..., rows, columns] = result[..., rows, columns]
         return kept
 
     return only

@@ -85,7 +85,8 @@ def _own_optimizer(lr: float) -> TrainStep:
         loss.backward()
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter -= lr * parameter.grad
+                if parameter.grad is not None:
+                    parameter.sub_(lr * parameter.grad)
         return loss.item()
 
     return train_step

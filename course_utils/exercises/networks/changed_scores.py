@@ -38,7 +38,7 @@ def listed(right: Callable[..., nn.Sequential]) -> tuple[Misconception, ...]:
     return (
         Misconception(
             "list-in-sequential",
-            lambda *sizes: nn.Sequential(list(right(*sizes))),  # type: ignore[arg-type]
+            lambda *sizes: nn.Sequential(list(right(*sizes))),  # type: ignore[call-overload]
             "nn.Sequential gets the list itself; it takes the layers one by one: nn.Sequential(*layers).",
         ),
         Misconception(

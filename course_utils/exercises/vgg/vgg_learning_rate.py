@@ -89,6 +89,12 @@ EXERCISE = Exercise(
             "18 halve it.",
         ),
         Misconception(
+            "halved-again-in-every-epoch",
+            lambda epoch: 0.25 / 2**epoch,
+            "The rate is halved in every epoch, from the first on: a condition such as epoch == 10 or 14 is "
+            "always true, because 14 counts as true.",
+        ),
+        Misconception(
             "halved-in-every-epoch",
             lambda epoch: 0.125,
             "The rate is halved in every epoch, from the first on: a condition such as epoch == 10 or 14 is "
