@@ -11,6 +11,7 @@ from torch import nn
 from course_utils import exercises
 from course_utils.errors import ExerciseError
 from course_utils.exercises import Observation, judge, judging, observe
+from course_utils.exercises.explain import common_relation
 from course_utils.exercises.values import Unreadable
 from course_utils.figures.card import verdict_card
 
@@ -246,6 +247,21 @@ def test_an_unknown_mistake_gets_a_reason(answer, told):
 )
 def test_the_kind_of_case_that_goes_wrong_is_named(exercise_id, answer, told):
     assert told in exercises.evaluate(exercise_id, answer).reason
+
+
+def test_an_answer_that_ignores_what_it_is_given_is_told_so():
+    image = torch.arange(12.0).reshape(3, 4)
+    for exercise_id, answer in (
+        ("cross_correlate", lambda *_: image),
+        ("output_size", lambda *_: 77),
+    ):
+        assert "a variable of the notebook" in exercises.evaluate(exercise_id, answer).reason
+
+
+def test_a_few_numbers_that_are_related_by_chance_are_no_reason():
+    assert common_relation([(0, 1), (1, 0)]) is None
+    assert common_relation([(0.4, 0)]) is None
+    assert common_relation([(2, 3), (4, 5), (6, 7)]) == "It is too large by 1."
 
 
 @pytest.mark.parametrize("shape", [(0,), (2, 0), (1, 0, 0), (0, 3, 3), (2, 2, 2, 0)], ids=str)

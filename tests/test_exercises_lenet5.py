@@ -126,7 +126,7 @@ def test_layers_that_are_never_used_are_reported():
             super().__init__()
             self.spare = nn.Linear(10, 10)
 
-    assert "Its forward never uses 110 of them." in verdict("lenet5", WithSpare).message
+    assert "spare is never used." in verdict("lenet5", WithSpare).message
 
 
 def test_layers_in_a_plain_list_are_reported():
@@ -137,7 +137,23 @@ def test_layers_in_a_plain_list_are_reported():
             del self.last
             self.__dict__["last"] = layer
 
-    assert "1,010 parameters that model.parameters() does not list" in verdict("lenet5", Unregistered).message
+    message = verdict("lenet5", Unregistered).message
+    assert "1,010 parameters that model.parameters() does not list" in message
+    assert "plain Python list?" in message and "too large" not in message
+
+
+def test_layers_made_in_forward_are_reported():
+    class MadeAnew(Network):
+        def __init__(self):
+            super().__init__()
+            del self.last
+
+        def forward(self, x):
+            return nn.Linear(100, 10)(F.relu(self.hidden(self.features(x))))
+
+    message = verdict("lenet5", MadeAnew).message
+    assert "layers are made anew in each call of forward. Make them once, in __init__." in message
+    assert "plain Python list" not in message and "too large" not in message
 
 
 def test_a_detached_value_is_reported():
@@ -364,6 +380,36 @@ def test_a_model_in_evaluation_mode_is_found_by_batch_normalisation():
     assert found.counterexample.note == "a model with batch normalisation"
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("loss = criterion(labels, model(images))", "The criterion gets the labels first"),
+        ("with torch.no_grad(): loss = criterion(model(images), labels)", "under torch.no_grad"),
+        ("loss = criterion(model(images).detach(), labels)", "or detached"),
+    ],
+)
+def test_a_loss_that_cannot_be_followed_back_is_explained(lines, told):
+    def train_step(model, images, labels, criterion, optimizer):
+        names = {"model": model, "images": images, "labels": labels, "criterion": criterion, "torch": torch}
+        optimizer.zero_grad()
+        exec(lines, names)
+        names["loss"].backward()
+        optimizer.step()
+        return names["loss"].item()
+
+    found = verdict("train_step", train_step)
+    assert found.status == "error" and told in found.message
+
+
+def test_an_optimizer_of_ones_own_is_reported():
+    def train_step(model, images, labels, criterion, optimizer):
+        mine = SmallSGD(model, lr=0.3, momentum=0)
+        return exercises.get("train_step").reference(model, images, labels, criterion, mine)
+
+    message = verdict("train_step", train_step).message
+    assert "The optimizer that was given never takes a step." in message
+
+
 # --------------------------------------------------------------------------------------------- evaluate
 
 
@@ -491,6 +537,27 @@ def test_drawn_scores_have_the_wrong_answers_that_were_asked_for(seed):
     scores, labels = scores_with(Draw(seed), wrong, 4)
     assert (scores.argmax(1) != labels).tolist() == wrong
     assert (scores.argmin(1) == labels).tolist() == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize("threshold", [-100, -5, -0.5, 0, 0.5, 1, 5, 100])
+@pytest.mark.parametrize("which", ["label", "highest", "lowest", "sum"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_no_threshold_tells_right_answers_from_wrong_ones(threshold, which, sign):
+    def by_threshold(scores, labels):
+        figure = {
+            "label": scores[range(len(labels)), labels],
+            "highest": scores.amax(1),
+            "lowest": scores.amin(1),
+            "sum": scores.sum(1),
+        }[which]
+        return (sign * figure < sign * threshold).float().mean().item()
+
+    assert all(verdict("error_rate", by_threshold, seed).status == "wrong" for seed in range(5))
+
+
+def test_the_highest_score_of_each_class_is_no_relation_of_numbers():
+    found = verdict("error_rate", lambda scores, labels: (scores.argmax(dim=0) != labels).float().mean())
+    assert "taken over the images" in found.message and "1 minus" not in found.message
 
 
 @pytest.mark.parametrize(

@@ -438,3 +438,31 @@ def test_learning_rates_that_are_one_epoch_off_are_named():
 def test_a_count_of_one_block_is_reported_by_its_name():
     found = verdict("vgg_parameters", lambda: [38_720, 221_440, 885_248, 1_180_159, 25_214_986])
     assert "The count for block 4 is 1 too small." in found.message
+
+
+def test_a_convolution_that_is_applied_in_place_of_another_is_named():
+    class Block(exercises.get("residual_block").reference):
+        def forward(self, x):
+            return F.relu(x + self.conv1(F.relu(self.conv1(x))))
+
+    message = exercises.evaluate("residual_block", Block).message
+    assert "conv2 is never used; conv1 is applied twice." in message
+    assert "detached" not in message and "times what" not in message
+
+
+def test_an_input_that_is_changed_in_place_is_refused():
+    class Block(exercises.get("residual_block").reference):
+        def forward(self, x):
+            y = self.conv2(F.relu(self.conv1(x)))
+            x += y
+            return F.relu(x)
+
+    message = exercises.evaluate("residual_block", Block).message
+    assert "changes its input in place" in message
+
+
+@pytest.mark.parametrize("exercise_id", ["vgg_block", "make_mlp"])
+def test_a_list_in_sequential_is_named(exercise_id):
+    right = exercises.get(exercise_id).reference
+    found = exercises.evaluate(exercise_id, lambda *sizes: nn.Sequential(list(right(*sizes))))
+    assert found.misconception == "list-in-sequential" and "nn.Sequential(*layers)" in found.message

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from course_utils.exercises.relations import relations
+
+ENOUGH = 3  # so many cases of single numbers are no chance
 
 
 @dataclass(frozen=True, order=True)
@@ -30,16 +32,36 @@ def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
     """
     if not pairs:
         return None
+    if len(pairs) >= ENOUGH and _constant(pairs):
+        return (
+            "It is the same in all these cases. Does it use its parameters, or a variable of the notebook in "
+            "their place?"
+        )
     first, *others = [relations(expected, actual) for expected, actual in pairs]
     keys = [{relation.key for relation in found} for found in others]
+    # A few numbers may be related by chance; a larger array is not.
+    sizeable = isinstance(pairs[0][0], np.ndarray) and pairs[0][0].size > 3
+    if not sizeable and len(_distinct(expected for expected, _ in pairs)) < ENOUGH:
+        return None
     for relation in first:
         if all(relation.key in known for known in keys):
             return relation.sentence
-    # A few numbers may be related by chance; a larger array is not.
-    sizeable = isinstance(pairs[0][0], np.ndarray) and pairs[0][0].size > 3
     if first and sizeable:
         return f"In this case: {first[0].sentence[0].lower()}{first[0].sentence[1:]}"
     return None
+
+
+def _constant(pairs: Sequence[tuple[Any, Any]]) -> bool:
+    """Whether the answer is the same where several results are expected; 0 and 1 are often by chance."""
+    (_, actual), *_ = pairs
+    if not isinstance(actual, (int, float, np.ndarray)) or np.isin(actual, (0, 1)).all():
+        return False
+    one = len(_distinct(mine for _, mine in pairs)) == 1
+    return one and len(_distinct(right for right, _ in pairs)) > 1
+
+
+def _distinct(values: Iterable[Any]) -> set[Any]:
+    return {(v.shape, v.tobytes()) if isinstance(v, np.ndarray) else repr(v) for v in values}
 
 
 def pattern(

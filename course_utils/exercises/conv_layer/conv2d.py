@@ -41,9 +41,10 @@ def _not_summed(
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Start with one channel, filter and pixel; then grow each axis alone. Exercise 1.8 asks the same."""
+    """Start with a product, then one filter and pixel; then grow each axis. Exercise 1.8 asks the same."""
     draw = Draw(seed)
     return (
+        Probe((draw.integers(1, 1, 1, low=2), draw.distinct(1, 1, 1, 1, low=3)), note="a single product"),
         Probe(
             (draw.integers(1, 2, 2, low=1), draw.distinct(1, 1, 2, 2)),
             note="one channel, filter and pixel",
@@ -53,6 +54,10 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe(
             (draw.integers(2, 2, 4), draw.distinct(2, 2, 2, 2)),
             note="two channels, two filters: which axis of the weights is which",
+        ),
+        Probe(
+            (draw.distinct(2, 1, 2), draw.distinct(2, 2, 1, 1)),
+            note="as many channels as filters and pixels: filters and patches are square matrices",
         ),
         Probe(
             (draw.integers(1, 3, 3), draw.distinct(3, 1, 2, 2), draw.distinct(3, low=2)),
@@ -128,6 +133,13 @@ EXERCISE = Exercise(
         Misconception(
             "channels-not-summed",
             _not_summed,
+            "There is a map for each channel of each filter: the channels are not added up.",
+        ),
+        Misconception(
+            "channels-as-maps",
+            lambda x, weight, bias=None, padding=0, stride=1: _not_summed(
+                x, weight, bias, padding, stride
+            ).flatten(0, 1),
             "There is a map for each channel of each filter: the channels are not added up.",
         ),
         Misconception(

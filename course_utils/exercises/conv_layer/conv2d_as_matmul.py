@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from course_utils.exercises.altered import altered
@@ -31,6 +33,24 @@ def _bias_along_positions(
     return out if bias is None else (out.flatten(1) + bias).reshape(out.shape)
 
 
+def _multiplied(
+    product: Callable[[Tensor, Tensor], Tensor], *, folded: bool = True, to_input: bool = False
+) -> Callable[..., Tensor]:
+    """Return the layer with another product of filters and patches, or folded to the input's size."""
+
+    def wrong(
+        x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, stride: int = 1
+    ) -> Tensor:
+        f = weight.shape[-1]
+        out = product(weight.flatten(1), im2col(x, f, padding, stride))
+        if bias is not None:
+            out = out + bias[:, None]
+        sizes = x.shape[1:] if to_input else [output_size(n, f, padding, stride) for n in x.shape[1:]]
+        return out.reshape(len(weight), *sizes) if folded else out
+
+    return wrong
+
+
 _ALIKE_IN_BOTH_FORMS = (
     "bias-twice",
     "bias-forgotten",
@@ -47,6 +67,34 @@ EXERCISE = Exercise(
     probes=conv2d.probes,
     section="Lab 01, Convolution as matrix multiplication",
     misconceptions=(
+        Misconception(
+            "factors-exchanged",
+            _multiplied(lambda filters, patches: patches @ filters),
+            "The factors are in the wrong order: the filters, one in each row, come first, then the patches.",
+        ),
+        Misconception(
+            "factors-exchanged-not-folded",
+            _multiplied(lambda filters, patches: patches @ filters, folded=False),
+            "The factors are in the wrong order: the filters, one in each row, come first, then the patches.",
+        ),
+        Misconception(
+            "transposes-exchanged-not-folded",
+            lambda x, weight, bias=None, padding=0, stride=1: (
+                convolve(x, weight, bias, padding, stride).flatten(1).T
+            ),
+            "The factors are in the wrong order: the filters, one in each row, come first, then the patches.",
+        ),
+        Misconception(
+            "elementwise-product",
+            _multiplied(lambda filters, patches: filters * patches),
+            "* multiplies number by number; the matrix product is written @.",
+        ),
+        Misconception(
+            "folded-to-the-input",
+            _multiplied(lambda filters, patches: filters @ patches, to_input=True),
+            "The product is reshaped to the height and width of the input; the output has its own.",
+            "Lab 01, Output size",
+        ),
         Misconception(
             "reshape-for-transpose",
             altered(convolve, result=lambda maps: maps.permute(1, 2, 0).reshape(maps.shape)),

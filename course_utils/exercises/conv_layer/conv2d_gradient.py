@@ -119,6 +119,19 @@ def _by_columns(x: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
     return _for_x(x, weight, grad_output.reshape(-1, columns, rows).transpose(1, 2))
 
 
+def observe_twice(candidate: Callable[..., Any], probe: Probe) -> Any:
+    """Call the candidate twice with the same tensors; what stays in them would show the second time."""
+    candidate(*probe.arguments)
+    return candidate(*probe.arguments)
+
+
+def _accumulated(x: Tensor, weight: Tensor, grad_output: Tensor) -> Any:
+    x.requires_grad_()
+    weight.requires_grad_()
+    functional.conv2d(x[None], weight)[0].backward(grad_output)
+    return x.grad, weight.grad
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with one window; then let windows overlap, and add filters and channels one at a time."""
     draw = Draw(seed)
@@ -164,9 +177,16 @@ EXERCISE = Exercise(
     points=0,
     reference=conv2d_gradient,
     probes=probes,
+    observe=observe_twice,
     compare=compare_gradients,
     section="Lab 01, Convolution as matrix multiplication",
     misconceptions=(
+        Misconception(
+            "added-to-earlier-gradients",
+            _accumulated,
+            "It is right in the first call. requires_grad_ changes the caller's tensors, and backward adds "
+            "to their .grad, so a second call gives twice the gradient: work on x.detach().clone().",
+        ),
         Misconception(
             "wrong-order",
             lambda x, weight, grad_output: _right(x, weight, grad_output)[::-1],

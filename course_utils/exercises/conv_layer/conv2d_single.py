@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from course_utils.exercises.altered import altered
 from course_utils.exercises.conv_layer.cross_correlate import cross_correlate
+from course_utils.exercises.conv_layer.output_size import output_size
 from course_utils.exercises.conv_layer.sliding import correlate, cropped, moved_wrongly
 from course_utils.exercises.conv_layer.zero_pad import zero_pad
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
@@ -26,6 +28,15 @@ def _partial_windows(image: Tensor, kernel: Tensor, padding: int = 0, stride: in
     (height, width), (kh, kw) = image.shape, kernel.shape
     beyond = (0, -(width - kw) % stride, 0, -(height - kh) % stride)
     return correlate(pad(image, beyond), kernel, stride=stride)
+
+
+def _beyond_the_image(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
+    (height, width), (kh, kw) = image.shape, kernel.shape
+    out = torch.zeros(output_size(height, kh, padding, stride), output_size(width, kw, padding, stride))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (image[i * stride :, j * stride :][:kh, :kw] * kernel).sum()
+    return out
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -67,6 +78,29 @@ EXERCISE = Exercise(
     probes=probes,
     section="Lab 01, Padding",
     misconceptions=(
+        Misconception(
+            "image-thinned-out",
+            lambda image, kernel, padding=0, stride=1: correlate(
+                pad(image, (padding,) * 4)[::stride, ::stride], kernel
+            ),
+            "The stride drops rows and columns of the image; the window moves by the stride over all of it.",
+            "Lab 01, Stride",
+        ),
+        Misconception(
+            "padded-result",
+            lambda image, kernel, padding=0, stride=1: pad(correlate(image, kernel), (padding,) * 4)[
+                ::stride, ::stride
+            ],
+            "The zeros are put around the result instead of around the input.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "windows-beyond-the-image",
+            _beyond_the_image,
+            "The windows run out of the image. Either the loop reads the image without its zeros, because "
+            "what zero_pad returns is not kept, or output_size pads the padded size once more.",
+            "Lab 01, Padding",
+        ),
         Misconception(
             "flipped-kernel",
             altered(correlate, kernel=lambda kernel: kernel.flip(0, 1)),

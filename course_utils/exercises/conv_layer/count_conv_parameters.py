@@ -38,6 +38,11 @@ EXERCISE = Exercise(
     section="Lab 01, nn.Conv2d",
     misconceptions=(
         Misconception(
+            "xor-for-power",
+            lambda c_in, c_out, f, bias=True: c_out * c_in * (f ^ 2) + c_out * bias,
+            "^ is no power in Python: f squared is written f ** 2.",
+        ),
+        Misconception(
             "bias-forgotten",
             lambda c_in, c_out, f, bias=True: c_out * c_in * f * f,
             "Only weights are counted; the biases are parameters too.",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from course_utils.exercises.conv_layer.sliding import correlate
+from course_utils.exercises.altered import altered
+from course_utils.exercises.conv_layer.sliding import correlate, looped_wrongly
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
@@ -21,6 +22,28 @@ def cross_correlate(image: Tensor, kernel: Tensor) -> Tensor:
         for j in range(width - kw + 1):
             out[i, j] = (image[i : i + kh, j : j + kw] * kernel).sum()
     return out
+
+
+def _sliding(
+    position: Callable[[Tensor, Tensor, int, int], Tensor] = lambda image, kernel, i, j: (
+        image[i : i + kernel.shape[0], j : j + kernel.shape[1]] * kernel
+    ),
+    size: Callable[[Tensor, Tensor], tuple[int, int]] = lambda image, kernel: (
+        image.shape[0] - kernel.shape[0] + 1,
+        image.shape[1] - kernel.shape[1] + 1,
+    ),
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loop over all positions, with another product at a position, or another size."""
+
+    def wrong(image: Tensor, kernel: Tensor) -> Tensor:
+        rows, columns = size(image, kernel)
+        out = torch.zeros(rows, columns)
+        for i in range(rows):
+            for j in range(columns):
+                out[i, j] = position(image, kernel, i, j).sum()
+        return out
+
+    return wrong
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -104,6 +127,43 @@ EXERCISE = Exercise(
             "tiles",
             lambda image, kernel: correlate(image, kernel, stride=tuple(kernel.shape)),
             "The kernel jumps by its own size, so that windows never overlap.",
+        ),
+        Misconception(
+            "matrix-product",
+            _sliding(lambda image, kernel, i, j: image[i:, j:][: len(kernel), : kernel.shape[1]] @ kernel),
+            "@ multiplies window and kernel as matrices; here each number is multiplied with the one "
+            "on top of it, which is written *.",
+        ),
+        *looped_wrongly(correlate),
+        Misconception(
+            "running-sum",
+            altered(correlate, result=lambda out: out.flatten().cumsum(0).reshape(out.shape)),
+            "The sum is set to 0 only once, before the loops, so each position also contains all positions "
+            "before it.",
+        ),
+        Misconception(
+            "running-sum-in-a-row",
+            altered(correlate, result=lambda out: out.cumsum(1)),
+            "The sum is set to 0 only at the beginning of a row, so each position also contains those to its "
+            "left.",
+        ),
+        Misconception(
+            "always-3",
+            _sliding(
+                lambda image, kernel, i, j: image[i : i + 3, j : j + 3] * kernel,
+                lambda image, kernel: (image.shape[0] - 2, image.shape[1] - 2),
+            ),
+            "The window is always 3×3, as in the example; it should be as large as the kernel.",
+        ),
+        Misconception(
+            "window-always-3",
+            _sliding(lambda image, kernel, i, j: image[i : i + 3, j : j + 3] * kernel),
+            "The window is always 3×3, as in the example; it should be as large as the kernel.",
+        ),
+        Misconception(
+            "square-by-height",
+            _sliding(size=lambda image, kernel: (len(image) - len(kernel) + 1,) * 2),
+            "Height and width are taken to be equal: one length is used for rows and columns.",
         ),
     ),
     hints=(

@@ -75,6 +75,20 @@ EXERCISE = Exercise(
     section="Lab 01, Convolution as matrix multiplication",
     misconceptions=(
         Misconception(
+            "not-permuted",
+            altered(
+                _patches,
+                result=lambda patches: patches.permute(0, 3, 4, 1, 2).reshape(patches.shape[:3].numel(), -1),
+            ),
+            "The axes of the windows are not moved before the reshape, so the numbers are in another order: "
+            "permute first.",
+        ),
+        Misconception(
+            "batch-axis-left",
+            altered(_columns, result=lambda columns: columns[None]),
+            "The axis for the batch that F.unfold needs is still there: take [0] at the end.",
+        ),
+        Misconception(
             "patches-as-rows",
             altered(_columns, result=lambda columns: columns.T),
             "Each patch is a row; im2col makes it a column.",

@@ -28,6 +28,7 @@ def probes(seed: int) -> Sequence[Probe]:
     return (
         Probe((3, 3), note="the kernel fits once"),
         Probe((5, 3), note="no padding, stride 1"),
+        Probe((7, 4), note="a kernel of even size"),
         Probe((6, 3, 1), note="padding 1"),
         Probe((7, 3, 0, 2), note="stride 2, which divides"),
         Probe((6, 3), {"s": 2}, "stride 2 does not divide 3"),
@@ -62,6 +63,16 @@ EXERCISE = Exercise(
             "round-for-floor",
             lambda n, f, p=0, s=1: round((n + 2 * p - f) / s) + 1,
             "The division is rounded to the nearest integer, which can count a window that does not fit.",
+        ),
+        Misconception(
+            "round-at-the-end",
+            lambda n, f, p=0, s=1: round((n + 2 * p - f) / s + 1),
+            "The division is rounded to the nearest integer, which can count a window that does not fit.",
+        ),
+        Misconception(
+            "brackets-missing",
+            lambda n, f, p=0, s=1: n + 2 * p - f // s + 1,
+            "Brackets are missing: // comes before + and −, so only f is divided by the stride.",
         ),
         Misconception(
             "half-rounded-up",

@@ -38,6 +38,12 @@ EXERCISE = Exercise(
             "Half the kernel is rounded up, so the image grows by two pixels.",
         ),
         Misconception(
+            "half-rounded",
+            lambda f: round(f / 2),
+            "Half the kernel is rounded to the nearest integer, and .5 to the even one; the pixel in "
+            "the middle needs no padding.",
+        ),
+        Misconception(
             "half-not-whole",
             lambda f: f / 2,
             "This is half the kernel's size, which is a fraction: there are no half pixels.",

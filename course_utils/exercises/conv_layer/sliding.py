@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -57,5 +58,39 @@ def moved_wrongly(layer: Layer) -> tuple[Misconception, ...]:
             altered(layer, stride=lambda stride: (1, stride)),
             "The stride applies to the columns only; down a column the kernel still moves by one pixel.",
             "Lab 01, Stride",
+        ),
+    )
+
+
+def _kept(rows: slice, columns: slice) -> Callable[[Tensor], Tensor]:
+    """Return a function that keeps some rows and columns of a result, and leaves zeros elsewhere."""
+
+    def only(result: Tensor) -> Tensor:
+        kept = torch.zeros_like(result)
+        kept[..., rows, columns] = result[..., rows, columns]
+        return kept
+
+    return only
+
+
+def looped_wrongly(layer: Layer) -> tuple[Misconception, ...]:
+    """Return the slips of loops that write a result of the right size."""
+    return (
+        Misconception(
+            "returned-at-the-first-position",
+            altered(layer, result=_kept(slice(1), slice(1))),
+            "Only the first position is computed, and the rest is still 0: the `return` is inside the loops.",
+        ),
+        Misconception(
+            "returned-after-the-first-row",
+            altered(layer, result=_kept(slice(1), slice(None))),
+            "Only the first row is computed, and the rest is still 0: the `return` is inside the loop over "
+            "the rows.",
+        ),
+        Misconception(
+            "loops-end-early",
+            altered(layer, result=_kept(slice(-1), slice(-1))),
+            "The loops stop one position early, so the last row and the last column are still 0: range "
+            "leaves out its end.",
         ),
     )

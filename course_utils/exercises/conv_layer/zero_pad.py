@@ -28,6 +28,19 @@ def _border_erased(image: Tensor, padding: int) -> Tensor:
     return out
 
 
+def _negative_end(image: Tensor, padding: int) -> Tensor:
+    out = torch.zeros(image.shape[0] + 2 * padding, image.shape[1] + 2 * padding)
+    out[padding:-padding, padding:-padding] = image
+    return out
+
+
+def _height_for_width(image: Tensor, padding: int) -> Tensor:
+    height, width = image.shape
+    out = torch.zeros(width + 2 * padding, height + 2 * padding)
+    out[padding : padding + height, padding : padding + width] = image
+    return out
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with one pixel; then ask for no, one, two and three rings of zeros."""
     draw = Draw(seed)
@@ -105,6 +118,17 @@ EXERCISE = Exercise(
             "always-one",
             lambda image, padding: pad(image, (1,) * 4),
             "One ring of zeros is added, whatever the padding.",
+        ),
+        Misconception(
+            "negative-end",
+            _negative_end,
+            "A slice such as out[padding:-padding] is empty when the padding is 0, because -0 is 0, the "
+            "beginning.",
+        ),
+        Misconception(
+            "height-for-width",
+            _height_for_width,
+            "Height and width are exchanged in the size of the result: image.shape is (rows, columns).",
         ),
     ),
     hints=(

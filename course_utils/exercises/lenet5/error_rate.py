@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.probes import Draw
@@ -30,13 +32,26 @@ def _along_batch(scores: Tensor, labels: Tensor) -> float:
     return (scores.argmax(dim=0)[:images] != labels[:images]).float().mean().item()
 
 
+def _answering(answers: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], float]:
+    """Return the share of labels that differ from `answers` of the scores."""
+    return lambda scores, labels: (answers(scores) != labels).float().mean().item()
+
+
+def _one_hot(scores: Tensor, labels: Tensor) -> float:
+    right = functional.one_hot(labels, scores.shape[1]) == scores
+    return 1 - right.all(dim=1).float().mean().item()
+
+
 def scores_with(draw: Draw, wrong: Sequence[bool], classes: int) -> tuple[Tensor, Tensor]:
     """Draw scores and labels such that exactly the images marked in `wrong` get a wrong answer.
 
     A wrong answer is two classes away from the right one. The label has the lowest score only where the
     answer to the first image is wrong, so that taking the lowest score differs from counting right answers.
+    Of the first right answer all scores are negative, of the first wrong one all are positive, and then the
+    other way round: no threshold tells right from wrong.
     """
     rows, labels = [], []
+    levels = {False: cycle((-classes, classes, 0)), True: cycle((classes, -classes, 0))}
     for index, is_wrong in enumerate(wrong):
         values = draw.distinct(classes, low=1).sort().values
         label = draw.between(0, classes - 1) if index else 1
@@ -46,22 +61,27 @@ def scores_with(draw: Draw, wrong: Sequence[bool], classes: int) -> tuple[Tensor
             others.insert(0 if index == 0 else 1, label)
         row = torch.empty(classes)
         row[others], row[highest] = values[:-1], values[-1]
-        rows.append(row - classes // 2)
+        rows.append(row - classes // 2 + next(levels[is_wrong]))
         labels.append(label)
     return torch.stack(rows), torch.tensor(labels)
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Draw batches from one image to many, most answers right, and some with all of them wrong."""
+    """Draw several images first, whose axes differ in length; then one image, and as many as classes."""
     draw = Draw(seed)
+    labels = torch.tensor(draw.shuffled(*range(2, 9))[:4])
+    answers = labels + torch.tensor([0, 0, 0, 1])
     return (
-        Probe(scores_with(draw, [False], 3), note="one image, right"),
-        Probe(scores_with(draw, [True], 4), note="one image, wrong"),
-        Probe(scores_with(draw, [True, False, False], 4), note="one of three images is wrong"),
-        Probe(scores_with(draw, [False, True, False, True, False], 4), note="two of five images are wrong"),
+        Probe(scores_with(draw, [True, False, False], 10), note="one of three images is wrong"),
+        Probe(scores_with(draw, [False], 10), note="one image, right"),
+        Probe(scores_with(draw, [True], 10), note="one image, wrong"),
+        Probe(scores_with(draw, [False, True, False, True, False], 10), note="two of five images are wrong"),
         Probe(
-            scores_with(draw, [draw.between(0, 3) == 0 for _ in range(6)] + [True, False], 10),
-            note="eight images, ten classes",
+            scores_with(draw, [draw.between(0, 3) == 0 for _ in range(8)] + [True, False], 10),
+            note="as many images as classes",
+        ),
+        Probe(
+            (functional.one_hot(answers, 10).float(), labels), note="scores of 0 and 1, three images right"
         ),
     )
 
@@ -118,6 +138,57 @@ EXERCISE = Exercise(
             _along_batch,
             "The highest score is taken over the images, for each class, not over the classes, for each "
             "image.",
+        ),
+        Misconception(
+            "along-the-batch-uncut",
+            _answering(lambda scores: scores.argmax(dim=0)),
+            "The highest score is taken over the images, for each class, not over the classes, for each "
+            "image.",
+        ),
+        Misconception(
+            "one-answer-for-all",
+            _answering(torch.argmax),
+            "argmax gets no axis, so there is one place in the whole table of scores, and it is compared "
+            "with every label.",
+        ),
+        Misconception(
+            "scores-for-answers",
+            _answering(lambda scores: scores.max(dim=1).values),
+            "The highest scores themselves are compared with the labels; the answer is the class, the place "
+            "of the highest score.",
+        ),
+        Misconception(
+            "softmax-over-the-images",
+            _answering(lambda scores: scores.softmax(dim=0).argmax(dim=1)),
+            "The softmax runs over the images, for each class; it changes which class is the highest of an "
+            "image.",
+        ),
+        Misconception(
+            "compared-with-one-hot",
+            _one_hot,
+            "The scores are compared with ones and zeros; the answer is the class with the highest score, "
+            "whatever the scores are.",
+        ),
+        Misconception(
+            "returned-in-the-loop",
+            lambda scores, labels: (scores[0].argmax() != labels[0]).item() / len(labels),
+            "Only the first image is looked at: the `return` is inside the loop.",
+        ),
+        Misconception(
+            "first-image-only",
+            lambda scores, labels: error_rate(scores[:1], labels[:1]),
+            "Only the first image is looked at.",
+        ),
+        Misconception(
+            "below-one-half",
+            lambda scores, labels: (scores[range(len(labels)), labels] < 0.5).float().mean().item(),
+            "The score of the label is compared with a fixed number; scores are no probabilities, and only "
+            "the highest of an image counts.",
+        ),
+        Misconception(
+            "negative",
+            lambda scores, labels: (scores[range(len(labels)), labels] < 0).float().mean().item(),
+            "The sign of the label's score is asked for; only the highest score of an image counts.",
         ),
         Misconception(
             "divided-by-classes",

@@ -231,6 +231,17 @@ EXERCISE = Exercise(
             _computed(lambda share, shares, sizes: share * sum(sizes) / (len(sizes) * sizes[0])),
             "All batches are assumed to be as large as the first; the last one is often smaller.",
         ),
+        Misconception(
+            "batches-of-the-last-size",
+            _computed(lambda share, shares, sizes: share * sum(sizes) / (len(sizes) * sizes[-1])),
+            "All batches are assumed to be as large as the last, which is often smaller.",
+        ),
+        Misconception(
+            "shares-divided-by-images",
+            _computed(lambda share, shares, sizes: sum(shares) / sum(sizes)),
+            "Each batch gives a share, which is divided already, and their sum is divided by the number of "
+            "images once more.",
+        ),
         Misconception("loss", _loss, "That is the mean loss, not the share of wrong answers."),
         Misconception(
             "along-the-batch",

@@ -84,6 +84,16 @@ EXERCISE = Exercise(
             "The second number is the variance, not the standard deviation.",
         ),
         Misconception(
+            "variance-of-all",
+            _with_spread(lambda pixels: pixels.var(correction=0)),
+            "The second number is the variance, not the standard deviation.",
+        ),
+        Misconception(
+            "divided-without-fractions",
+            lambda images: _mean_and_sample_std((images // 255).float()),
+            "// divides without fractions, so every pixel below 255 becomes 0.",
+        ),
+        Misconception(
             "mean-of-image-stds",
             _with_spread(lambda pixels: pixels.std(dim=(1, 2, 3)).mean()),
             "The standard deviation is taken within each image and then averaged, which ignores how the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -67,16 +68,46 @@ def observe_train_step(candidate: Callable[..., Any], probe: Probe) -> dict[str,
     model, images, labels, criterion, optimizer = probe.arguments
     # A copied optimizer may not hold the copied model's parameters, so it is made again for this model.
     events: list[str] = []
+
+    def watch_criterion(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        if len(given) != 2 or not all(isinstance(value, Tensor) for value in given):
+            return
+        scores, truth = given
+        if _same(scores, labels):
+            events.append("the criterion gets the labels first; the scores come first")
+        elif not scores.requires_grad:
+            events.append(
+                "the scores carry no gradient: the forward pass ran under torch.no_grad, or detached"
+            )
+        elif not _same(truth, labels):
+            events.append("the criterion gets other labels than those that were given")
+
+    criterion.register_forward_pre_hook(watch_criterion)
     optimizer = SmallSGD(model, **optimizer.defaults, on_step=lambda: events.append("step"))
     for parameter in model.parameters():
         parameter.register_post_accumulate_grad_hook(lambda _: events.append("backward"))
     before = _parameters(model)
     losses, parameters = [], []
     for _ in range(STEPS):
-        losses.append(candidate(model, images.clone(), labels.clone(), criterion, optimizer))
+        try:
+            losses.append(candidate(model, images.clone(), labels.clone(), criterion, optimizer))
+        except Exception as error:
+            seen = [event for event in events if event not in ("step", "backward")]
+            if seen:
+                error.observed = _observed("", seen[0])  # type: ignore[attr-defined]
+            raise
         parameters.append(_parameters(model))
     moved = any(not torch.equal(old, new) for old, new in zip(before, parameters[-1], strict=True))
-    return {"losses": losses, "parameters": parameters, "stuck": "" if moved else _why_stuck(events)}
+    told = "the optimizer that was given never takes a step" if moved and "step" not in events else ""
+    return _observed("" if moved else _why_stuck(events), told, losses, parameters)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
+
+
+def _observed(stuck: str, told: str, losses: Any = (), parameters: Any = ()) -> dict[str, Any]:
+    return {"losses": list(losses), "parameters": list(parameters), "stuck": stuck, "told": told}
 
 
 def _parameters(model: nn.Module) -> list[Tensor]:
@@ -100,6 +131,21 @@ def compare_train_step(expected: dict[str, Any], actual: Any) -> Difference | No
     if actual["stuck"] and actual["stuck"] != expected["stuck"]:
         before = "The parameters never change: "
         return Difference("values", f"{before}{actual['stuck']}.", expected["stuck"] or "moving", "stuck")
+    if len(actual["losses"]) != len(expected["losses"]):
+        return Difference(
+            "values", _capital(actual["told"]), expected["told"] or "the right parts", "other parts"
+        )
+    found = _in_steps(expected, actual)
+    if found and actual["told"] != expected["told"]:
+        return replace(found, sentence=f"{found.sentence} {_capital(actual['told'])}")
+    return found
+
+
+def _capital(told: str) -> str:
+    return f"{told[:1].upper()}{told[1:]}."
+
+
+def _in_steps(expected: dict[str, Any], actual: dict[str, Any]) -> Difference | None:
     steps = zip(
         expected["losses"], expected["parameters"], actual["losses"], actual["parameters"], strict=True
     )
@@ -131,6 +177,8 @@ def probes(seed: int) -> Sequence[Probe]:
                 parameter.copy_(draw.distinct(*parameter.shape).clamp(-4, 4) / 4)
         images = draw.integers(count, 1, 1, first.in_features, low=1, high=3)
         labels = torch.tensor([draw.between(0, last.out_features - 1) for _ in range(count)])
+        if isinstance(criterion, nn.MSELoss):
+            labels = draw.integers(count, last.out_features, low=1, high=3)
         optimizer = SmallSGD(model, lr=0.5, momentum=momentum)
         shown = {"images": images.flatten(1), "labels": labels}
         shown |= {name: value.detach() for name, value in model.named_parameters()}
@@ -145,6 +193,7 @@ def probes(seed: int) -> Sequence[Probe]:
         probe("SGD with momentum", 3, entropy, nn.Linear(2, 3), momentum=0.9),
         probe("a batch of one, another loss", 1, smoothed, nn.Linear(3, 3)),
         probe("a model with batch normalisation", 4, entropy, *normalised),
+        probe("the mean squared error, whose labels are numbers", 2, nn.MSELoss(), nn.Linear(2, 3)),
     )
 
 

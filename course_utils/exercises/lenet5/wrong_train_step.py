@@ -64,7 +64,81 @@ def _by_hand(
     return loss
 
 
+def _scores_without_gradient(
+    model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion, optimizer: Optimizer
+) -> float:
+    optimizer.zero_grad()
+    with torch.no_grad():
+        scores = model(images)
+    loss = criterion(scores, labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _own_optimizer(lr: float) -> TrainStep:
+    def train_step(
+        model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion, optimizer: Optimizer
+    ) -> float:
+        loss = criterion(model(images), labels)
+        model.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.grad is not None:
+                    parameter.sub_(lr * parameter.grad)
+        return loss.item()
+
+    return train_step
+
+
+def _one_hot(scores: Tensor, labels: Tensor) -> Tensor:
+    return F.one_hot(labels, scores.shape[1])
+
+
 MISCONCEPTIONS = (
+    Misconception(
+        "arguments-exchanged",
+        lambda model, images, labels, criterion, optimizer: _train_step(
+            model, images, labels, lambda scores, truth: criterion(truth, scores), optimizer
+        ),
+        "A criterion takes the scores first and the labels second: criterion(scores, labels).",
+        "Lab 03, Loss and error",
+    ),
+    Misconception(
+        "forward-without-gradient",
+        _scores_without_gradient,
+        "backward needs the record of the forward pass, so a training step runs without torch.no_grad.",
+    ),
+    Misconception(
+        "one-hot-labels",
+        lambda model, images, labels, criterion, optimizer: _train_step(
+            model,
+            images,
+            labels,
+            lambda scores, truth: criterion(scores, _one_hot(scores, truth).float()),
+            optimizer,
+        ),
+        "The labels are turned into rows of zeros and ones; a criterion takes them as they are.",
+        "Lab 03, Loss and error",
+    ),
+    Misconception(
+        "one-hot-integers",
+        lambda model, images, labels, criterion, optimizer: _train_step(
+            model, images, labels, lambda scores, truth: criterion(scores, _one_hot(scores, truth)), optimizer
+        ),
+        "The labels are turned into rows of zeros and ones; a criterion takes them as they are.",
+        "Lab 03, Loss and error",
+    ),
+    *(
+        Misconception(
+            f"own-optimizer-{lr}",
+            _own_optimizer(lr),
+            f"A new optimizer with learning rate {lr} is made inside the function; the one that is given has "
+            "its own, and remembers its momentum from step to step.",
+        )
+        for lr in (0.25, 0.1, 0.05, 0.01, 0.001)
+    ),
     Misconception(
         "gradients-not-zeroed",
         _in_order("backward", "step"),

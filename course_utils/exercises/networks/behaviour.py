@@ -34,7 +34,9 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
         ``problem`` (a sentence, or empty), ``one`` (scores of the first image in evaluation mode),
         ``several`` (scores of all images in training mode, or the error they raised), ``parameters`` (how
         many numbers are registered), ``learning`` (how many of them get a gradient), ``unused`` and
-        ``unregistered`` (how many), ``stopped`` (whether an error ended it), ``layers`` (see `LayerTrace`).
+        ``unregistered`` (how many), ``remade`` (how many of these are new in a second forward pass), ``idle``
+        and ``repeated`` (names of the student's layers that are never used, and used twice),
+        ``stopped`` (whether an error ended it), ``layers`` (see `LayerTrace`).
 
     Raises
     ------
@@ -43,7 +45,12 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
     """
     *sizes, images = probe.arguments
     with WithoutRandomInit():
-        model = candidate(*sizes)
+        try:
+            model = candidate(*sizes)
+        except Exception as error:
+            told = f"It cannot be built: {type(error).__name__}: {error}"
+            error.observed = _nothing() | {"problem": told, "stopped": True}  # type: ignore[attr-defined]
+            raise
     if problem := _problem(model):
         return _nothing() | {"problem": problem}
     if (count := _count(model.parameters())) > MOST_PARAMETERS:
@@ -56,8 +63,9 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
     # Lazy layers draw their first values here, in the first forward pass.
     with torch.no_grad(), WithoutRandomInit():
         try:
+            given = images[:1].clone()
             with trace:
-                one = model(images[:1].clone())
+                one = model(given)
         except Exception as error:
             error.observed = _nothing() | {  # type: ignore[attr-defined]
                 "parameters": _count(model.parameters()),
@@ -67,8 +75,14 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
             raise
     if type(one) is not Tensor:
         return _nothing() | {"problem": f"It returns {_a(one)} where a tensor is expected."}
-    several, learning, dropout = _in_training(model, images, trace)
+    if not torch.equal(given, images[:1]):
+        told = "Its forward changes its input in place: write x = x + …, which makes a new tensor, not x += …"
+        return _nothing() | {"problem": told}
+    again = LayerTrace()
+    again.used = dict(trace.used)
+    several, learning, dropout = _in_training(model, images, again)
     registered = {id(parameter): parameter for parameter in model.parameters()}
+    made = [value for key, value in again.used.items() if key not in trace.used and key not in registered]
     return {
         "problem": "",
         "one": _plain(one),
@@ -77,18 +91,19 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
         "learning": learning,
         "unused": _count(value for key, value in registered.items() if key not in trace.used),
         "unregistered": _count(value for key, value in trace.used.items() if key not in registered),
+        "remade": _count(made),
+        "idle": _owners(model, lambda parameter: id(parameter) not in trace.used),
+        "repeated": _owners(model, lambda parameter: trace.uses[parameter.untyped_storage().data_ptr()] == 2),
         "stopped": False,
         "layers": trace.layers + dropout,
     }
 
 
 def _in_training(
-    model: nn.Module, images: Tensor, before: LayerTrace
+    model: nn.Module, images: Tensor, trace: LayerTrace
 ) -> tuple[Any, int, list[dict[str, Any]]]:
     """Return the scores or the error, how many parameters get a gradient, and the dropout layers."""
     model.train()
-    trace = LayerTrace()
-    trace.used = dict(before.used)
     try:
         with torch.enable_grad(), trace:
             scores = model(images.clone())
@@ -115,8 +130,9 @@ def _problem(model: Any) -> str:
 
 
 def _nothing() -> dict[str, Any]:
-    counts = dict.fromkeys(("parameters", "learning", "unused", "unregistered"), 0)
-    return {"problem": "", "one": [], "several": [], **counts, "stopped": False, "layers": []}
+    counts = dict.fromkeys(("parameters", "learning", "unused", "unregistered", "remade"), 0)
+    lists: dict[str, list[Any]] = {key: [] for key in ("one", "several", "idle", "repeated", "layers")}
+    return {"problem": "", **counts, **lists, "stopped": False}
 
 
 def _a(value: Any) -> str:
@@ -142,6 +158,19 @@ def _reached(scores: Tensor) -> set[int]:
     return reached
 
 
+def _owners(model: nn.Module, chosen: Callable[[Tensor], bool]) -> list[str]:
+    """Return the names of the layers of which every parameter that has a storage is chosen."""
+    by_layer: dict[str, list[bool]] = {}
+    for name, parameter in model.named_parameters():
+        if not is_lazy(parameter):
+            # A bias is no factor of a product, so only weights tell how often a layer is used.
+            owner, _, last = name.rpartition(".")
+            by_layer.setdefault(owner or name, [])
+            if last != "bias":
+                by_layer[owner or name].append(chosen(parameter))
+    return [name for name, found in by_layer.items() if found and all(found)]
+
+
 def _plain(scores: Tensor) -> np.ndarray:
     return scores.detach().cpu().float().numpy().copy()
 
@@ -150,8 +179,12 @@ def _count(parameters: Any) -> int:
     return sum(parameter.numel() for parameter in parameters if not is_lazy(parameter))
 
 
-def has_other_count(wrong: Callable[..., nn.Module], probe: Probe, observed: Any) -> bool:
+def has_other_count(wrong: Callable[..., Any], probe: Probe, observed: Any) -> bool:
     """Whether the network that `wrong` builds has another number of parameters than observed."""
     with WithoutRandomInit():
-        count = _count(wrong(*probe.arguments[:-1]).parameters())
+        try:
+            model = wrong(*probe.arguments[:-1])
+        except Exception:
+            model = None
+    count = _count(model.parameters()) if isinstance(model, nn.Module) else 0
     return not isinstance(observed, Mapping) or observed.get("parameters") != count

@@ -31,3 +31,19 @@ def changed_scores(like: Callable[..., Any]) -> tuple[Misconception, ...]:
             "A ReLU is applied to the scores, so no score can be negative.",
         ),
     )
+
+
+def listed(right: Callable[..., nn.Sequential]) -> tuple[Misconception, ...]:
+    """Return the wrong ideas about putting a list of layers together."""
+    return (
+        Misconception(
+            "list-in-sequential",
+            lambda *sizes: nn.Sequential(list(right(*sizes))),  # type: ignore[call-overload]
+            "nn.Sequential gets the list itself; it takes the layers one by one: nn.Sequential(*layers).",
+        ),
+        Misconception(
+            "list-returned",
+            lambda *sizes: list(right(*sizes)),
+            "The layers are in a Python list, which is no network: wrap them with nn.Sequential(*layers).",
+        ),
+    )

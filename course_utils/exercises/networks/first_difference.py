@@ -40,12 +40,15 @@ def network_difference(expected: Observed, actual: Any) -> Difference | None:
 
 def _explained(expected: Observed, actual: Observed) -> Difference | None:
     wanted, layers = _layers(expected), _layers(actual)
+    if actual["stopped"] and actual["problem"]:
+        return Difference("type", "", "a network (nn.Module)", "an error while it is built")
     if actual["stopped"]:
         return _about_shapes(wanted, layers, stopped=True)
     return (
         _about_type(actual)
         or _about_batches(actual)
         or _about_registration(actual)
+        or _about_use(actual)
         or _about_shapes(wanted, layers)
         or _about_activations(wanted, layers)
         or _about_dropout(actual)
@@ -97,13 +100,35 @@ def _about_batches(actual: Observed) -> Difference | None:
 def _about_registration(actual: Observed) -> Difference | None:
     if not actual["unregistered"]:
         return None
+    why = (
+        "layers are made anew in each call of forward. Make them once, in __init__."
+        if actual["remade"]
+        else "are layers kept in a plain Python list? nn.ModuleList and nn.Sequential register theirs."
+    )
     return Difference(
         "type",
         f"It uses {actual['unregistered']:,} parameters that model.parameters() does not list, so no "
-        "optimizer can change them: are layers kept in a plain Python list?",
-        0,
-        actual["unregistered"],
+        f"optimizer can change them: {why}",
+        "every parameter listed",
+        f"{actual['unregistered']:,} not listed",
     )
+
+
+def _about_use(actual: Observed) -> Difference | None:
+    if not actual["idle"]:
+        return None
+    sentence = f"{_named(actual['idle'])} never used"
+    if actual["repeated"]:
+        sentence += f"; {_named(actual['repeated'])} applied twice"
+    return Difference(
+        "values", f"{sentence}.", "every layer used", f"{actual['unused']:,} parameters not used"
+    )
+
+
+def _named(layers: Sequence[str]) -> str:
+    """Return ``conv1 and conv2 are``; a number in place of a name is one of nn.Sequential: ``Layer 3 is``."""
+    names = [f"Layer {name}" if name.isdigit() else name for name in layers]
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _about_shapes(
@@ -217,13 +242,11 @@ def _about_parameters(expected: Observed, actual: Observed) -> Difference | None
         return None
     sentence = f"It has {mine:,} parameters; expected {right:,}."
     again = next((layer["name"] for layer in actual["layers"] if layer["again"]), None)
-    if actual["unused"]:
-        sentence += f" Its forward never uses {actual['unused']:,} of them."
-    elif again:
+    if again:
         sentence += f" The layer {again} uses the weights of an earlier layer again."
     elif mine < right:
         sentence += " Does every layer have a bias?"
-    return Difference("values", sentence, right, mine)
+    return Difference("values", sentence, f"{right:,} parameters", f"{mine:,} parameters")
 
 
 def _about_gradients(actual: Observed) -> Difference | None:
@@ -234,7 +257,7 @@ def _about_gradients(actual: Observed) -> Difference | None:
         f"{total - learning:,} of its {total:,} parameters get no gradient, so they cannot learn. Is a value "
         "detached on the way (detach, .data, no_grad), or is requires_grad switched off?"
     )
-    return Difference("values", sentence, total, learning)
+    return Difference("values", sentence, f"{total:,} that learn", f"{learning:,} that learn")
 
 
 def _about_scores(expected: Observed, actual: Observed) -> Difference:

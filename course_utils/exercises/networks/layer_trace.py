@@ -79,6 +79,8 @@ class LayerTrace(TorchDispatchMode):
         used the same weights.
     used : dict
         ``id`` to each parameter that has been used.
+    uses : Counter
+        How often the weights at each address have been used as those of a layer.
     """
 
     def __init__(self) -> None:
@@ -87,7 +89,7 @@ class LayerTrace(TorchDispatchMode):
         self.used: dict[int, nn.Parameter] = {}
         self._counts: Counter[str] = Counter()
         self._features = 0
-        self._places: set[int] = set()
+        self.uses: Counter[int] = Counter()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -140,8 +142,8 @@ class LayerTrace(TorchDispatchMode):
         weight = args[1] if kind == "conv" else args[-1].t()
         stride, padding = (list(args[3]), list(args[4])) if kind == "conv" else ([], [])
         place = weight.untyped_storage().data_ptr()
-        again = place in self._places
-        self._places.add(place)
+        again = place in self.uses
+        self.uses[place] += 1
         return {"weight": list(weight.shape), "stride": stride, "padding": padding, "again": again}
 
 

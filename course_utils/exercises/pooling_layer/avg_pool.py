@@ -65,6 +65,13 @@ EXERCISE = Exercise(
             lambda x, size=2, stride=None: avg_pool2d(x, size, stride).mean(0, keepdim=True),
             "The mean is taken over the channels too; pooling keeps their number.",
         ),
+        Misconception(
+            "channels-averaged-into-all",
+            lambda x, size=2, stride=None: (
+                avg_pool2d(x, size, stride).mean(0, keepdim=True).expand(len(x), -1, -1)
+            ),
+            "The mean is taken over all channels at once; each channel is pooled on its own.",
+        ),
         *windowing.moved_wrongly(avg_pool2d),
     ),
     hints=(

@@ -52,6 +52,12 @@ EXERCISE = Exercise(
             "A kernel of side f is counted as f multiplications.",
         ),
         Misconception(
+            "input-channels-added",
+            lambda c_in, c_out, h, w, f: (c_in + f * f) * c_out * h * w,
+            "Input channels and kernel are added; a filter has f·f weights for each input channel, so they "
+            "multiply.",
+        ),
+        Misconception(
             "input-channels-forgotten",
             lambda c_in, c_out, h, w, f: c_out * f * f * h * w,
             "Each output is counted as one kernel on one channel; it sees all input channels.",

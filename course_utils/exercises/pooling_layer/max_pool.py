@@ -56,6 +56,18 @@ EXERCISE = Exercise(
             "The value farthest from 0 is kept, so a large negative value wins.",
         ),
         Misconception(
+            "absolute-values",
+            lambda x, size=2, stride=None: max_pool2d(x.abs(), size, stride),
+            "The signs are lost: the largest absolute value of each window is taken.",
+        ),
+        Misconception(
+            "channels-pooled-into-all",
+            lambda x, size=2, stride=None: (
+                max_pool2d(x, size, stride).amax(0, keepdim=True).expand(len(x), -1, -1)
+            ),
+            "The largest value is taken over all channels at once; each channel is pooled on its own.",
+        ),
+        Misconception(
             "corner-of-each-window",
             lambda x, size=2, stride=None: windowing.unfolded(x, size, stride)[..., 0],
             "The first pixel of each window is kept, whatever the others are.",

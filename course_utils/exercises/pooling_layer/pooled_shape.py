@@ -62,6 +62,23 @@ EXERCISE = Exercise(
             "The number of channels shrinks too; pooling works on each channel and keeps their number.",
         ),
         Misconception(
+            "channels-like-rows",
+            lambda shape, size=2, stride=None: tuple(
+                (n - size) // (size if stride is None else stride) + 1 for n in shape
+            ),
+            "The number of channels shrinks too; pooling works on each channel and keeps their number.",
+        ),
+        Misconception(
+            "channels-halved",
+            lambda shape, size=2, stride=None: (shape[0] // 2, *pooled_shape(shape, size, stride)[1:]),
+            "The number of channels is halved; pooling works on each channel and keeps their number.",
+        ),
+        Misconception(
+            "channels-doubled",
+            lambda shape, size=2, stride=None: (shape[0] * 2, *pooled_shape(shape, size, stride)[1:]),
+            "The number of channels is doubled; pooling keeps it, and the next convolution may change it.",
+        ),
+        Misconception(
             "ceil-for-floor",
             _counting(lambda n, size, step: math.ceil((n - size) / step) + 1),
             "The division is rounded up: a window that reaches over the border is counted.",

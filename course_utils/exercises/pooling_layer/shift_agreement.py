@@ -68,6 +68,12 @@ def _whole_images(layer: Layer, x: Tensor, shift: int) -> float:
     return same.flatten(1).all(dim=1).float().mean().item()
 
 
+def _moved_along(layer: Layer, x: Tensor, shift: int) -> float:
+    still = layer(x)
+    steps = shift // (x.shape[-1] // still.shape[-1])
+    return share_of_equals(moved_right(still, steps), layer(moved_right(x, shift)))
+
+
 def explain_share(probe: Probe, expected: float, actual: Any) -> str | None:
     """Say what is no share."""
     if isinstance(actual, np.ndarray) and actual.dtype == bool and actual.ndim == 0:
@@ -178,6 +184,17 @@ EXERCISE = Exercise(
             ),
             "The first output is shifted too: this asks whether the output moves along with its input "
             "(Exercise 2.7), not whether it stays.",
+        ),
+        Misconception(
+            "moved-along-by-the-stride",
+            _moved_along,
+            "The first output is shifted too: this asks whether the output moves along with its input "
+            "(Exercise 2.7), not whether it stays.",
+        ),
+        Misconception(
+            "divided-by-the-pixels",
+            lambda layer, x, shift: int((layer(x) == layer(moved_right(x, shift))).sum()) / x.numel(),
+            "The outputs that agree are divided by the number of input pixels, not by the number of outputs.",
         ),
         Misconception(
             "moved-along-axis-3",

@@ -40,6 +40,11 @@ def edges(x: Tensor) -> Tensor:
     return x - functional.pad(x, (1, -1))
 
 
+def channel_sums(x: Tensor) -> Tensor:
+    """Add up the channels of each image."""
+    return x.sum(dim=1, keepdim=True)
+
+
 def every_second(x: Tensor) -> Tensor:
     """Keep every second row and column, as stride 2 does."""
     return x[..., ::2, ::2]
@@ -88,6 +93,10 @@ def _both(name: str, sentence: str, **parts: Any) -> tuple[Misconception, ...]:
 _down = partial(torch.roll, dims=-2)
 
 
+def _right_and_down(x: Tensor, shift: int) -> Tensor:
+    return torch.roll(x, (shift, shift), dims=(-2, -1))
+
+
 def _filled(x: Tensor, shift: int) -> Tensor:
     moved = torch.zeros_like(x)
     moved[..., shift:] = x[..., : x.shape[-1] - shift]
@@ -129,6 +138,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((edges, images, 2), note="three images, one of them constant"),
         Probe((max_pool_columns, bits(2, 1, 6, 5), 2), note="pooling down the columns: the width stays"),
         Probe((max_pool_rows, bits(2, 2, 2, 9), 3), note="1×3 max pooling, along rows only"),
+        Probe((channel_sums, bits(2, 2, 2, 5), 2), note="a layer that adds up the channels"),
         Probe((edges, bits(2, 3, 4, 6), 0), note="no shift: everything agrees"),
         Probe((ahead, bits(3, 1, 4, 7), 2), note="no padding: the output is one column narrower"),
         Probe((every_second, bits(3, 2, 6, 10), 3), note="stride 2 and an odd shift"),
@@ -220,6 +230,22 @@ EXERCISE = Exercise(
             steps=lambda x, out, shift: shift // (x.shape[-2] // out.shape[-2]),
             move=_down,
             move_output=_down,
+        ),
+        Misconception(
+            "moved-down-by-the-width",
+            _compared(move=_down, move_output=_down),
+            "Image and output move down instead of to the right.",
+        ),
+        *_both(
+            "moved-on-both-axes",
+            "Image and output move down as well as to the right; only a move to the right is asked for.",
+            move=_right_and_down,
+            move_output=_right_and_down,
+        ),
+        Misconception(
+            "stride-from-the-channels",
+            _compared(steps=lambda x, out, shift: shift // (x.shape[1] // out.shape[1])),
+            "shape[1] is the number of channels; the width is the last axis, shape[-1].",
         ),
         *_both("output-moved-down", "The output moves down, the image to the right.", move_output=_down),
         *_both(

@@ -51,6 +51,11 @@ def _beyond(x: Tensor, size: int, stride: int) -> Tensor:
     return pad(x, (0, -(width - size) % stride, 0, -(height - size) % stride))
 
 
+def _one_apart(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
+    rows, columns = pool(x, size, stride).shape[1:]
+    return pool(x, size, 1)[:, :rows, :columns]
+
+
 def _length_over_stride(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
     rows, columns = x.shape[1] // stride, x.shape[2] // stride
     windows = [
@@ -69,6 +74,11 @@ def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
             lambda x, size=2, stride=None: pool(x, size, stride, ceil_mode=True),
             "Windows that reach over the border are counted too: the number of windows is rounded up.",
             "Lab 02, Shapes",
+        ),
+        Misconception(
+            "windows-one-apart",
+            lambda x, size=2, stride=None: _one_apart(pool, x, size, stride or size),
+            "The number of windows is right, but they start one pixel apart: window i starts at i * stride.",
         ),
         Misconception(
             "stride-one",

@@ -73,6 +73,11 @@ EXERCISE = Exercise(
     section="Lab 04, Receptive field",
     misconceptions=(
         Misconception(
+            "returned-in-the-loop",
+            lambda layers: layers[0][0] if layers else None,
+            "Only the first layer counts: the `return` is inside the loop.",
+        ),
+        Misconception(
             "strides-ignored",
             _stepping(lambda before, own: 1),
             "The strides are ignored; after a stride of 2, neighbouring values are two pixels apart.",
@@ -126,7 +131,8 @@ EXERCISE = Exercise(
         Misconception(
             "from-the-end",
             lambda layers: receptive_field(layers[::-1]),
-            "The layers are taken from the last to the first.",
+            "This is the result for the layers from the last to the first: the formula does not fit the "
+            "order of the loop.",
         ),
         Misconception(
             "area",

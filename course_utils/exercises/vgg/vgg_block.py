@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from course_utils.exercises.model import Exercise, Misconception, Probe
-from course_utils.exercises.networks import has_other_count, network_difference, observe_network
+from course_utils.exercises.networks import has_other_count, listed, network_difference, observe_network
 from course_utils.exercises.probes import Draw
 
 Plan = list[tuple[int, int]]
@@ -95,6 +95,7 @@ EXERCISE = Exercise(
     rules_out=has_other_count,
     section="Lab 04, Blocks",
     misconceptions=(
+        *listed(vgg_block),
         Misconception("no-pool", _like(pool=nn.Identity), "The block ends without pooling."),
         Misconception(
             "pool-after-each-convolution",

@@ -48,7 +48,7 @@ EXERCISE = Exercise(
         Misconception(
             "one-epoch-late",
             lambda epoch: vgg_learning_rate(epoch - 1),
-            "Every step comes one epoch late (> instead of ≥).",
+            "Every step comes one epoch late: it should already count in its own epoch.",
         ),
         Misconception(
             "one-epoch-early",
@@ -75,6 +75,30 @@ EXERCISE = Exercise(
             "every-four-epochs",
             lambda epoch: 0.25 / 2 ** (epoch // 4),
             "The rate is halved every four epochs from the start; the first nine epochs keep 0.25.",
+        ),
+        Misconception(
+            "every-five-epochs",
+            lambda epoch: 0.25 / 2 ** (epoch // 5),
+            "The rate is halved every five epochs, as often as LeNet5's steps; here only epochs 10, 14 and "
+            "18 halve it.",
+        ),
+        Misconception(
+            "every-five-epochs-from-1",
+            lambda epoch: 0.25 / 2 ** ((epoch - 1) // 5),
+            "The rate is halved every five epochs, as often as LeNet5's steps; here only epochs 10, 14 and "
+            "18 halve it.",
+        ),
+        Misconception(
+            "halved-again-in-every-epoch",
+            lambda epoch: 0.25 / 2**epoch,
+            "The rate is halved in every epoch, from the first on: a condition such as epoch == 10 or 14 is "
+            "always true, because 14 counts as true.",
+        ),
+        Misconception(
+            "halved-in-every-epoch",
+            lambda epoch: 0.125,
+            "The rate is halved in every epoch, from the first on: a condition such as epoch == 10 or 14 is "
+            "always true, because 14 counts as true.",
         ),
         Misconception(
             "first-step-forgotten",
