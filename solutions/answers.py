@@ -78,7 +78,7 @@ figures.table(
 
 # %% [markdown]
 # With stride 1 or 2 every pixel is read. With stride 3 the windows begin at columns 0 and 3; a third one would leave the image, so
-# the last row and column are never read. With stride 4 they begin at 0 and 4, and the fourth row and column lie between them. Padding
+# the last row and column are never read. With stride 4 they begin at 0 and 4, and row 3 and column 3 lie between them. Padding
 # moves the windows: here it helps stride 3 and harms stride 4.
 #
 # **One question more for the class: is every pixel that is read also used?** No: this filter has zeros. With stride 2, the rows 1, 3
@@ -479,8 +479,6 @@ history, chosen = min(good, key=lambda pair: (pair[1].epochs, pair[0].test_error
 print(f"chosen: {chosen.name}, held-out error {history.test_error:.1%}")
 
 # %% [markdown]
-# Shorten the recipe, do not stop a longer one early: its learning rate falls to 0 at the end, and most of the error goes then.
-#
 # **Third, look at the test error: once.** Now the network may learn from the held-out images as well. Three seeds, and all three are
 # reported.
 
@@ -497,5 +495,5 @@ for history in final:
 # - Are the times comparable: the same machine, the same number of threads, nothing else running?
 #
 # For CIFAR-10, change three things: `load_dataset("cifar10")` with 5,000 images held out, `recipe("modern", "fast")` with `MODERN_ARCHS["fast"]`,
-# and the target 0.20. That recipe ends just below 20 % (README, *Measured*): there is little to spare, so anything that
-# saves time has to save error somewhere else.
+# and the target 0.20. That recipe ends just below 20 % (README, *Measured*): there is little to spare, so whatever
+# saves time has to be paid for with a gain elsewhere.
