@@ -83,7 +83,7 @@ EXERCISE = Exercise(
             lambda image, kernel, padding=0, stride=1: correlate(
                 pad(image, (padding,) * 4)[::stride, ::stride], kernel
             ),
-            "The stride drops rows and columns of the image; the window moves by the stride over all of it.",
+            "Pixels are dropped before the kernel slides, so it sees pixels that are not neighbours.",
             "Lab 01, Stride",
         ),
         Misconception(

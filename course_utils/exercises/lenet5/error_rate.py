@@ -27,11 +27,6 @@ def error_rate(scores: Tensor, labels: Tensor) -> float:
     return (scores.argmax(dim=1) != labels).float().mean().item()
 
 
-def _along_batch(scores: Tensor, labels: Tensor) -> float:
-    images = min(len(labels), scores.shape[1])
-    return (scores.argmax(dim=0)[:images] != labels[:images]).float().mean().item()
-
-
 def _answering(answers: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], float]:
     """Return the share of labels that differ from `answers` of the scores."""
     return lambda scores, labels: (answers(scores) != labels).float().mean().item()
@@ -135,12 +130,6 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "along-the-batch",
-            _along_batch,
-            "The highest score is taken over the images, for each class, not over the classes, for each "
-            "image.",
-        ),
-        Misconception(
-            "along-the-batch-uncut",
             _answering(lambda scores: scores.argmax(dim=0)),
             "The highest score is taken over the images, for each class, not over the classes, for each "
             "image.",

@@ -93,7 +93,7 @@ def _own_optimizer(lr: float) -> TrainStep:
 
 
 def _one_hot(scores: Tensor, labels: Tensor) -> Tensor:
-    return F.one_hot(labels, scores.shape[1])
+    return F.one_hot(labels, scores.shape[1]).float()
 
 
 MISCONCEPTIONS = (
@@ -116,16 +116,8 @@ MISCONCEPTIONS = (
             model,
             images,
             labels,
-            lambda scores, truth: criterion(scores, _one_hot(scores, truth).float()),
+            lambda scores, truth: criterion(scores, _one_hot(scores, truth)),
             optimizer,
-        ),
-        "The labels are turned into rows of zeros and ones; a criterion takes them as they are.",
-        "Lab 03, Loss and error",
-    ),
-    Misconception(
-        "one-hot-integers",
-        lambda model, images, labels, criterion, optimizer: _train_step(
-            model, images, labels, lambda scores, truth: criterion(scores, _one_hot(scores, truth)), optimizer
         ),
         "The labels are turned into rows of zeros and ones; a criterion takes them as they are.",
         "Lab 03, Loss and error",

@@ -11,7 +11,6 @@ from course_utils.exercises.model import Exercise, Misconception, Probe
 from course_utils.exercises.networks import (
     changed_scores,
     has_other_count,
-    listed,
     network_difference,
     observe_network,
 )
@@ -95,7 +94,6 @@ EXERCISE = Exercise(
     rules_out=has_other_count,
     section="Lab 04, Baselines",
     misconceptions=(
-        *listed(make_mlp),
         Misconception(
             "no-relu",
             _like(activation=nn.Identity),
