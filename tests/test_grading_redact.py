@@ -155,10 +155,10 @@ def test_signatures_are_those_of_the_references(tmp_path):
 def test_labs_first_cells_run_with_it(tmp_path, repository):
     redact.write_redacted(tmp_path)
     imports = [
-        line
-        for path in sorted((repository / "solutions").glob("*.py"))
-        for line in path.read_text().splitlines()
-        if line.startswith("from course_utils")
+        ast.unparse(statement)
+        for path in sorted((repository / "solutions").glob("0*.py"))
+        for statement in ast.parse(path.read_text()).body
+        if isinstance(statement, ast.ImportFrom) and str(statement.module).startswith("course_utils")
     ]
     code = "\n".join([*imports, "check.begin(lab=1)", "check.x(figures.y(load_dataset('mnist').train[0]))"])
     environ = {**environment(), "PYTHONPATH": str(tmp_path)}

@@ -210,7 +210,7 @@ def _packed(layer: dict[str, Any], values: np.ndarray, most: int) -> dict[str, A
     kept = values[channels]
     # Each map has its own scale: one with large numbers would leave the others uniform.
     ranges = [[float(f"{end:.6g}") for end in (each.min(), each.max())] for each in kept]
-    levels = [_levels(each, *ends, 63) for each, ends in zip(kept, ranges, strict=True)]
+    levels = [_levels(each, least, largest, 63) for each, (least, largest) in zip(kept, ranges, strict=True)]
     return {
         "name": layer["name"],
         "shape": list(layer["map"].shape[1:]),
