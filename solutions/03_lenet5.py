@@ -5,7 +5,7 @@
 # look at what it has learned.
 #
 # You write the network and every part of its training loop. Then the computer runs your loop (measured on two CPU cores, no
-# GPU: TIME_FAST with the profile `fast`, ten minutes with `lecture`), and you look at the network's mistakes.
+# GPU: a minute with the profile `fast`, ten minutes or more with `lecture`), and you look at the network's mistakes.
 #
 # [The data](#The-data) · [The network](#The-network) · [Parameters](#Parameters) · [Loss and error](#Loss-and-error) ·
 # [Learning rate](#Learning-rate) · [One training step](#One-training-step) · [Evaluation](#Evaluation) ·
@@ -375,10 +375,10 @@ for epoch in range(4):
 plan = recipe("lenet5", dataset=dataset)
 plan
 
+
 # %% [markdown]
 # Your learning rate is made for 30 epochs and starts at 0.25. Here it is squeezed into the recipe's epochs, and starts at the
 # recipe's rate, which is smaller where momentum makes the steps longer.
-
 
 # %% nbval_reason="training results and timings differ between machines" tags=["nbval-ignore-output"]
 def squeezed_rate(epoch):

@@ -4,8 +4,8 @@
 # **Aim.** Build a deep network from blocks, see what convolutions gain over plain linear layers, and compare the networks
 # that made history.
 #
-# After some short exercises comes one longer training run: 50 seconds with the profile `fast` (measured on two CPU cores, no
-# GPU), an hour or more with the lecture's recipe.
+# Between short exercises, three networks are trained, each in about a minute with the profile `fast` (measured on two CPU cores, no
+# GPU). With the lecture's own network and recipe, the first two take an hour or more each.
 #
 # [The data](#The-data) · [Blocks](#Blocks) · [The network](#The-network) · [Parameters](#Parameters) ·
 # [Learning rate](#Learning-rate) · [Baselines](#Baselines) · [Receptive field](#Receptive-field) ·
@@ -308,7 +308,6 @@ figures.receptive_field(features, F.adaptive_avg_pool2d(photograph()[:, :, :106]
 # %%
 print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: {7 * 7} C²")
 
-
 # %% [markdown]
 # **Notice.** Stacked small filters see as far as one large filter, with fewer weights and more ReLUs. After block 3 one
 # output already sees more than the whole image.
@@ -336,6 +335,7 @@ def squeezed_rate(epoch):
 torch.manual_seed(plan.seed)
 model = VGG(**size)
 runs["your VGG"] = fit(model, dataset, plan, learning_rate=squeezed_rate, device=device)
+
 
 # %% [markdown]
 # ## Batch normalisation
@@ -386,6 +386,7 @@ grey = torch.full((1, 1, 8, 8), 7.0)
 print(f"an image of sevens, in evaluation mode: {layer.eval()(grey).mean().item():.2f}")
 print(f"an image of sevens, in training mode:   {layer.train()(grey).mean().item():.2f}")
 
+
 # %% [markdown]
 # **Notice.** Mean 5 and variance 4 are reached slowly. In training mode an image of one colour is black after normalisation,
 # whatever its colour: its own mean is subtracted.
@@ -394,7 +395,6 @@ print(f"an image of sevens, in training mode:   {layer.train()(grey).mean().item
 # ### The same network, with batch normalisation
 #
 # This puts a normalisation behind each convolution of a network, wherever it stands:
-
 
 # %% nbval_reason="training results and timings differ between machines" tags=["nbval-ignore-output"]
 def with_batch_norm(module):
@@ -443,11 +443,10 @@ modern
 
 # %% nbval_reason="training results and timings differ between machines" tags=["nbval-ignore-output"]
 torch.manual_seed(modern.seed)
-blocks, channels = [], PATCHES
-for convs, filters in MODERN_ARCHS[settings.read().profile]:
-    blocks.append(vgg_block(channels, filters, convs))
-    channels = filters
-model = SmallVGG(with_batch_norm(nn.Sequential(*blocks)), channels, mirror=modern.augmentation.flip)
+arch = MODERN_ARCHS[settings.read().profile]
+widths = [PATCHES, *(width for _, width in arch)]
+yours = [vgg_block(widths[n], widths[n + 1], convs) for n, (convs, _) in enumerate(arch)]
+model = SmallVGG(with_batch_norm(nn.Sequential(*yours)), widths[-1], mirror=modern.augmentation.flip)
 whiten(model.patches, dataset.train)
 runs["all of it"] = history = fit(model, dataset, modern, device=device)
 
@@ -672,7 +671,6 @@ figures.table(
     caption="Computed here, beside the slide's figures; errors are top-5 on ImageNet",
 )
 
-
 # %% [markdown]
 # *Top-5* counts an answer as right if the true class is among the five highest scores. *Layers* are those with weights on one way
 # from the image to the scores: the network's **depth**. Here are the lecture's errors against depth, without LeNet-5's, which is
@@ -682,6 +680,7 @@ figures.table(
 depths = {name: (layers, float(error.split()[0])) for name, (_, _, layers, _, error) in studies.items()}
 del depths["LeNet-5 (1998)"]
 figures.depth_chart(depths)
+
 
 # %% [markdown]
 # **Notice.** The deeper the network, the smaller the error, from 8 layers to 152, while the parameters do not grow with it: ResNet-152 has
