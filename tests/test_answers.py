@@ -13,40 +13,20 @@ GOOD = {"agreed", "cause named", "located only"}
 
 _EMPTY = "a body of nothing but pass, three dots, comments or a docstring is called wrong, not unstarted"
 _LEFTOVER = "the line that raises NotImplementedError is still above the answer"
-_ARRAYS = "lists and NumPy arrays pass for tensors"
-_NUMBERS = "floats pass for ints, and tensors with one number for floats"
-_TOTAL = "the total is accepted in place of the list"
-_CHANCE = "a few numbers are related by chance"
 KNOWN = {
-    "cross_correlate 9": _ARRAYS,
-    "zero_pad 7": _ARRAYS,
     "zero_pad 12": _EMPTY,
-    "same_padding 1": _NUMBERS,
     "conv2d_single 12": _EMPTY,
-    "conv2d_gradient 4": "that requires_grad_ changes the caller's tensor is not seen",
     "count_conv_parameters 12": _EMPTY,
     "conv_multiply_adds 12": _LEFTOVER,
     "shift_agreement 12": _EMPTY,
-    "shift_equivariance 7": "a wrong stride looks like none",
-    "shift_equivariance 8": "a shift along the wrong axis looks like a border left out",
-    "pixel_statistics 3": _NUMBERS,
-    "lenet5 6": "layers made in forward look like layers in a list",
-    "lenet5_parameters 2": _TOTAL,
+    "pixel_statistics 3": "on purpose: a tensor with one number is as good as the number",
     "lenet5_parameters 8": _EMPTY,
-    "error_rate 2": _CHANCE,
-    "error_rate 7": _CHANCE,
-    "error_rate 8": _CHANCE,
     "evaluate 9": _LEFTOVER,
     "vgg 6": _EMPTY,
     "vgg 9": "nothing counts the parameters before the first batch",
-    "vgg_parameters 7": _TOTAL,
-    "vgg_parameters 8": _NUMBERS,
-    "vgg_learning_rate 5": "the sentence names one of several ways to be an epoch late",
     "vgg_learning_rate 9": _EMPTY,
-    "receptive_field 7": "the sentence contradicts the code: its loop runs forwards",
     "batch_norm 9": "no probe needs gradients",
-    "residual_block 8": "batch normalisation is accepted",
-    "residual_block 9": "that the input is changed in place is not seen",
+    "residual_block 8": "on purpose: batch normalisation after each convolution is accepted",
 }
 """Answers that are judged wrongly or misled. When a check is mended, its line must go."""
 

@@ -354,6 +354,7 @@ LEAF = torch.zeros(2, requires_grad=True)
         (lambda: (LEAF.exp().mul(e := LEAF.exp()).add(e.add_(1))).sum().backward(), "gradient still needs"),
         (lambda: torch.tensor([1]).requires_grad_(), "Only tensors of fractions"),
         (lambda: bool(torch.zeros(2)), "a single yes or no"),
+        (lambda: max(torch.zeros(2, 2)), "Python's own max and min"),
         (lambda: float(torch.zeros(2)), "tensors with a single number"),
         (lambda: torch.zeros(2).item(), "tensors with a single number"),
         (lambda: torch.tensor([torch.zeros(2)]), "torch.stack"),

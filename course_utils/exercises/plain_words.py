@@ -111,8 +111,8 @@ _MEANINGS = (
     ),
     (
         r"Boolean value of Tensor with more than one value is ambiguous",
-        "An if, while, and, or, not needs a single yes or no, but this tensor holds several: use .all() or "
-        ".any(), or compare single numbers.",
+        "An if, while, and, or, not, and Python's own max and min, need a single yes or no, but this tensor "
+        "holds several: use .all() or .any(), .max() or .min(), or compare single numbers.",
     ),
     (
         r"only one element tensors can be converted to Python scalars|"
