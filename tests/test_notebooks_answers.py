@@ -24,8 +24,10 @@ LEFT_TO_THE_READER = ("**Try it", "**A challenge")
 ANSWERED_IN_THE_LAB = (
     "Why bother? Because",
     "Does pooling bring the two images closer together?",
-    "**What made the difference?**",
+    "**How long does a step take?**",
+    "**What does each of them contribute?**",
     "**Which classes are confused?**",
+    "Where are the parameters, and where is the work? Choose",
 )
 """Questions that the next cell of the lab answers. Those above an exercise are its own."""
 
