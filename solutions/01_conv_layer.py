@@ -326,7 +326,7 @@ figures.feature_maps(maps, names, image=picture)
 #
 # A photograph has more to find: beams and roofs for the first filter, columns and outlines for the second. (The photograph
 # comes with scikit-learn: danielbuechele, [CC BY 2.0](https://creativecommons.org/licenses/by/2.0/), here in grey and at a
-# quarter of its size.)
+# quarter of its width and height.)
 
 # %% nbval_reason="JPEG decoders differ in the last bit" tags=["nbval-ignore-output"]
 photo = photograph().mean(dim=0, keepdim=True)

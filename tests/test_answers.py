@@ -1,4 +1,4 @@
-"""What the checks say of answers that people wrote without knowing the checks: see ``tests/answers``."""
+"""What the checks say of answers that were written without knowing the checks: see ``tests/answers``."""
 
 from typing import get_args
 

@@ -59,7 +59,7 @@ def filters(weight: Any) -> Picture:
     if channels == 1:
         shown = min(count, MOST)
         text = f"Filters: {_of(shown, count)} of {shape}, in reading order"
-        return _sheet(array[:shown, 0], 10, text, "filters, in reading order", limit)
+        return _sheet(array[:shown, 0], 10, text, f"filters 1 to {shown}, in reading order", limit)
     rows, columns = min(count, _MOST_FILTERS), min(channels, _MOST_CHANNELS)
     text = f"Filters: {_of(rows, count)} of {shape}, {_of(columns, channels)} input channels"
     part = array[:rows, :columns].reshape(rows * columns, *array.shape[2:])
