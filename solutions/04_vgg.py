@@ -451,7 +451,7 @@ whiten(model.patches, dataset.train)
 runs["all of it"] = history = fit(model, dataset, modern, device=device)
 
 # %% [markdown]
-# **What does each of them contribute?** The same training, each time without one ingredient, measured once on 2 CPU cores:
+# **What does each of them contribute?** The same training, each time without one ingredient, measured once:
 
 # %%
 plot_ablation()
