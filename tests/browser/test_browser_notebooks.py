@@ -42,8 +42,8 @@ AT_FIRST = {
     "01_conv_layer": 3,
     "02_pooling_layer": 1,
     "03_lenet5": 0,
-    "04_vgg": 1,
-}  # the last: its small network is there
+    "04_vgg": 0,
+}
 KEYS = {"range": "ArrowRight", "number": "ArrowUp", "checkbox": "Space", None: "ArrowDown"}
 
 
