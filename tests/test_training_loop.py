@@ -125,6 +125,13 @@ def test_the_estimate_times_the_very_step_that_an_epoch_takes(monkeypatch) -> No
     assert timed[:3] == taken[:3]
 
 
+def test_the_estimate_times_steps_and_does_not_judge_their_loss() -> None:
+    diverging = tiny_recipe(learning_rate=1e30, schedule=BARE.schedule)
+    assert all(
+        seconds > 0 for seconds in estimate(net(), tiny_dataset(), diverging, PLAIN, torch.device("cpu"))
+    )
+
+
 def test_the_estimate_follows_the_whole_recipe() -> None:
     seen = []
 

@@ -47,21 +47,9 @@ class Meter:
         self._looked = time.monotonic()
 
     def add(self, loss: Tensor | float, scores: Tensor, labels: Tensor, rate: float) -> None:
-        """Add a batch: its mean loss, its scores, and the learning rate of its step.
-
-        Raises
-        ------
-        TrainingError
-            If the loss is not a number, as from a step that returns nothing.
-        """
-        if not isinstance(loss, Tensor | float | int) or (isinstance(loss, Tensor) and loss.numel() != 1):
-            raise TrainingError(
-                f"A training step returned {loss!r:.80}.",
-                why="It should return the batch's loss, one number.",
-                next_step="End train_step with return loss.item().",
-            )
+        """Add a batch: what its step returned, its scores, and the learning rate of its step."""
         # Sums stay on the device: reading a number at each step would make Python wait for it.
-        loss = loss.detach() if isinstance(loss, Tensor) else loss
+        loss = loss_of(loss)
         self._losses.append(loss)
         self._sum = self._sum + loss * len(labels)
         self._wrong = self._wrong + (scores.argmax(1) != labels).sum()
@@ -96,3 +84,22 @@ class Meter:
         """Return the loss of every step, as the means of at most `CURVE_POINTS` equal parts of the epoch."""
         losses = torch.stack([torch.as_tensor(loss, dtype=torch.float32) for loss in self._losses])
         return [part.mean().item() for part in losses.tensor_split(min(CURVE_POINTS, len(losses)))]
+
+
+def loss_of(returned: object) -> Tensor | float:
+    """Return what a training step returned, without its graph.
+
+    Raises
+    ------
+    TrainingError
+        If it is not one number, as from a step that returns nothing.
+    """
+    if isinstance(returned, Tensor) and returned.numel() == 1:
+        return returned.detach()
+    if isinstance(returned, float | int):
+        return returned
+    raise TrainingError(
+        f"A training step returned {returned!r:.80}.",
+        why="It should return the batch's loss, one number.",
+        next_step="End train_step with return loss.item().",
+    )

@@ -12,7 +12,8 @@ from course_utils.errors import TrainingError
 from course_utils.timing import estimate_epoch
 from course_utils.training.distributed import ONE_PROCESS, ProcessGroup
 from course_utils.training.evaluation import BATCH, Evaluate, evaluate, measured
-from course_utils.training.loop import TrainStep, train_epoch, train_step
+from course_utils.training.loop import ScoredModel, TrainStep, train_step
+from course_utils.training.meter import loss_of
 from course_utils.training.recipes import Recipe
 from course_utils.training.speed import Speed
 
@@ -82,9 +83,11 @@ def estimate(
     criterion, optimizer = recipe.make_criterion(), recipe.make_optimizer(model)
     batches = recipe.batches(dataset.train, torch.Generator().manual_seed(recipe.seed))
     tests = dataset.test.batches(BATCH)
+    scored = ScoredModel(model, speed)
 
     def train(images: Tensor, labels: Tensor) -> None:
-        train_epoch(model, [(images, labels)], criterion, optimizer, step=step, rate=recipe.rate, speed=speed)
+        with speed.autocast(device):
+            loss_of(step(scored, images, labels, criterion, optimizer))
 
     def test(images: Tensor, labels: Tensor) -> None:
         with speed.autocast(device):
