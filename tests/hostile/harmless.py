@@ -24,6 +24,7 @@ def same_padding(f):
 
 # %% zero_pad
 import numpy as np
+import torch
 
 
 def zero_pad(image, padding):
@@ -32,7 +33,7 @@ def zero_pad(image, padding):
     for i, row in enumerate(image):
         for j, value in enumerate(row):
             found[i + padding][j + padding] = float(value)
-    return np.array(found)
+    return torch.from_numpy(np.array(found))
 
 
 # %% cross_correlate
