@@ -514,7 +514,7 @@ figures.timing_bars(times)
 
 
 # %% [markdown]
-# **Notice.** The axis is logarithmic. The product itself is fast; most of the second bar is Python building the columns.
+# **Notice.** The axis is logarithmic. The product itself is fast; most of the second time is Python building the columns.
 # `nn.Conv2d` does both in compiled code, and often never stores the columns at all.
 
 # %% [markdown]

@@ -157,7 +157,8 @@ for step in range(4):
 # ## Where the gradient goes
 #
 # During training, gradients travel backwards through the layer. Only the largest number of a window reached the output,
-# so only that number gets a gradient. All others get zero. (Open *Gradient* in the figure above: there each output receives 1.)
+# so only that number gets a gradient. All others get zero. (Open *Gradient* in the figure under [Max pooling](#Max-pooling): there
+# each output receives 1.)
 #
 # ### Exercise 2.4 · `max_pool_gradient`
 #

@@ -237,6 +237,8 @@ def test_feature_maps_are_torchs_within_half_a_level() -> None:
         values = low + (high - low) * ORDER[levels].reshape(-1, *layer["size"]) / 63
         wanted = output[0][layer["channels"]] if output.dim() == 4 else output[0].reshape(1, *layer["size"])
         assert (np.abs(values - wanted.numpy()) <= (high - low) / 126 + 1e-5).all()
+        ends = [wanted.amin((1, 2)), wanted.amax((1, 2))]
+        assert np.allclose(np.array(layer["ranges"]).T, torch.stack(ends), atol=1e-5)
 
 
 ORDER = np.argsort(LETTERS)
