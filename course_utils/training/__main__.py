@@ -19,7 +19,7 @@ from course_utils.data.load import load_dataset
 from course_utils.errors import CourseError, SettingsError
 from course_utils.terminal import fall_back_to_ascii
 from course_utils.training.distributed import process_group
-from course_utils.training.networks import LABS, NETWORKS, build
+from course_utils.training.networks import NETWORKS, build
 from course_utils.training.recipes import recipe
 from course_utils.training.results import report
 from course_utils.training.speed import PLAIN
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         profile = settings.check_profile(options.profile) if options.profile else settings.read().profile
         with process_group() as (processes, device):
-            lab = LABS["vgg" if options.network == "modern" else options.network]
+            lab = NETWORKS[options.network]
             dataset = load_dataset(
                 options.data or lab.dataset, device=device, offline=None if options.data else lab.substitute
             )
@@ -84,7 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("network", choices=tuple(NETWORKS))
     parser.add_argument("--profile", help="lecture, fast or quick; default: COURSE_PROFILE, else fast")
     parser.add_argument("--epochs", type=float, help="instead of the recipe's")
     parser.add_argument("--data", help="a dataset's name or a folder; default: the lab's")
