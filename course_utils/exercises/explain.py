@@ -34,8 +34,8 @@ def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
         return None
     if len(pairs) >= ENOUGH and _constant(pairs):
         return (
-            "It is the same in all these cases. Does it use its parameters, or a variable of the notebook in "
-            "their place?"
+            "It is the same in all these cases: perhaps it uses a variable of the notebook in place of its "
+            "parameters."
         )
     first, *others = [relations(expected, actual) for expected, actual in pairs]
     keys = [{relation.key for relation in found} for found in others]
