@@ -141,6 +141,66 @@ def test_a_notebook_travels_as_text(repository):
     assert RunnableNotebook.from_json(notebook.to_json()) == notebook
 
 
+def lab_1(repository, **changed):
+    """The solution of Lab 01 with some answers changed, and its answers to lend; None: it is missing."""
+    cells = cells_of(repository, "solutions", 1)
+    references = tuple((cell.exercise, cell.source) for cell in cells if cell.exercise)
+    mine = [CodeCell(changed.get(cell.exercise, cell.source), cell.exercise) for cell in cells]
+    return RunnableNotebook(1, tuple(cell for cell in mine if cell.source is not None), references)
+
+
+NO_PADDING = "def zero_pad(image, padding):\n    return image\n"
+
+
+@pytest.mark.parametrize("zero_pad", [NO_PADDING, None, "def zero_pad(:", "import os\nos._exit(1)"])
+def test_one_slip_costs_its_own_points_only(zero_pad, isolation, repository):
+    done = grade_notebook(lab_1(repository, zero_pad=zero_pad), isolation=isolation)
+    lost = [verdict.exercise for verdict in done.verdicts if verdict.status != "correct"]
+    assert lost == ["zero_pad"]
+    told = {verdict.exercise: verdict.message for verdict in done.verdicts if verdict.lent}
+    assert set(told) >= {"conv2d_single", "conv2d", "im2col", "conv2d_as_matmul"}
+    assert all("the course's `zero_pad`: yours is not right yet." in message for message in told.values())
+
+
+def test_two_slips_cost_the_points_of_two(isolation, repository):
+    wrong = (
+        "def conv2d_single(image, kernel, padding=0, stride=1):\n    return zero_pad(image, padding) * 0\n"
+    )
+    notebook = lab_1(repository, zero_pad=NO_PADDING, conv2d_single=wrong)
+    verdicts = {v.exercise: v for v in grade_notebook(notebook, isolation=isolation).verdicts}
+    assert [name for name, v in verdicts.items() if v.status != "correct"] == ["zero_pad", "conv2d_single"]
+    assert verdicts["conv2d_single"].lent == ("zero_pad",) and verdicts["conv2d_single"].earned == 0
+    assert verdicts["conv2d"].lent == ("zero_pad", "conv2d_single")
+
+
+def test_an_exercise_that_does_the_same_is_never_lent(isolation, repository):
+    head = "(x, weight, bias=None, padding=0, stride=1):\n    return "
+    calls = f"def conv2d_as_matmul{head}conv2d(x, weight, bias, padding, stride)\n"
+    notebook = lab_1(repository, conv2d=f"def conv2d{head}x\n", conv2d_as_matmul=calls)
+    assert statuses(grade_notebook(notebook, isolation=isolation))["conv2d_as_matmul"] == "wrong"
+
+
+def test_what_is_lent_earns_nothing_and_is_shown_to_nobody(isolation, repository):
+    thief = """def conv2d_single(image, kernel, padding=0, stride=1):
+    zero_pad(image, padding)
+    source = "".join(__import__("linecache").getlines(zero_pad.__code__.co_filename)) or str(In)
+    print(source)
+    globals().update(cross_correlate=zero_pad)
+    if "raise" not in source:
+        raise ValueError(source)
+    return torch.tensor([float(ord(letter)) for letter in source])
+"""
+    mine = "def zero_pad(image, padding):\n    raise ValueError('mine')\n"
+    notebook = lab_1(repository, zero_pad=mine, conv2d_single=thief)
+    reference = dict(notebook.references)["zero_pad"]
+    done = grade_notebook(notebook, isolation=isolation)
+    verdict = next(v for v in done.verdicts if v.exercise == "conv2d_single")
+    assert verdict.lent == ("zero_pad",) and verdict.earned == 0
+    assert verdict.counterexample is None and not verdict.traceback and not verdict.printed
+    assert not any(line in verdict.message for line in reference.splitlines() if len(line) > 20)
+    assert statuses(done)["zero_pad"] == "error"
+
+
 @pytest.mark.parametrize("lab", LABS)
 def test_nothing_is_suspicious_about_the_solutions(lab, repository):
     for cell in cells_of(repository, "solutions", lab):

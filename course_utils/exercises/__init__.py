@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from course_utils.errors import ExerciseError
-from course_utils.exercises import judging
+from course_utils.exercises import following
 from course_utils.exercises.judging import judge
 from course_utils.exercises.model import (
     Counterexample,
@@ -73,6 +73,9 @@ def get(exercise_id: str) -> Exercise:
 def evaluate(exercise_id: str, candidate: Any, *, seed: int = 0) -> Verdict:
     """Run `candidate` on an exercise's probes and judge what it did.
 
+    Where it is not right and calls another exercise's answer that is not right either, it is judged with the
+    course's in its place.
+
     Parameters
     ----------
     exercise_id : str
@@ -82,4 +85,4 @@ def evaluate(exercise_id: str, candidate: Any, *, seed: int = 0) -> Verdict:
     seed : int
         Decides which numbers and sizes the probes draw.
     """
-    return judging.evaluate(get(exercise_id), candidate, seed=seed)
+    return following.evaluate(get(exercise_id), candidate, get=get, seed=seed)

@@ -100,6 +100,9 @@ class Exercise:
         ``(probe, expected, actual) -> sentence or None``, asked when no misconception agrees; plain values.
     compare : callable
         ``(expected, actual) -> Difference or None``: how an answer differs, in words; None if it does not.
+    builds_on : tuple of str
+        Earlier exercises whose answers this one's may call, in their order: where one of them is not right,
+        the course's takes its place. Never one that does the same as this.
     rules_out : callable or None
         ``(wrong, probe, actual) -> bool``: whether a wrong reference cannot have given `actual`, told without
         running it; for exercises where a run takes long.
@@ -117,6 +120,7 @@ class Exercise:
     window: Callable[..., Window] | None = None
     explain: Callable[[Probe, Any, Any], str | None] | None = None
     compare: Callable[[Any, Any], Difference | None] = difference
+    builds_on: tuple[str, ...] = ()
     rules_out: Callable[[Any, Probe, Any], bool] | None = None
 
     def __post_init__(self) -> None:
@@ -241,6 +245,8 @@ class Verdict:
         For an error: the candidate's own lines of the traceback.
     printed : str
         What the candidate printed in the call that is shown; if it is correct, in its first call that prints.
+    lent : tuple of str
+        The course's functions that stood in for answers which are not right.
     message : str
         The whole verdict as plain text, complete in a terminal: the text of its card.
     """
@@ -257,6 +263,7 @@ class Verdict:
     reason: str = ""
     traceback: str = ""
     printed: str = ""
+    lent: tuple[str, ...] = ()
 
     @cached_property
     def message(self) -> str:

@@ -65,7 +65,7 @@ def _title(verdict: Any) -> str:
     name = f"Exercise {verdict.number} ({verdict.exercise})"
     if verdict.status == "correct":
         prints = " Your code prints while it runs; remove the print." if verdict.printed else ""
-        return f"✓ {name}: correct.{prints}"
+        return f"✓ {name}: correct.{' ' + verdict.reason if verdict.lent else ''}{prints}"
     if verdict.status == "wrong":
         return f"✗ {name}: not right yet."
     if verdict.status == "error":

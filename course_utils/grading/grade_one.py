@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from course_utils import exercises
 from course_utils.errors import ExerciseError
 from course_utils.exercises.crossing import from_json
+from course_utils.exercises.following import judged_with
 from course_utils.exercises.guard import RunawayError, deadline
 from course_utils.exercises.model import Exercise, Observation, Verdict, VerdictStatus
 from course_utils.grading import kernel_run
 from course_utils.grading.grades import JudgedSubmission
 from course_utils.grading.kernel_run import KernelRun, probe_seed
 from course_utils.grading.records import CodeCell, Isolation, Limits, RunnableNotebook
+from course_utils.grading.source import names_used
 from course_utils.grading.suspicious import reasons_to_look
 
 _JUDGE_SECONDS = 30.0
 _LONGEST_LINE = 4 << 20
+_LENT = -1
+"""Number of a cell that is not the student's."""
 
 
 def grade_notebook(
@@ -26,8 +31,9 @@ def grade_notebook(
 ) -> JudgedSubmission:
     """Run a submission and judge every exercise of its lab.
 
-    Each exercise keeps its best verdict: what the notebook's other cells break is not its fault. The probes
-    are drawn from `seed` and sent after all cells have run.
+    Each exercise keeps its best verdict: what the notebook's other cells break is not its fault. Nor is a
+    function that it calls and that is another exercise: where that one is not right, the instructor's takes
+    its place in a kernel of its own. The probes are drawn from `seed` and sent after all cells have run.
 
     Parameters
     ----------
@@ -73,11 +79,53 @@ class _Grading:
                 alone = [entry for entry in self.cells if entry[1].exercise in company]
                 if len(alone) < len(self.cells) and not self._correct(name):
                     self._try(alone, [name])
+        for name in wanted:  # in the lab's order: what is right with something lent is not lent itself
+            if not self._correct(name):
+                self._follow_through(name)
         verdicts = tuple(
             self.verdicts.get(exercise.id) or _without_answer(exercise, "It is not in the notebook.")
             for exercise in lab
         )
         return JudgedSubmission(verdicts, tuple(self.notes), time.monotonic() - self.start, self.isolation)
+
+    def _follow_through(self, name: str) -> None:
+        """Judge an exercise again, the instructor's answers in place of what it calls and is not right.
+
+        Only what the exercise builds on is lent, so that nobody can hand in one exercise by calling another
+        that does the same. A verdict that is not "correct" tells nothing of what was returned: that might be
+        the text of what was lent.
+        """
+        lent, company = self._lent(name)
+        if not lent or time.monotonic() > self.end:
+            return
+        cells = [entry for entry in self.cells if entry[1].exercise in company]
+        place = [cell.exercise for _, cell in cells].index(name)
+        cells[place:place] = [(_LENT, CodeCell(source)) for source in lent.values()]
+        outcome = kernel_run.run(
+            cells, [name], isolation=self.isolation, limits=self.limits, seed=self.seed, end=self.end
+        )
+        if name not in outcome.observed:
+            return
+        verdict, exercise = self._judged(name, outcome, None), exercises.get(name)
+        cause = next((m.sentence for m in exercise.misconceptions if m.id == verdict.misconception), "")
+        verdict = replace(verdict, counterexample=None, traceback="", printed="", reason=cause)
+        self.verdicts[name] = judged_with(verdict, [exercises.get(other).title for other in lent])
+
+    def _lent(self, name: str) -> tuple[dict[str, str], set[str | None]]:
+        """Return the answers to lend to an exercise, and the exercises whose cells run beside them."""
+        own = {cell.exercise: cell.source for cell in self.notebook.cells if cell.exercise}
+        references = dict(self.notebook.references)
+        lent: dict[str, str] = {}
+        while True:
+            called = _called(name, {**own, **lent})
+            more = {
+                other: references[other]
+                for other in exercises.get(name).builds_on
+                if other in called - set(lent) and other in references and not self._correct(other)
+            }
+            if not more:
+                return lent, {None, *called} - set(lent)
+            lent |= more
 
     def _innocent(self, name: str) -> set[str | None]:
         return {None, name, *(other for other in self.verdicts if self._correct(other))}
@@ -190,6 +238,17 @@ class _Grading:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _called(name: str, sources: Mapping[str, str]) -> set[str]:
+    """Return `name`, the exercises that its code uses by their titles, what these use, and so on."""
+    titles = {exercises.get(other).title: other for other in exercises.names()}
+    called, unread = {name}, [name]
+    while unread:
+        used = {titles[word] for word in names_used(sources.get(unread.pop(), "")) if word in titles}
+        unread += used - called
+        called |= used
+    return called
 
 
 def _rank(verdict: Verdict) -> int:

@@ -71,7 +71,8 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
     remarks += [*taken, *_about_checks(submitted, template)]
     notes += _names_from_elsewhere(submitted, cells)
     notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
-    return Rebuilt(RunnableNotebook(template.lab, tuple(cells)), unclear, tuple(remarks), tuple(notes))
+    runnable = RunnableNotebook(template.lab, tuple(cells), template.references)
+    return Rebuilt(runnable, unclear, tuple(remarks), tuple(notes))
 
 
 def is_stub(source: str, stub: str) -> bool:

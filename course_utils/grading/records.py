@@ -96,20 +96,31 @@ class CodeCell:
 
 @dataclass(frozen=True)
 class RunnableNotebook:
-    """One submission of one lab, rebuilt to run: code cells in the instructor's order, as plain text."""
+    """One submission of one lab, rebuilt to run: code cells in the instructor's order, as plain text.
+
+    Attributes
+    ----------
+    lab : int
+    cells : tuple of CodeCell
+    references : tuple of (str, str)
+        The instructor's own answers by exercise, to be lent where an answer calls another one that is not
+        right.
+    """
 
     lab: int
     cells: tuple[CodeCell, ...]
+    references: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> str:
         """Return the notebook as one line of JSON."""
-        return json.dumps({"lab": self.lab, "cells": [[p.source, p.exercise] for p in self.cells]})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> RunnableNotebook:
         """Return the notebook that `to_json` wrote."""
         fields = json.loads(text)
-        return cls(fields["lab"], tuple(CodeCell(source, exercise) for source, exercise in fields["cells"]))
+        cells = tuple(CodeCell(**cell) for cell in fields["cells"])
+        return cls(fields["lab"], cells, tuple((name, source) for name, source in fields["references"]))
 
 
 @dataclass(frozen=True)

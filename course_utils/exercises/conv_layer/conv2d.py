@@ -100,6 +100,7 @@ EXERCISE = Exercise(
     number="1.6",
     points=3,
     reference=conv2d,
+    builds_on=("cross_correlate", "zero_pad", "output_size", "conv2d_single"),
     probes=probes,
     section="Lab 01, Channels",
     misconceptions=(

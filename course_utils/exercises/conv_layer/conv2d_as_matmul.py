@@ -64,6 +64,7 @@ EXERCISE = Exercise(
     number="1.8",
     points=2,
     reference=conv2d_as_matmul,
+    builds_on=("zero_pad", "output_size", "im2col"),
     probes=conv2d.probes,
     section="Lab 01, Convolution as matrix multiplication",
     misconceptions=(

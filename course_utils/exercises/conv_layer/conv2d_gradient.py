@@ -176,6 +176,7 @@ EXERCISE = Exercise(
     number="1.9",
     points=0,
     reference=conv2d_gradient,
+    builds_on=("zero_pad", "output_size", "im2col"),
     probes=probes,
     observe=observe_twice,
     compare=compare_gradients,

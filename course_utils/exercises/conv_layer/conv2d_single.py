@@ -75,6 +75,7 @@ EXERCISE = Exercise(
     number="1.5",
     points=2,
     reference=conv2d_single,
+    builds_on=("cross_correlate", "zero_pad", "output_size"),
     probes=probes,
     section="Lab 01, Padding",
     misconceptions=(

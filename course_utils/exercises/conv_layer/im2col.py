@@ -71,6 +71,7 @@ EXERCISE = Exercise(
     number="1.7",
     points=3,
     reference=im2col,
+    builds_on=("zero_pad", "output_size"),
     probes=probes,
     section="Lab 01, Convolution as matrix multiplication",
     misconceptions=(

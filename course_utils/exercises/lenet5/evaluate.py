@@ -164,6 +164,7 @@ EXERCISE = Exercise(
     number="3.7",
     points=2,
     reference=evaluate,
+    builds_on=("error_rate",),
     probes=probes,
     observe=observe_evaluate,
     compare=compare_evaluate,

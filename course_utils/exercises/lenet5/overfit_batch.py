@@ -201,6 +201,7 @@ EXERCISE = Exercise(
     number="3.8",
     points=2,
     reference=overfit_batch,
+    builds_on=("train_step",),
     probes=probes,
     observe=observe_overfit_batch,
     compare=compare_overfit_batch,

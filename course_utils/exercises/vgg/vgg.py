@@ -116,6 +116,7 @@ EXERCISE = Exercise(
     number="4.2",
     points=3,
     reference=VGG,
+    builds_on=("vgg_block",),
     probes=probes,
     observe=observe_network,
     compare=network_difference,
