@@ -195,14 +195,14 @@ def test_lab_opens_jupyterlab_at_the_notebook(arguments, expected, checkout, jup
 def test_lab_passes_the_end_on_to_jupyterlab(checkout, jupyter):
     main(["build"])
     waiting = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
-    waiting += "print('ready', flush=True); time.sleep(60)"
+    waiting += "print('ready', flush=True); time.sleep(600)"
     (jupyter.parent / "fake" / "jupyterlab" / "__main__.py").write_text(waiting)
     code = "from course_utils.command_line import main; raise SystemExit(main(['lab', '1']))"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as course:
         assert course.stdout.readline() == "ready\n"
         course.terminate()
-        assert course.wait(30) == 7
+        assert course.wait(300) == 7
 
 
 def test_a_solution_is_opened_as_a_trusted_notebook(checkout, jupyter, monkeypatch, tmp_path):

@@ -107,7 +107,10 @@ def numbers(array: np.ndarray) -> list[Any]:
     """Return nested lists for JSON: integers if all are whole, otherwise the digits of float32."""
     if array.dtype.kind == "b":
         return numbers(array.astype(np.int64))
-    if array.dtype.kind in "iu" or bool((array == np.round(array)).all() and (abs(array) < 2**53).all()):
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64).tolist()
+    wide = array.astype(np.float64)  # 2**53 is too large for float16
+    if ((wide == np.round(wide)) & (abs(wide) < 2**53)).all():
         return array.astype(np.int64).tolist()
     return array.astype(np.float32).astype(str).astype(float).tolist()
 
