@@ -157,7 +157,7 @@ def test_equal_networks_get_equal_values_whatever_the_order_of_registration():
     class Other(One):
         def __init__(self):
             nn.Module.__init__(self)
-            self.b, self.a = nn.Linear(3, 2), nn.LazyLinear(3)
+            self.b, self.a = nn.Linear(3, 2), nn.Linear(4, 3)
 
     x = torch.randn(2, 4)
     scores = []

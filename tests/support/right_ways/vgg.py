@@ -50,8 +50,9 @@ class BlockOfParameters(nn.Module):
         return x.unfold(2, 2, 2).unfold(3, 2, 2).amax((-1, -2))
 
 
-def lazy_block(in_channels, out_channels, convs):
-    layers = [nn.Sequential(nn.LazyConv2d(out_channels, 3, padding=1), nn.ReLU()) for _ in range(convs)]
+def block_of_pairs(in_channels, out_channels, convs):
+    widths = [in_channels] + convs * [out_channels]
+    layers = [nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.ReLU()) for a, b in pairwise(widths)]
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 
 
@@ -92,7 +93,7 @@ class OfBlocks(nn.Sequential):
             channels = width
         head = (
             nn.Flatten(),
-            nn.LazyLinear(hidden),
+            nn.Linear(channels * (32 >> len(arch)) ** 2, hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
             nn.ReLU(),
@@ -199,10 +200,10 @@ def perceptron_by_recursion(sizes):
     )
 
 
-def lazy_perceptron(sizes):
+def perceptron_by_names(sizes):
     model = nn.Sequential(nn.Flatten(start_dim=1))
     for number, width in enumerate(sizes[1:], 1):
-        model.add_module(f"linear{number}", nn.LazyLinear(width))
+        model.add_module(f"linear{number}", nn.Linear(sizes[number - 1], width))
         if number < len(sizes) - 1:
             model.add_module(f"relu{number}", nn.ReLU())
     return model
@@ -350,8 +351,10 @@ class ResidualNormalised(nn.Module):
 class ResidualNormalisedWithBias(nn.Module):
     def __init__(self, channels):
         super().__init__()
-        self.first = nn.Sequential(nn.LazyConv2d(channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU())
-        self.second = nn.Sequential(nn.LazyConv2d(channels, 3, padding=1), nn.BatchNorm2d(channels))
+        self.first = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU()
+        )
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels))
 
     def forward(self, x):
         return torch.clamp(torch.add(x, self.second(self.first(x))), min=0)
@@ -369,11 +372,11 @@ class ResidualWithoutBias(nn.Module):
 
 
 RIGHT_WAYS = {
-    "vgg_block": [block_by_appending, BlockModule, BlockOfParameters, lazy_block],
+    "vgg_block": [block_by_appending, BlockModule, BlockOfParameters, block_of_pairs],
     "vgg": [WrittenOut, OfBlocks, FromAPlan],
     "vgg_parameters": [counted_on_paper, counted_by_pytorch],
     "vgg_learning_rate": [rate_by_cases, rate_by_loop, rate_of_a_scheduler],
-    "make_mlp": [Perceptron, perceptron_by_recursion, lazy_perceptron, PerceptronOfMatrices],
+    "make_mlp": [Perceptron, perceptron_by_recursion, perceptron_by_names, PerceptronOfMatrices],
     "receptive_field": [field_from_the_end, field_in_closed_form, field_by_looking],
     "batch_norm": [
         normalise_with_torch,
