@@ -135,11 +135,12 @@ class _Case:
         text = calls.call_text(self.exercise, self.probe)
         before = f" after {self.first} right answer{'s' * (self.first > 1)}" if self.first else ""
         if seen.status == "timeout":
+            look = "Look at the line shown: was" if seen.traceback else "Was"
             return _verdict(
                 self.exercise,
                 "error",
                 f"{text} did not end within {duration_text(self.seconds)}{',' * bool(before)}{before}. "
-                "Is there a loop that never ends, or work that every round of a loop repeats?",
+                f"{look} it in a loop that never ends, or in work that a loop repeats needlessly?",
                 traceback=seen.traceback,
                 stopped_after=self.seconds,
                 printed=seen.printed,
