@@ -3,7 +3,6 @@
 import math
 from itertools import pairwise
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
@@ -253,8 +252,7 @@ def normalise_with_torch(x, weight, bias, eps=1e-5):
 
 def normalise_with_a_layer(x, weight, bias, eps=1e-5):
     layer = nn.BatchNorm2d(x.shape[1], eps=eps)
-    layer.weight.data, layer.bias.data = weight, bias
-    return layer(x)
+    return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,))
 
 
 def normalise_channel_by_channel(x, weight, bias, eps=1e-5):
@@ -272,13 +270,6 @@ def normalise_rows(features, gamma, beta, epsilon=1e-5):
     variance, mean = torch.var_mean(rows, dim=1, correction=0, keepdim=True)
     rows = (rows - mean) * torch.rsqrt(variance + epsilon) * gamma[:, None] + beta[:, None]
     return rows.reshape(features.transpose(0, 1).shape).transpose(0, 1)
-
-
-def normalise_with_numpy(x, weight, bias, eps=1e-5):
-    images = x.numpy()
-    mean, variance = images.mean(axis=(0, 2, 3)), images.var(axis=(0, 2, 3))
-    last = (np.moveaxis(images, 1, -1) - mean) / np.sqrt(variance + eps) * weight.numpy() + bias.numpy()
-    return torch.from_numpy(np.moveaxis(last, -1, 1))
 
 
 # ------------------------------------------------------------------------------------ pointwise head
@@ -383,7 +374,6 @@ RIGHT_WAYS = {
         normalise_with_a_layer,
         normalise_channel_by_channel,
         normalise_rows,
-        normalise_with_numpy,
     ],
     "pointwise_head": [
         scores_from_averages,
