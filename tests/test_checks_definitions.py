@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+
 # IPython keeps one shell for each process; all notebooks run in one, each from a clean start.
 PLAY = """
 import json, sys
@@ -101,3 +105,41 @@ def test_an_ordinary_run_is_not_warned(tmp_path: Path) -> None:
     another = [STUB, RENAMED, ("check", "check.same_padding(lambda f: f // 2)")]
     shown = play([*([*cells, CHECK] for cells in ORDINARY), another], tmp_path)
     assert {told.strip() for told in shown} == {"✓ Exercise 1.3 (same_padding): correct."}
+
+
+def executed(client: BlockingKernelClient, cell_id: str, source: str) -> str:
+    """Execute a cell as JupyterLab does, which sends the cell's id, and return what is displayed."""
+    content = {"code": source, "silent": False, "store_history": True, "user_expressions": {}}
+    request = client.session.msg("execute_request", content, metadata={"cellId": cell_id})
+    client.shell_channel.send(request)
+    shown: list[str] = []
+    while True:
+        message = client.get_iopub_msg(timeout=120)
+        if message["parent_header"].get("msg_id") == request["header"]["msg_id"]:
+            if message["content"].get("execution_state") == "idle":
+                return "\n".join(shown)
+            shown += [message["content"]["data"]["text/plain"]] if "data" in message["content"] else []
+
+
+@pytest.mark.slow
+def test_a_notebook_that_is_edited_and_run_again_is_told(tmp_path: Path) -> None:
+    manager, client = start_new_kernel(env={**os.environ, "COURSE_DATA_DIR": str(tmp_path)})
+
+    def checked(cell: tuple[str, str]) -> str:
+        executed(client, *cell)
+        return executed(client, *CHECK)
+
+    from_before = "what is checked here is the same_padding from before."
+    try:
+        executed(client, *BEGIN)
+        assert checked(STUB) == "○ Exercise 1.3 (same_padding) is not started."
+        renamed = f"The cell that defined same_padding now defines padding: {from_before}"
+        assert checked(RENAMED).splitlines()[0] == renamed
+        assert checked(OTHER).splitlines()[0] == renamed
+        assert checked(RIGHT) == "✓ Exercise 1.3 (same_padding): correct."
+        failed = f"A cell stopped with SyntaxError before it could define same_padding: {from_before}"
+        assert checked(FAILED) == f"{failed}\n✓ Exercise 1.3 (same_padding): correct."
+        assert checked(WRONG).splitlines()[0] == "✗ Exercise 1.3 (same_padding): not right yet."
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

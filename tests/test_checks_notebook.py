@@ -23,6 +23,8 @@ UNTOUCHED = {
     "stub": "def output_size(n, f, p=0, s=1):\n" + STUB,
     "check": "check.output_size(output_size)",
     "own cell": "def zero_pad(image, padding):\n" + STUB + "\nzero_pad([[1]], 1)",
+    "empty": "def im2col(x, f):\n    pass\n\ncheck.im2col(im2col)",
+    "above": "def avg_pool(x, size=2):\n" + STUB + "    return x\n\ncheck.avg_pool(avg_pool)",
     "user": "side = output_size(5, 3)\nimport math as maths\nfor row in range(side):\n    area = side * row",
     "needs side": "doubled = 2 * side",
     "needs doubled": "print(doubled)",
@@ -55,6 +57,7 @@ GENUINE = {
     "library": "import types\nlibrary = types.ModuleType('library')\n"
     "exec('def evaluate():\\n    raise NotImplementedError()', vars(library))\nlibrary.evaluate()",
     "other error": "1 / 0",
+    "left over": "def max_pool(x):\n    raise NotImplementedError()\n    return x\n\nmax_pool(3)",
 }
 
 
@@ -113,6 +116,14 @@ def test_a_check_of_a_stub_says_not_started_and_leaves_the_verdict_for_tools(ran
     assert verdict["points"] >= 1 and verdict["earned"] == 0
 
 
+def test_a_body_of_nothing_is_not_started(ran: Ran) -> None:
+    assert ran.text("empty") == "○ Exercise 1.7 (im2col) is not started."
+
+
+def test_a_stubs_line_beside_an_answer_is_told(ran: Ran) -> None:
+    assert "the line `raise NotImplementedError()` still stands in `avg_pool`" in ran.text("above")
+
+
 def test_a_stub_called_in_its_own_cell_is_not_started(ran: Ran) -> None:
     assert ran.text("own cell") == "Exercise 1.2 (zero_pad) is not started."
 
@@ -163,6 +174,7 @@ def test_a_finished_exercise_is_waited_for_no_longer(ran: Ran) -> None:
         ("unbound", "UnboundLocalError: cannot access local variable 'doubled'"),
         ("library", "in evaluate()"),
         ("other error", "ZeroDivisionError: division by zero"),
+        ("left over", "----> 2     raise NotImplementedError()"),
     ],
 )
 def test_every_other_error_keeps_its_traceback(ran: Ran, cell: str, message: str) -> None:

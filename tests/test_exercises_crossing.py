@@ -35,10 +35,12 @@ from course_utils.exercises.values import Unreadable, plain
     ids=repr,
 )
 def test_every_plain_value_survives(value):
-    back = from_json(to_json(Observation("returned", value=value, changed_inputs=("x",), printed="ü")))
+    back = from_json(
+        to_json(Observation("returned", value, changed_inputs=("x",), cut_off=("y",), printed="ü"))
+    )
     assert difference(value, back.value) is None
     assert type(back.value) is type(value)
-    assert back.changed_inputs == ("x",) and back.printed == "ü"
+    assert back.changed_inputs == ("x",) and back.cut_off == ("y",) and back.printed == "ü"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -89,6 +91,7 @@ ARRAY = {"array": "AAAA", "dtype": "|u1", "shape": [3]}
         written(status=None),
         written(call=3),
         written(changed_inputs="x"),
+        written(cut_off=3),
         written(changed_inputs=[["x"]]),
         written(value={"tuple": 3}),
         written(value={"dict": [[1]]}),

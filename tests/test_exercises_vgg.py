@@ -157,7 +157,7 @@ def test_equal_networks_get_equal_values_whatever_the_order_of_registration():
     class Other(One):
         def __init__(self):
             nn.Module.__init__(self)
-            self.b, self.a = nn.Linear(3, 2), nn.LazyLinear(3)
+            self.b, self.a = nn.Linear(3, 2), nn.Linear(4, 3)
 
     x = torch.randn(2, 4)
     scores = []
@@ -465,3 +465,54 @@ def test_a_list_in_sequential_is_named():
     right = exercises.get("vgg_block").reference
     found = exercises.evaluate("vgg_block", lambda *sizes: nn.Sequential(list(right(*sizes))))
     assert found.misconception == "list-in-sequential" and "nn.Sequential(*layers)" in found.message
+
+
+class Lazy(nn.Module):
+    def __init__(self, *_):
+        super().__init__()
+        self.layers = nn.Sequential(nn.LazyConv2d(2, 3, padding=1), nn.Flatten(), nn.LazyLinear(10))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+@pytest.mark.parametrize("exercise_id", ["lenet5", "vgg", "vgg_block", "make_mlp", "residual_block"])
+def test_a_network_without_weights_before_its_first_batch_is_refused(exercise_id):
+    with pytest.raises(ValueError, match="uninitialized parameter"):
+        sum(parameter.numel() for parameter in Lazy().parameters())  # as the labs and `fit` count them
+    found = exercises.evaluate(exercise_id, Lazy)
+    assert found.status == "wrong" and "A lazy layer has no weights before its first batch" in found.reason
+
+
+def by_numbers(x, weight, bias, eps=1e-5):
+    mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+    channels = zip(range(x.shape[1]), weight.tolist(), bias.tolist(), strict=True)
+    scaled = [w * (x[:, c] - mean[c]) / (variance[c] + eps).sqrt() + b for c, w, b in channels]
+    return torch.stack(scaled, dim=1)
+
+
+def test_batch_norm_must_let_the_gradient_through_to_what_is_learned():
+    reference = exercises.get("batch_norm").reference
+    cut = {
+        "`weight` and `bias`": [
+            by_numbers,
+            torch.no_grad()(reference),
+            lambda x, weight, bias, eps=1e-5: reference(x, weight, bias, eps).detach(),
+            lambda x, weight, bias, eps=1e-5: reference(x, weight.data, bias.data, eps),
+            lambda x, weight, bias, eps=1e-5: reference(x, weight, bias, eps).detach().numpy(),
+        ],
+        "`bias`": [lambda x, weight, bias, eps=1e-5: reference(x, weight, bias.detach(), eps)],
+    }
+    for names, answers in cut.items():
+        for answer in answers:
+            found = verdict("batch_norm", answer)
+            assert found.status == "wrong"
+            assert f"The result is right, but no gradient flows back to {names}" in found.reason
+
+
+def test_batch_norm_in_numpy_is_told_that_numpy_keeps_no_gradients():
+    def in_numpy(x, weight, bias, eps=1e-5):
+        return torch.from_numpy(weight.numpy())
+
+    found = verdict("batch_norm", in_numpy)
+    assert found.status == "error" and "NumPy keeps no gradients" in found.reason

@@ -45,6 +45,7 @@ def verdict(status: str = "wrong", **about: Any) -> SimpleNamespace:
         "earned": 2 if status == "correct" else 0,
         "reason": "",
         "traceback": "",
+        "stopped_after": None,
         "printed": "",
     }
     return SimpleNamespace(**{**usual, **about})
@@ -260,6 +261,12 @@ def test_an_error_shows_the_students_lines_and_the_call() -> None:
     assert "    ValueError: no" in card.text and "ValueError: no</pre>" in card.html
     assert "Your code printed:\n    here" in card.text
     assert "yours" not in card.text
+
+
+def test_an_answer_that_took_too_long_says_so_in_its_title() -> None:
+    card = verdict_card(verdict("error", stopped_after=10.0, traceback="  line 2, in f"))
+    assert card.text.startswith("! Exercise 1.1 (cross_correlate): your code was stopped after 10 s.")
+    assert "stopped with an error" not in card.text + card.html
 
 
 class Hostile:

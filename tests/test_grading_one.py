@@ -63,6 +63,28 @@ def test_a_wrong_answer_gets_the_notebooks_card(isolation):
     assert statuses(done)["conv2d"] == "not started"
 
 
+def test_what_is_not_started_is_told_apart_as_in_the_notebook(isolation):
+    cells = (
+        CodeCell("def output_size(n, f, p=0, s=1):\n    # later\n    pass\n", "output_size"),
+        CodeCell(PADDING.replace("return", "raise NotImplementedError()\n    return"), "same_padding"),
+    )
+    done = grade_notebook(RunnableNotebook(1, cells), isolation=isolation)
+    empty, left_over = (next(v for v in done.verdicts if v.exercise == cell.exercise) for cell in cells)
+    assert (empty.status, empty.earned) == ("not started", 0)
+    assert (left_over.status, left_over.earned) == ("error", 0)
+    assert "the line `raise NotImplementedError()` still stands in `same_padding`" in left_over.message
+
+
+def test_an_endless_answer_is_told_where_it_was(isolation):
+    endless = CodeCell(
+        "def output_size(n, f, p=0, s=1):\n    while n > 0:\n        n = n + 1\n", "output_size"
+    )
+    limits = Limits(call_seconds=1)
+    done = grade_notebook(RunnableNotebook(1, (endless,)), isolation=isolation, limits=limits)
+    verdict = next(v for v in done.verdicts if v.exercise == "output_size")
+    assert "your code was stopped after 1.0 s." in verdict.message and "in output_size" in verdict.traceback
+
+
 def test_probes_come_from_the_seed(isolation):
     notebook = RunnableNotebook(
         1, (CodeCell("def output_size(n, f, p=0, s=1):\n    return n * 1000\n", "output_size"),)

@@ -24,6 +24,7 @@ def to_json(observation: Observation) -> str:
     fields |= {
         "status": observation.status,
         "changed_inputs": list(observation.changed_inputs),
+        "cut_off": list(observation.cut_off),
         "numpy": observation.numpy,
         "value": _encoded(observation.value),
     }
@@ -47,6 +48,7 @@ def from_json(text: str) -> Observation:
             status=fields["status"],
             value=_decoded(fields["value"]),
             changed_inputs=tuple(_text(name) for name in _some(fields["changed_inputs"])),
+            cut_off=tuple(_text(name) for name in _some(fields["cut_off"])),
             numpy=fields["numpy"] is True,
             **texts,
         )

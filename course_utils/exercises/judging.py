@@ -135,11 +135,14 @@ class _Case:
         text = calls.call_text(self.exercise, self.probe)
         before = f" after {self.first} right answer{'s' * (self.first > 1)}" if self.first else ""
         if seen.status == "timeout":
+            look = "Look at the line shown: was" if seen.traceback else "Was"
             return _verdict(
                 self.exercise,
                 "error",
-                f"{text} was stopped after {duration_text(self.seconds)}{',' * bool(before)}{before}. "
-                "Is there a loop that never ends, or something slow, such as time.sleep?",
+                f"{text} did not end within {duration_text(self.seconds)}{',' * bool(before)}{before}. "
+                f"{look} it in a loop that never ends, or in work that a loop repeats needlessly?",
+                traceback=seen.traceback,
+                stopped_after=self.seconds,
                 printed=seen.printed,
             )
         if seen.error in ("NotCallable", "Signature"):
@@ -243,6 +246,8 @@ def _right(
         if seen.changed_inputs:
             shown = _counterexample(exercise, probe, Difference("", "", right, seen.value))
             return _verdict(exercise, "wrong", "The result is right. " + _changes(seen), counterexample=shown)
+        if seen.cut_off:
+            return _verdict(exercise, "wrong", "The result is right, but " + _cuts_off(seen))
     if exercise.observe is call:
         for seen, right in zip(observations, expected, strict=True):
             if found := other_form(right, seen.value, numpy=seen.numpy):
@@ -254,6 +259,14 @@ def _right(
 def _changes(seen: Observation) -> str:
     names = " and ".join(f"`{name}`" for name in seen.changed_inputs)
     return f"It changes its input {names} in place: its caller finds other values there afterwards."
+
+
+def _cuts_off(seen: Observation) -> str:
+    names = " and ".join(f"`{name}`" for name in seen.cut_off)
+    return (
+        f"no gradient flows back to {names}, so nothing would be learned: compute with PyTorch's tensors "
+        "alone, without .item(), float(), .tolist(), .detach(), .data, torch.no_grad() and NumPy."
+    )
 
 
 def _counterexample(exercise: Exercise, probe: Probe, found: Difference) -> Counterexample:

@@ -172,7 +172,7 @@ class Observation:
     changed_inputs : tuple of str
         Names of the arguments that the call modified.
     traceback : str
-        The candidate's own lines of the traceback and the error.
+        The candidate's own lines of the traceback and the error; after a timeout, where it was.
     call : str
         The call as text.
     error : str
@@ -183,6 +183,8 @@ class Observation:
         For ``"not started"``: the unfinished exercise that the candidate calls, if it is another one.
     numpy : bool
         Whether it returned NumPy arrays, which are not told from tensors in `value`.
+    cut_off : tuple of str
+        Names of the arguments that need a gradient and would get none from what was returned.
     """
 
     status: ObservationStatus
@@ -194,6 +196,7 @@ class Observation:
     printed: str = ""
     blocked_by: str = ""
     numpy: bool = False
+    cut_off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,8 @@ class Verdict:
         What differs and the likely cause, without the counterexample.
     traceback : str
         For an error: the candidate's own lines of the traceback.
+    stopped_after : float or None
+        For an error: the seconds after which the candidate was stopped, if it did not end by itself.
     printed : str
         What the candidate printed in the call that is shown; if it is correct, in its first call that prints.
     lent : tuple of str
@@ -262,6 +267,7 @@ class Verdict:
     earned: int = 0
     reason: str = ""
     traceback: str = ""
+    stopped_after: float | None = None
     printed: str = ""
     lent: tuple[str, ...] = ()
 

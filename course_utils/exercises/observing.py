@@ -7,9 +7,11 @@ from typing import Any
 
 from course_utils.exercises import calls
 from course_utils.exercises.compare import difference
+from course_utils.exercises.gradients import reached_from
 from course_utils.exercises.guard import RunawayError, guarded
 from course_utils.exercises.model import Exercise, Observation, Probe
-from course_utils.exercises.tracebacks import is_stub, other_function, own_lines
+from course_utils.exercises.stubs import does_nothing, is_stub, other_function
+from course_utils.exercises.tracebacks import own_calls, own_lines
 from course_utils.exercises.values import Unreadable, holds_numpy, plain
 from course_utils.text import describe
 
@@ -29,6 +31,8 @@ def observe(exercise: Exercise, candidate: Any, probe: Probe, *, seconds: float 
             f"it got {describe(plain(candidate))}."
         )
         return Observation("error", traceback=told, call=text, error="NotCallable")
+    if does_nothing(candidate):
+        return Observation("not started", call=text)
     fitted = calls.fit_to(candidate, exercise, probe)
     if isinstance(fitted, str):
         return Observation("error", traceback=fitted, call=text, error="Signature")
@@ -47,8 +51,8 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
                 printed = output.kept
     except KeyboardInterrupt:
         raise
-    except RunawayError:
-        return Observation("timeout", call=text, printed=printed)
+    except RunawayError as error:
+        return Observation("timeout", traceback="\n".join(own_calls(error)), call=text, printed=printed)
     except BaseException as error:
         name = type(error).__name__
         if is_stub(error):
@@ -64,10 +68,19 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
         "returned",
         value=value,
         changed_inputs=changed,
+        cut_off=_cut_off(exercise, probe, returned),
         call=text,
         printed=printed,
         numpy=holds_numpy(returned),
     )
+
+
+def _cut_off(exercise: Exercise, probe: Probe, returned: Any) -> tuple[str, ...]:
+    """Return the names of the arguments that need a gradient and would get none from what was returned."""
+    arguments = calls.arguments(exercise, probe).items()
+    learned = {name: id(value) for name, value in arguments if getattr(value, "requires_grad", False)}
+    reached = reached_from(returned) if learned else ()
+    return tuple(name for name, leaf in learned.items() if leaf not in reached)
 
 
 def _plain_arguments(exercise: Exercise, probe: Probe) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""PyTorch's error messages in plain words: one table, shared by all exercises."""
+"""Error messages of PyTorch and Python in plain words: one table, shared by all exercises."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TWO_TYPES = (
     "Two tensors of different types meet here, {0} and {1}: convert one of them, for example with .float()."
 )
 
-_MEANINGS = (
+_OF_PYTORCH = (
     (
         r"mean\(\): could not infer output dtype.*Got: Byte",
         "uint8 pixels have no mean: convert with .float() first.",
@@ -61,6 +61,11 @@ _MEANINGS = (
     (
         r"expected target dtype to be Long or Byte",
         "The labels must be whole numbers (int64), one class for each image.",
+    ),
+    (
+        rf"self\.\w+[^\n]*\([^\n]*\n\w+: mat1 and mat2 shapes cannot be multiplied {_SHAPES}",
+        "{place}, a linear layer is made for {2} numbers, but gets {1}: is the map flattened before it, and "
+        "is the first number of nn.Linear the number of values that come in?",
     ),
     (
         rf"mat1 and mat2 shapes cannot be multiplied {_SHAPES}",
@@ -131,7 +136,8 @@ _MEANINGS = (
     ),
     (
         r"index (-?\d+) is out of bounds for dimension (\d+) with size (\d+)",
-        "Axis {1} has size {2}, and index {0} is outside it: indices start at 0 and end one before the size.",
+        "Axis {1} has size {2}, and index {0} is outside it: indices start at 0 and end one before the size, "
+        "so does a loop run too far, are rows and columns swapped, or is it a place in another tensor?",
     ),
     (
         r"Target (-?\d+) is out of bounds",
@@ -145,21 +151,234 @@ _MEANINGS = (
         r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)\)",
         "The tensor has no axis {2}: its axes go from {0} to {1}.",
     ),
+    (
+        r"Sizes of tensors must match except in dimension (\d+)\. Expected size (\d+) but got size (\d+)",
+        "torch.cat along axis {0} joins tensors that have equal sizes along all other axes; here one has {1} "
+        "where another has {2}.",
+    ),
+    (
+        r"stack expects each tensor to be equal size, but got \[(.*?)\] at entry 0 and \[(.*?)\]",
+        "torch.stack joins tensors of equal shapes, but these have the shapes ({0}) and ({1}).",
+    ),
+    (
+        r"The expanded size of the tensor .*Target sizes: \[(.*?)\]\. *Tensor sizes: \[(.*?)\]",
+        "{place}, a tensor of shape ({1}) does not fit into a place of shape ({0}).",
+    ),
+    (
+        r"shape mismatch: value tensor of shape \[(.*?)\] .* indexing result of shape \[(.*?)\]",
+        "{place}, a tensor of shape ({0}) does not fit into a place of shape ({1}).",
+    ),
+    (
+        r"size mismatch, got input \(\d+\), mat \((\d+)x(\d+)\), vec \((\d+)\)",
+        "A {0}×{1} matrix cannot be multiplied by a vector of {2} numbers: it needs {1}.",
+    ),
+    (
+        r"Given input size: \((.*?)\)\. Calculated output size: .* Output size is too small",
+        "The map that is pooled ({0}) is smaller than the window.",
+    ),
+    (
+        r"Expected 3D \(unbatched\) or 4D \(batched\) input to \w+, but got input of size: \[(.*?)\]",
+        "A convolution takes N×C×H×W (or C×H×W), but its input has the shape ({0}).",
+    ),
+    (
+        r"expected 4D input \(got (\d)D input\)",
+        "The layer takes N×C×H×W, which has 4 axes, but its input has {0}.",
+    ),
+    (
+        r"Expected input batch_size \((\d+)\) to match target batch_size \((\d+)\)",
+        "There are scores for {0} images, but {1} labels.",
+    ),
+    (
+        r"view size is not compatible with input tensor's size and stride",
+        "view needs numbers that lie in order in memory: use .reshape instead.",
+    ),
+    (
+        r"Can't call numpy\(\) on Tensor that requires grad",
+        "NumPy keeps no gradients, and without a gradient nothing is learned: compute with PyTorch instead "
+        "(.mean, torch.sqrt, …).",
+    ),
+    (
+        r"dilation should be greater than zero",
+        "The third argument of unfold is the dilation: pass padding= and stride= by name.",
+    ),
 )
-_TABLE = tuple((re.compile(pattern, re.DOTALL), sentence) for pattern, sentence in _MEANINGS)
+_OF_PYTHON = (
+    (
+        r"torch\.return_types\.(max|min)",
+        "`{0}` along an axis returns a pair, the values and their positions: take `.values`, or use `a{0}`.",
+    ),
+    (
+        r"TypeError: (\w+)\(\): argument '\w+' .*must be Tensor, not ([A-Z]\w*)",
+        "`{0}` takes a tensor, but gets a {1}: a layer is made first and then called, as in nn.ReLU()(x).",
+    ),
+    (
+        r"TypeError: (\w+)\(\): argument '\w+' .*must be Tensor, not (\w+)",
+        "`{0}` takes a tensor, but gets a value of type {1}.",
+    ),
+    (
+        r"TypeError: (\w+)\(\): argument '(\w+)' .*must be tuple of ints, not int",
+        "`{0}` takes several numbers for `{1}`, as a tuple, not a single one.",
+    ),
+    (
+        r"TypeError: list is not a Module subclass",
+        "nn.Sequential takes the layers one by one: with a * before the list, nn.Sequential(*layers).",
+    ),
+    (
+        r"cannot assign \w+ before Module.__init__\(\) call|has no attribute '_(?:backward_hooks|modules)'",
+        "`super().__init__()` was not called: it must be the first line of `__init__`.",
+    ),
+    (
+        r"in (\w+)\n    raise NotImplementedError\b[^\n]*\nNotImplementedError$",
+        "Your answer is there, but the line `raise NotImplementedError()` still stands in `{0}`, and Python "
+        "stops at it: delete that line.",
+    ),
+    (
+        r"NameError: name '(\w+)' is not defined\. Did you mean: '([\w.]+)'",
+        "`{0}` is not defined, but `{1}` is: a name is written alike everywhere, capital letters included.",
+    ),
+    (
+        r"in (?:forward|__init__)\n    [^\n]*\nNameError: name '(\w+)' is not defined",
+        "`{0}` is not defined: if `__init__` makes it, it is `self.{0}`; otherwise it must be a parameter or "
+        "get a value first.",
+    ),
+    (
+        r"NameError: name '(\w+)' is not defined",
+        "`{0}` is not defined: is it misspelt, or made in a cell that has not run?",
+    ),
+    (
+        r"UnboundLocalError: cannot access local variable '(\w+)'",
+        "`{0}` is used before it has a value: a name to which a function assigns anywhere is the function's "
+        "own, so give it a value in an earlier line.",
+    ),
+    (
+        r"'NoneType' object has no attribute '(\w+)'",
+        "The value before `.{0}` is None: is it an argument that was left out, or the result of a function "
+        "without `return`?",
+    ),
+    (
+        r"'(list|tuple)' object has no attribute '(\w+)'",
+        "A {0} has no `.{1}`: take one of its entries, or make a tensor of it (torch.stack, torch.tensor).",
+    ),
+    (
+        r"'(int|float|bool)' object has no attribute '(\w+)'",
+        "The value before `.{1}` is a plain number ({0}), not a tensor.",
+    ),
+    (
+        r"module '([\w.]+)' has no attribute '(\w+)'",
+        "There is no `{0}.{1}`: is it misspelt, or does it belong to another module?",
+    ),
+    (
+        r"'(\w+)' object has no attribute '(\w+)'",
+        "A {0} has no `.{1}`: is the name misspelt or, for an attribute of `self`, missing in `__init__`?",
+    ),
+    (
+        r"(?<!<locals>)\.(\w+)\(\) takes (?:0 positional arguments but 1|1 positional argument but 2) w",
+        "`{0}` lacks `self`: it is the first parameter of every method.",
+    ),
+    (
+        r"(\w+)(?:\.__init__)?\(\) takes ([\w ]+) positional arguments? but (\d+) (?:was|were) given",
+        "`{0}` takes {1} values but is called with {2} (for a method, `self` counts).",
+    ),
+    (
+        r"(\w+)(?:\.__init__)?\(\) missing \d+ required [\w-]+ arguments?: ([^\n]+)",
+        "`{0}` is called with too few values: {1} is missing.",
+    ),
+    (
+        r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'",
+        "`{0}` has no parameter `{1}`: compare the call with its `def`.",
+    ),
+    (
+        r"TypeError: '(?:builtin_function_or_method|function|method|type)' object is not subscriptable",
+        "{place}, square brackets follow a function, which is called with round ones: x.size(0), but "
+        "x.shape[0].",
+    ),
+    (
+        r"TypeError: 'NoneType' object is not (?:subscriptable|iterable)|unpack non-iterable NoneType",
+        "{place}, a value is None where entries are needed: is it an argument that was left out, whose "
+        "default is None, or the result of a function without `return`?",
+    ),
+    (
+        r"TypeError: '(int|float|bool)' object is not subscriptable",
+        "{place}, the value before the square brackets is a single number ({0}), which has no entries.",
+    ),
+    (
+        r"TypeError: 'torch\.Size' object is not callable",
+        "{place}, a shape is called like a function: write x.shape[0], with square brackets.",
+    ),
+    (
+        r"TypeError: '(\w+)' object is not callable",
+        "{place}, a value of type {0} is called like a function: is a * missing, does a variable have the "
+        "name of a function, or are arguments passed in another order than the function has them?",
+    ),
+    (
+        r"TypeError: (?:unsupported operand|'[<>=]+' not supported between).*'NoneType'",
+        "{place}, one of two values is None: is it an argument that was left out, whose default is None, or "
+        "the result of a function without `return`?",
+    ),
+    (
+        r"TypeError: unsupported operand.*'(?:builtin_function_or_method|function|method)'",
+        "{place}, the parentheses of a call are missing: x.sum is a function, x.sum() its result.",
+    ),
+    (
+        r"TypeError: unsupported operand type\(s\) for (\S+): '([\w.]+)' and '([\w.]+)'",
+        "{place}, `{0}` cannot join a value of type {1} and one of type {2}.",
+    ),
+    (
+        r"TypeError: '(int|float)' object is not iterable|unpack non-iterable (int|float)",
+        "{place}, a single number stands where several values are needed; a loop counts with range(n).",
+    ),
+    (
+        r"IndexError: (list|tuple)(?: assignment)? index out of range",
+        "{place}, an index is beyond the end of a {0}: n entries have the indices 0 to n - 1, so where i + 1 "
+        "is used, i ends at n - 2.",
+    ),
+    (
+        r"too many values to unpack \(expected (\d+)",
+        "{place}, there are more values than the {0} names on the left: a shape has a number for each axis.",
+    ),
+    (
+        r"not enough values to unpack \(expected (?:at least )?(\d+), got (\d+)",
+        "{place}, there are {0} names on the left for {1} values: a shape has a number for each axis.",
+    ),
+    (
+        r"ZeroDivisionError: ",
+        "{place}, what follows the /, // or % is 0 in this case.",
+    ),
+    (
+        r"RecursionError: ",
+        "The function calls itself without end: the case in which it returns without a further call is "
+        "missing or never comes.",
+    ),
+)
+_TABLE = tuple(
+    (re.compile(pattern, re.DOTALL), sentence, names)
+    for table, names in ((_OF_PYTORCH, _DTYPES), (_OF_PYTHON, {}))
+    for pattern, sentence in table
+)
+_LONGEST_LINE = 70
+_LAST_LINE = re.compile(r"\n    (\S[^\n]*)\n(?=\S)")
 
 
-def in_plain_words(message: str) -> str:
-    """Return what an error message of PyTorch means, in a sentence; empty where the table has none.
+def in_plain_words(traceback: str) -> str:
+    """Return what an error means and what to change, in a sentence; empty where the table has none.
+
+    Parameters
+    ----------
+    traceback : str
+        The answer's own lines and the error, as `own_lines` writes them; or the error alone.
 
     Examples
     --------
     >>> in_plain_words("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)")
     'A 2×3 matrix cannot be multiplied by a 4×5 matrix: the first has 3 columns, the second 4 rows, ...'
-    >>> in_plain_words("division by zero")
+    >>> in_plain_words("  line 2, in f\\n    return 1 / n\\nZeroDivisionError: division by zero")
+    'In `return 1 / n`, what follows the /, // or % is 0 in this case.'
+    >>> in_plain_words("AssertionError")
     ''
     """
-    for pattern, sentence in _TABLE:
-        if found := pattern.search(message):
-            return sentence.format(*(_DTYPES.get(part, part) for part in found.groups("")))
+    lines = _LAST_LINE.findall(traceback)
+    place = f"In `{lines[-1]}`" if lines and len(lines[-1]) <= _LONGEST_LINE else "Here"
+    for pattern, sentence, names in _TABLE:
+        if found := pattern.search(traceback):
+            return sentence.format(*(names.get(part, part) for part in found.groups("")), place=place)
     return ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from course_utils.figures.counterexample import draw_case
 from course_utils.figures.html_figure import HtmlFigure
+from course_utils.text import duration_text
 
 VERDICT_MIME = "application/vnd.convnet-labs.verdict+json"
 """The MIME type under which tools find verdicts in a notebook's outputs."""
@@ -68,6 +69,8 @@ def _title(verdict: Any) -> str:
         return f"✓ {name}: correct.{' ' + verdict.reason if verdict.lent else ''}{prints}"
     if verdict.status == "wrong":
         return f"✗ {name}: not right yet."
+    if verdict.stopped_after is not None:
+        return f"! {name}: your code was stopped after {duration_text(verdict.stopped_after)}."
     if verdict.status == "error":
         return f"! {name}: your code stopped with an error."
     if not verdict.reason:

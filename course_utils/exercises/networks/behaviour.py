@@ -10,11 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from course_utils.exercises.gradients import reached_from
 from course_utils.exercises.model import Probe
 from course_utils.exercises.networks.layer_trace import LayerTrace, WithoutRandomInit
-from course_utils.exercises.tracebacks import is_stub
+from course_utils.exercises.stubs import is_stub
 
 MOST_PARAMETERS = 200_000_000
+_LAZY = (
+    "A lazy layer has no weights before its first batch, so the next cells and `fit` cannot count those of a "
+    "new network: say how many numbers or channels come in, as in nn.Linear(inputs, outputs)."
+)
 
 
 def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, Any]:
@@ -53,6 +58,8 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
             raise
     if problem := _problem(model):
         return _nothing() | {"problem": problem}
+    if any(map(is_lazy, model.parameters())):
+        return _nothing() | {"problem": _LAZY}
     if (count := _count(model.parameters())) > MOST_PARAMETERS:
         told = (
             f"It has {count:,} parameters, too many to run: how large is the map that enters a linear layer?"
@@ -60,7 +67,6 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
         return _nothing() | {"problem": told, "parameters": count}
     model = model.to("cpu", torch.float32).eval()
     trace = LayerTrace()
-    # Lazy layers draw their first values here, in the first forward pass.
     with torch.no_grad(), WithoutRandomInit():
         try:
             given = images[:1].clone()
@@ -114,7 +120,7 @@ def _in_training(
     dropout = [layer for layer in trace.layers if layer["kind"] == "dropout"]
     if type(scores) is not Tensor:
         return f"it returns {_a(scores)}", 0, dropout
-    reached = _reached(scores)
+    reached = reached_from(scores)
     learning = _count(parameter for parameter in model.parameters() if id(parameter) in reached)
     return _plain(scores), learning, dropout
 
@@ -144,30 +150,15 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"
 
 
-def _reached(scores: Tensor) -> set[int]:
-    """Return the ids of the leaves that backward would reach; walking the graph costs no arithmetic."""
-    reached, seen, ahead = set(), set(), [scores.grad_fn]
-    while ahead:
-        node = ahead.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            reached.add(id(node.variable))
-        ahead += [following for following, _ in node.next_functions]
-    return reached
-
-
 def _owners(model: nn.Module, chosen: Callable[[Tensor], bool]) -> list[str]:
-    """Return the names of the layers of which every parameter that has a storage is chosen."""
+    """Return the names of the layers of which every parameter is chosen."""
     by_layer: dict[str, list[bool]] = {}
     for name, parameter in model.named_parameters():
-        if not is_lazy(parameter):
-            # A bias is no factor of a product, so only weights tell how often a layer is used.
-            owner, _, last = name.rpartition(".")
-            by_layer.setdefault(owner or name, [])
-            if last != "bias":
-                by_layer[owner or name].append(chosen(parameter))
+        # A bias is no factor of a product, so only weights tell how often a layer is used.
+        owner, _, last = name.rpartition(".")
+        by_layer.setdefault(owner or name, [])
+        if last != "bias":
+            by_layer[owner or name].append(chosen(parameter))
     return [name for name, found in by_layer.items() if found and all(found)]
 
 
@@ -176,7 +167,7 @@ def _plain(scores: Tensor) -> np.ndarray:
 
 
 def _count(parameters: Any) -> int:
-    return sum(parameter.numel() for parameter in parameters if not is_lazy(parameter))
+    return sum(parameter.numel() for parameter in parameters)
 
 
 def has_other_count(wrong: Callable[..., Any], probe: Probe, observed: Any) -> bool:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -68,7 +67,7 @@ class LayerTrace(TorchDispatchMode):
 
     A parameter gets its value when it is first used, numbered in order of use; matrices and vectors are
     numbered separately. So two networks that compute the same have the same weights, in whatever order they
-    registered them, and a lazy layer is not a special case.
+    registered them.
 
     Attributes
     ----------
@@ -101,7 +100,7 @@ class LayerTrace(TorchDispatchMode):
     ) -> Any:
         operation = func.overloadpacket.__name__
         for argument in args:
-            if isinstance(argument, nn.Parameter) and id(argument) not in self.used and not is_lazy(argument):
+            if isinstance(argument, nn.Parameter) and id(argument) not in self.used:
                 self.used[id(argument)] = argument
                 self._give_value(argument, right_factor=operation in ("mm", "addmm") and argument is args[-1])
         result = func(*args, **(kwargs or {}))

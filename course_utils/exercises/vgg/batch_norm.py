@@ -109,15 +109,16 @@ def probes(seed: int) -> Sequence[Probe]:
 
     def probe(note: str, x: Tensor, **keywords: float) -> Probe:
         channels = x.shape[1]
-        return Probe((x, draw.distinct(channels, low=2), draw.distinct(channels, low=-1)), keywords, note)
+        weight, bias = draw.distinct(channels, low=2), draw.distinct(channels, low=-1)
+        return Probe((x, weight.requires_grad_(), bias.requires_grad_()), keywords, note)
 
     flat = maps(2, 3, 2, 4)
     # A larger value would cost float32 the digits that the division by the root of eps needs.
     flat[:, 0] = draw.between(1, 3) / 4
     flat[:, 1] /= 1000
-    one = maps(1, 1, 2, 3)
+    start = (torch.ones(1).requires_grad_(), torch.zeros(1).requires_grad_())
     return (
-        Probe((one, torch.ones(1), torch.zeros(1)), note="one image of one channel; weight 1 and bias 0"),
+        Probe((maps(1, 1, 2, 3), *start), note="one image of one channel; weight 1 and bias 0"),
         probe("two images of one channel", maps(2, 1, 3, 2)),
         probe("three images of two channels", maps(3, 2, 4, 2)),
         probe("two images of four channels", maps(2, 4, 3, 5)),

@@ -1,4 +1,4 @@
-"""Right answers to lab 03: modules, bare parameters, sequences, lazy layers, loops, other conventions."""
+"""Right answers to lab 03: modules, bare parameters, sequences, lists of layers, loops, other conventions."""
 
 import math
 
@@ -92,11 +92,11 @@ class InSequence(nn.Sequential):
         )
 
 
-class Lazily(nn.Module):
+class WithAListOfLayers(nn.Module):
     def __init__(self):
         super().__init__()
-        self.head = nn.Sequential(nn.LazyLinear(100), nn.ReLU(), nn.LazyLinear(10))
-        self.body = nn.ModuleList([nn.LazyConv2d(50, 3, padding=1), nn.LazyConv2d(100, 3, padding=1)])
+        self.head = nn.Sequential(nn.Linear(4900, 100), nn.ReLU(), nn.Linear(100, 10))
+        self.body = nn.ModuleList([nn.Conv2d(1, 50, 3, padding=1), nn.Conv2d(50, 100, 3, padding=1)])
         self.pool, self.act = nn.MaxPool2d(2), nn.ReLU()
 
     def forward(self, images):
@@ -311,7 +311,14 @@ RIGHT_WAYS = {
         statistics_of_the_sample,
         statistics_scaled_afterwards,
     ],
-    "lenet5": [BareParameters, Transposed, InSequence, Lazily, WithKernelsForLayers, a_function_that_builds],
+    "lenet5": [
+        BareParameters,
+        Transposed,
+        InSequence,
+        WithAListOfLayers,
+        WithKernelsForLayers,
+        a_function_that_builds,
+    ],
     "lenet5_parameters": [
         counted_by_pytorch,
         counted_by_filter,

@@ -3,7 +3,6 @@
 import math
 from itertools import pairwise
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
@@ -50,8 +49,9 @@ class BlockOfParameters(nn.Module):
         return x.unfold(2, 2, 2).unfold(3, 2, 2).amax((-1, -2))
 
 
-def lazy_block(in_channels, out_channels, convs):
-    layers = [nn.Sequential(nn.LazyConv2d(out_channels, 3, padding=1), nn.ReLU()) for _ in range(convs)]
+def block_of_pairs(in_channels, out_channels, convs):
+    widths = [in_channels] + convs * [out_channels]
+    layers = [nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.ReLU()) for a, b in pairwise(widths)]
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 
 
@@ -92,7 +92,7 @@ class OfBlocks(nn.Sequential):
             channels = width
         head = (
             nn.Flatten(),
-            nn.LazyLinear(hidden),
+            nn.Linear(channels * (32 >> len(arch)) ** 2, hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
             nn.ReLU(),
@@ -199,10 +199,10 @@ def perceptron_by_recursion(sizes):
     )
 
 
-def lazy_perceptron(sizes):
+def perceptron_by_names(sizes):
     model = nn.Sequential(nn.Flatten(start_dim=1))
     for number, width in enumerate(sizes[1:], 1):
-        model.add_module(f"linear{number}", nn.LazyLinear(width))
+        model.add_module(f"linear{number}", nn.Linear(sizes[number - 1], width))
         if number < len(sizes) - 1:
             model.add_module(f"relu{number}", nn.ReLU())
     return model
@@ -252,8 +252,7 @@ def normalise_with_torch(x, weight, bias, eps=1e-5):
 
 def normalise_with_a_layer(x, weight, bias, eps=1e-5):
     layer = nn.BatchNorm2d(x.shape[1], eps=eps)
-    layer.weight.data, layer.bias.data = weight, bias
-    return layer(x)
+    return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,))
 
 
 def normalise_channel_by_channel(x, weight, bias, eps=1e-5):
@@ -271,13 +270,6 @@ def normalise_rows(features, gamma, beta, epsilon=1e-5):
     variance, mean = torch.var_mean(rows, dim=1, correction=0, keepdim=True)
     rows = (rows - mean) * torch.rsqrt(variance + epsilon) * gamma[:, None] + beta[:, None]
     return rows.reshape(features.transpose(0, 1).shape).transpose(0, 1)
-
-
-def normalise_with_numpy(x, weight, bias, eps=1e-5):
-    images = x.numpy()
-    mean, variance = images.mean(axis=(0, 2, 3)), images.var(axis=(0, 2, 3))
-    last = (np.moveaxis(images, 1, -1) - mean) / np.sqrt(variance + eps) * weight.numpy() + bias.numpy()
-    return torch.from_numpy(np.moveaxis(last, -1, 1))
 
 
 # ------------------------------------------------------------------------------------ pointwise head
@@ -350,8 +342,10 @@ class ResidualNormalised(nn.Module):
 class ResidualNormalisedWithBias(nn.Module):
     def __init__(self, channels):
         super().__init__()
-        self.first = nn.Sequential(nn.LazyConv2d(channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU())
-        self.second = nn.Sequential(nn.LazyConv2d(channels, 3, padding=1), nn.BatchNorm2d(channels))
+        self.first = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU()
+        )
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels))
 
     def forward(self, x):
         return torch.clamp(torch.add(x, self.second(self.first(x))), min=0)
@@ -369,18 +363,17 @@ class ResidualWithoutBias(nn.Module):
 
 
 RIGHT_WAYS = {
-    "vgg_block": [block_by_appending, BlockModule, BlockOfParameters, lazy_block],
+    "vgg_block": [block_by_appending, BlockModule, BlockOfParameters, block_of_pairs],
     "vgg": [WrittenOut, OfBlocks, FromAPlan],
     "vgg_parameters": [counted_on_paper, counted_by_pytorch],
     "vgg_learning_rate": [rate_by_cases, rate_by_loop, rate_of_a_scheduler],
-    "make_mlp": [Perceptron, perceptron_by_recursion, lazy_perceptron, PerceptronOfMatrices],
+    "make_mlp": [Perceptron, perceptron_by_recursion, perceptron_by_names, PerceptronOfMatrices],
     "receptive_field": [field_from_the_end, field_in_closed_form, field_by_looking],
     "batch_norm": [
         normalise_with_torch,
         normalise_with_a_layer,
         normalise_channel_by_channel,
         normalise_rows,
-        normalise_with_numpy,
     ],
     "pointwise_head": [
         scores_from_averages,
