@@ -9,6 +9,7 @@ from doubled import verdict_of
 from torch import nn
 
 from course_utils import exercises
+from course_utils.exercises.plain_words import in_plain_words
 
 # Errors of PyTorch
 
@@ -205,6 +206,13 @@ def test_an_error_of_a_network_is_told_with_what_to_change(changes, told):
     usual = {"init": "super().__init__()", "parameters": "self, x", "forward": "return x"}
     network = written(NETWORK.format(**usual | changes), "LeNet5")
     assert told in exercises.evaluate("lenet5", network).reason
+
+
+@pytest.mark.parametrize("operation", ["", "addmm: "])  # PyTorch 2.15 names it
+def test_versions_of_pytorch_word_an_error_differently(operation):
+    line = "  line 9, in forward\n    return self.fc(x)\n"
+    error = f"RuntimeError: {operation}mat1 and mat2 shapes cannot be multiplied (2x784 and 400x10)"
+    assert "made for 400 numbers, but gets 784" in in_plain_words(line + error)
 
 
 def test_only_the_line_of_the_error_is_quoted():

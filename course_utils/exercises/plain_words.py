@@ -63,7 +63,7 @@ _OF_PYTORCH = (
         "The labels must be whole numbers (int64), one class for each image.",
     ),
     (
-        rf"self\.\w+[^\n]*\([^\n]*\n\w+: mat1 and mat2 shapes cannot be multiplied {_SHAPES}",
+        rf"self\.\w+[^\n]*\([^\n]*\n(?:\w+: )+mat1 and mat2 shapes cannot be multiplied {_SHAPES}",
         "{place}, a linear layer is made for {2} numbers, but gets {1}: is the map flattened before it, and "
         "is the first number of nn.Linear the number of values that come in?",
     ),
