@@ -25,6 +25,7 @@ def to_json(observation: Observation) -> str:
         "status": observation.status,
         "changed_inputs": list(observation.changed_inputs),
         "numpy": observation.numpy,
+        "slips": [list(slip) for slip in observation.slips],
         "value": _encoded(observation.value),
     }
     return json.dumps(fields, allow_nan=False)
@@ -48,6 +49,7 @@ def from_json(text: str) -> Observation:
             value=_decoded(fields["value"]),
             changed_inputs=tuple(_text(name) for name in _some(fields["changed_inputs"])),
             numpy=fields["numpy"] is True,
+            slips=tuple((_text(kind), _text(sentence)) for kind, sentence in _some(fields["slips"])),
             **texts,
         )
     except (KeyError, TypeError, ValueError, RecursionError, binascii.Error) as error:

@@ -179,6 +179,8 @@ class Observation:
         For ``"not started"``: the unfinished exercise that the candidate calls, if it is another one.
     numpy : bool
         Whether it returned NumPy arrays, which are not told from tensors in `value`.
+    slips : tuple of (kind, sentence)
+        What `slips.slips` reads from the candidate's source.
     """
 
     status: ObservationStatus
@@ -190,6 +192,7 @@ class Observation:
     printed: str = ""
     blocked_by: str = ""
     numpy: bool = False
+    slips: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from course_utils.exercises import calls
 from course_utils.exercises.compare import difference
 from course_utils.exercises.guard import RunawayError, guarded
 from course_utils.exercises.model import Exercise, Observation, Probe
+from course_utils.exercises.slips import slips
 from course_utils.exercises.tracebacks import is_stub, other_function, own_lines
 from course_utils.exercises.values import Unreadable, holds_numpy, plain
 from course_utils.text import describe
@@ -32,7 +34,8 @@ def observe(exercise: Exercise, candidate: Any, probe: Probe, *, seconds: float 
     fitted = calls.fit_to(candidate, exercise, probe)
     if isinstance(fitted, str):
         return Observation("error", traceback=fitted, call=text, error="Signature")
-    return _run(exercise, candidate, copy.deepcopy(fitted), text, seconds)
+    seen = _run(exercise, candidate, copy.deepcopy(fitted), text, seconds)
+    return replace(seen, slips=slips(candidate))
 
 
 def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: float) -> Observation:
