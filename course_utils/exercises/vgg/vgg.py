@@ -133,6 +133,12 @@ EXERCISE = Exercise(
             "The third block has 216 channels, a misprint on the slide.",
         ),
         Misconception(
+            "pairs-swapped",
+            _like(plan=lambda arch: tuple((out, convs) for convs, out in arch)),
+            "The pairs of `arch` are read the wrong way round: the number of convolutions comes first, then "
+            "the number of filters.",
+        ),
+        Misconception(
             "one-conv-a-block",
             _like(plan=lambda arch: tuple((1, out) for _, out in arch)),
             "Every block has a single convolution.",
