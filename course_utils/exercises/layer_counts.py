@@ -1,4 +1,4 @@
-"""Which part of a layer's parameter count is wrong: weights and biases, changed in the ways they often are."""
+"""Which part of a layer's parameter count is wrong: its weights or its biases, and in which usual way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_MAP = 32
 
 
 @dataclass(frozen=True)
-class Convolution:
+class CountedConvolution:
     """A 3×3 convolution; `side` is that of the map it gives."""
 
     inputs: int
@@ -60,7 +60,7 @@ class Convolution:
 
 
 @dataclass(frozen=True)
-class Linear:
+class CountedLinear:
     """A linear layer that gets `maps` maps with `side` rows and columns; 1 where it gets plain numbers."""
 
     maps: int
@@ -104,7 +104,7 @@ class Linear:
         yield 2 * self.outputs, "the biases are counted twice"
 
 
-Layer = Convolution | Linear
+Layer = CountedConvolution | CountedLinear
 
 
 def explain_layers(parts: Mapping[str, Sequence[Layer]]) -> Callable[[Probe, Any, Any], str | None]:
@@ -145,7 +145,10 @@ def _miscounted(layers: Sequence[Layer], mine: float) -> str | None:
     for name, layer in numbered:
         for count, said in _wrong_counts(layer):
             if total - layer.count + count == mine:
-                return f"{name}{said}." if name else f"{said[0].upper()}{said[1:]}."
+                # Layers with as many outputs have as many biases: which of them it is cannot be told.
+                alike = "bias" in said and sum(other.outputs == layer.outputs for other in layers) > 1
+                where = f"In one of its {layer.name}s, " if alike else name
+                return f"{where}{said}." if where else f"{said[0].upper()}{said[1:]}."
     if len(layers) == 1:
         return None
     for name, layer in numbered:

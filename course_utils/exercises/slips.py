@@ -117,9 +117,21 @@ def _returns_nothing(function: _Function) -> Iterator[Slip]:
                 yield Slip("nothing", f"`{method}` changes a list and returns None: return the list itself.")
             case ast.Return(ast.Call(ast.Name("print"))):
                 yield Slip("nothing", "`print` only shows a value; it returns None.")
-    # A `return` at the end is reached, whatever it gives.
-    if returns and not any(isinstance(s, ast.Return | ast.Raise) for s in function.body):
+    if returns and not _always_ends(function.body):
         yield Slip("nothing", "In this case no `return` is reached: the conditions leave it out.")
+
+
+def _always_ends(body: Sequence[ast.stmt]) -> bool:
+    """Whether a body reaches a `return` or a `raise` whatever its conditions say."""
+    for statement in body:
+        match statement:
+            case ast.Return() | ast.Raise():
+                return True
+            case ast.If(_, then, otherwise) if _always_ends(then) and _always_ends(otherwise):
+                return True
+            case ast.With(_, inner) if _always_ends(inner):
+                return True
+    return False
 
 
 def _arguments(function: _Function) -> Iterator[Slip]:
@@ -175,8 +187,8 @@ def _remembered(function: _Function) -> Iterator[Slip]:
         (name, *_) = sorted(outside)
         yield Slip(
             "memory",
-            f"`{name}` lies outside the function and keeps its value from call to call, so the result depends "
-            "on the calls before.",
+            f"`{name}` lies outside the function and keeps its value from call to call, so the result "
+            "depends on the calls before.",
         )
 
 

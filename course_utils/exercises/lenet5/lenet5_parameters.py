@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course_utils.exercises.counts import compare_counts, miscounted
-from course_utils.exercises.layer_counts import Convolution, Linear, explain_layers
+from course_utils.exercises.layer_counts import CountedConvolution, CountedLinear, explain_layers
 from course_utils.exercises.model import Exercise, Probe
 
 
@@ -17,10 +17,10 @@ def lenet5_parameters() -> list[int]:
 
 
 _LAYERS = {
-    "conv1": [Convolution(1, 50, 28)],
-    "conv2": [Convolution(50, 100, 14)],
-    "linear1": [Linear(100, 100, 7)],
-    "linear2": [Linear(100, 10)],
+    "conv1": [CountedConvolution(1, 50, 28)],
+    "conv2": [CountedConvolution(50, 100, 14)],
+    "linear1": [CountedLinear(100, 100, 7)],
+    "linear2": [CountedLinear(100, 10)],
 }
 
 
@@ -76,7 +76,7 @@ EXERCISE = Exercise(
         *miscounted(
             "unpooled-maps",
             [500, 45100, (100 * 28 * 28) * 100 + 100, 1010],
-            "The first linear layer is counted for 28×28 maps, the size of the image; each pooling halves it.",
+            "The first linear layer is counted for 28×28 maps, the image's size; each pooling halves it.",
         ),
         *miscounted(
             "one-map",

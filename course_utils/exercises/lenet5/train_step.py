@@ -106,7 +106,7 @@ def _why_without_gradient(given: Tensor, scores: list[Tensor]) -> str:
     if not scores or not scores[-1].requires_grad:
         return "the scores carry no gradient: the forward pass ran under torch.no_grad"
     if torch.equal(given.float(), scores[-1].argmax(dim=-1).float()):
-        return "the criterion gets the answers (argmax) instead of the scores, and an answer has no gradient"
+        return "the criterion gets the answers (argmax), not the scores, and answers have no gradient"
     return "the scores carry no gradient: they were cut off from the model (.detach(), .data, torch.tensor)"
 
 

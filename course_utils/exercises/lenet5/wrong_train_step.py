@@ -76,24 +76,6 @@ def _scores_without_gradient(
     return loss.item()
 
 
-def _answers_to_criterion(
-    model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion, optimizer: Optimizer
-) -> float:
-    def loss(scores: Tensor, truth: Tensor) -> Tensor:
-        return criterion(scores.argmax(dim=1).float(), truth.float())
-
-    return _train_step(model, images, labels, loss, optimizer)
-
-
-def _scores_cut_off(
-    model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion, optimizer: Optimizer
-) -> float:
-    def loss(scores: Tensor, truth: Tensor) -> Tensor:
-        return criterion(scores.detach(), truth)
-
-    return _train_step(model, images, labels, loss, optimizer)
-
-
 def _own_optimizer(lr: float) -> TrainStep:
     def train_step(
         model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion, optimizer: Optimizer
@@ -127,17 +109,6 @@ MISCONCEPTIONS = (
         "forward-without-gradient",
         _scores_without_gradient,
         "backward needs the record of the forward pass, so a training step runs without torch.no_grad.",
-    ),
-    Misconception(
-        "answers-to-criterion",
-        _answers_to_criterion,
-        "A criterion takes the scores as they are: which class is the highest tells nothing of by how much.",
-        "Lab 03, Loss and error",
-    ),
-    Misconception(
-        "scores-cut-off",
-        _scores_cut_off,
-        "Without the record of the forward pass, backward cannot reach the parameters.",
     ),
     Misconception(
         "one-hot-labels",

@@ -15,8 +15,8 @@ from course_utils.exercises.probes import Draw
 
 ALL_BUT_CHANNELS = (0, 2, 3)
 _STATISTICS_ALONG_COLUMNS = (
-    "The means and variances go along the columns: without `keepdim=True` or further axes, they meet the last "
-    "axis of x; the channels are axis 1."
+    "The means and variances go along the columns: without `keepdim=True` or further axes, they meet the "
+    "last axis of x; the channels are axis 1."
 )
 _ALL_ALONG_COLUMNS = (
     "The numbers of the channels go along the columns: without further axes, they meet the last axis of x; "
@@ -304,8 +304,8 @@ EXERCISE = Exercise(
                 lambda x, weight, bias, eps=1e-5, passed=passed: F.batch_norm(
                     x, weight, bias, **({"eps": eps} if passed else {})
                 ),
-                "F.batch_norm takes a running mean and variance second and third, before weight and bias: here "
-                "it takes weight for the mean and bias for the variance.",
+                "F.batch_norm takes a running mean and variance second and third, before weight and bias: "
+                "here it takes weight for the mean and bias for the variance.",
             )
             for name, passed in (("weight-for-the-mean", True), ("weight-for-the-mean-eps-ignored", False))
         ),

@@ -137,8 +137,8 @@ EXERCISE = Exercise(
             Misconception(
                 name,
                 _like(join=join),
-                "torch.cat puts the maps of input and branch one behind the other, so there are twice as many; "
-                "they should be added, value by value.",
+                "torch.cat puts the maps of input and branch one behind the other, so there are twice as "
+                "many; they should be added, value by value.",
             )
             for name, join in {
                 "concatenated": lambda x, y: F.relu(torch.cat([x, y], dim=1)),

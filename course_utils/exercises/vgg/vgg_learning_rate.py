@@ -114,8 +114,8 @@ EXERCISE = Exercise(
             Misconception(
                 name,
                 wrong,
-                "In the first epochs the number of halvings is negative, so the rate is above 0.25; it should "
-                "be 0 until epoch 10.",
+                "In the first epochs the number of halvings is negative, so the rate is above 0.25; "
+                "there is none before epoch 10.",
             )
             for name, wrong in {
                 "negative-halvings": lambda epoch: 0.25 / 2 ** ((epoch - 6) // 4),
@@ -136,8 +136,8 @@ EXERCISE = Exercise(
         Misconception(
             "multiplied-by-the-steps",
             lambda epoch: 0.25 / 2 * _steps(epoch),
-            "The rate is multiplied by the number of halvings, so it is 0 at first and then grows; k halvings "
-            "divide it by 2**k.",
+            "The rate is multiplied by the number of halvings, so it is 0 at first and then grows; k "
+            "halvings divide it by 2**k.",
         ),
         Misconception(
             "power-of-the-quotient",

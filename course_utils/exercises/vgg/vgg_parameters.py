@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from course_utils.exercises.counts import compare_counts, miscounted
-from course_utils.exercises.layer_counts import Convolution, Layer, Linear, explain_layers
+from course_utils.exercises.layer_counts import CountedConvolution, CountedLinear, Layer, explain_layers
 from course_utils.exercises.model import Exercise, Probe
 from course_utils.exercises.vgg.vgg import ARCH, Arch
 
@@ -46,9 +46,11 @@ def _layers() -> dict[str, list[Layer]]:
     channels, side = 3, 32
     for number, (convs, out) in enumerate(ARCH, 1):
         inputs = [channels, *[out] * (convs - 1)]
-        parts[f"block {number}"] = [Convolution(i, out, side) for i in inputs]
+        parts[f"block {number}"] = [CountedConvolution(i, out, side) for i in inputs]
         channels, side = out, side // 2
-    return parts | {"the head": [Linear(channels, 4096, side), Linear(4096, 4096), Linear(4096, 10)]}
+    return parts | {
+        "the head": [CountedLinear(channels, 4096, side), CountedLinear(4096, 4096), CountedLinear(4096, 10)]
+    }
 
 
 _FIRST_CONVOLUTIONS = _counted(arch=tuple((1, out) for _, out in ARCH))
