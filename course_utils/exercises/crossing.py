@@ -26,6 +26,7 @@ def to_json(observation: Observation) -> str:
         "changed_inputs": list(observation.changed_inputs),
         "cut_off": list(observation.cut_off),
         "numpy": observation.numpy,
+        "slips": [list(slip) for slip in observation.slips],
         "value": _encoded(observation.value),
     }
     return json.dumps(fields, allow_nan=False)
@@ -50,6 +51,7 @@ def from_json(text: str) -> Observation:
             changed_inputs=tuple(_text(name) for name in _some(fields["changed_inputs"])),
             cut_off=tuple(_text(name) for name in _some(fields["cut_off"])),
             numpy=fields["numpy"] is True,
+            slips=tuple((_text(kind), _text(sentence)) for kind, sentence in _some(fields["slips"])),
             **texts,
         )
     except (KeyError, TypeError, ValueError, RecursionError, binascii.Error) as error:

@@ -109,6 +109,7 @@ class _Case:
         returned = any(seen.status == "returned" or seen.value is not None for seen in self.observations)
         known = next((m for m in self.exercise.misconceptions if returned and self._agrees_with(m)), None)
         cause = known.sentence if known else self._reason()
+        cause = " ".join(s for s in (cause, *self._slips(known)) if s) or None
         if self.seen.status == "returned":
             return self._wrong(known, cause)
         return self._stopped(known, cause)
@@ -119,7 +120,10 @@ class _Case:
     def _wrong(self, known: Misconception | None, cause: str | None) -> Verdict:
         problem = self.problems[self.first]
         assert problem is not None
-        sentences = [problem.sentence, cause, _changes(self.seen) if self.seen.changed_inputs else None]
+        said = problem.sentence
+        if any(kind == "nothing" for kind, _ in self.seen.slips):
+            said = said.replace(": is a `return` missing?", ".")
+        sentences = [said, cause, _changes(self.seen) if self.seen.changed_inputs else None]
         return _verdict(
             self.exercise,
             "wrong",
@@ -167,6 +171,14 @@ class _Case:
             printed=seen.printed,
         )
 
+    def _slips(self, known: Misconception | None) -> list[str]:
+        """Return what the source tells beyond a misconception: what was meant and is not done."""
+        problem = self.problems[self.first]
+        shown = {"no effect", "memory"} if known else {"no effect", "memory", "argument", "return"}
+        if problem and problem.kind == "nothing":
+            shown.add("nothing")
+        return [sentence for kind, sentence in self.seen.slips if kind in shown]
+
     def _reason(self) -> str | None:
         specific = None
         if self.seen.status == "returned":
@@ -177,7 +189,9 @@ class _Case:
                 for problem, seen in zip(self.problems, self.observations, strict=True)
                 if problem and problem.kind != "dtype" and seen.status == "returned"
             ]
-            specific = specific or explain.common_relation([(p.expected, p.actual) for p in answered])
+            if not specific and not self._slips(None):
+                # A relation between numbers is a guess; what stands in the source is none.
+                specific = explain.common_relation([(p.expected, p.actual) for p in answered])
         inputs = [calls.shown_inputs(self.exercise, probe) for probe in self.probes[: len(self.problems)]]
         kind = explain.pattern(inputs, calls.defaults(self.exercise), [p is None for p in self.problems])
         return " ".join(s for s in (specific, kind) if s) or None

@@ -185,6 +185,8 @@ class Observation:
         Whether it returned NumPy arrays, which are not told from tensors in `value`.
     cut_off : tuple of str
         Names of the arguments that need a gradient and would get none from what was returned.
+    slips : tuple of (kind, sentence)
+        What `slips.slips` reads from the candidate's source.
     """
 
     status: ObservationStatus
@@ -197,6 +199,7 @@ class Observation:
     blocked_by: str = ""
     numpy: bool = False
     cut_off: tuple[str, ...] = ()
+    slips: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

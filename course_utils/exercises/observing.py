@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from course_utils.exercises import calls
@@ -10,6 +11,7 @@ from course_utils.exercises.compare import difference
 from course_utils.exercises.gradients import reached_from
 from course_utils.exercises.guard import RunawayError, guarded
 from course_utils.exercises.model import Exercise, Observation, Probe
+from course_utils.exercises.slips import slips
 from course_utils.exercises.stubs import does_nothing, is_stub, other_function
 from course_utils.exercises.tracebacks import own_calls, own_lines
 from course_utils.exercises.values import Unreadable, holds_numpy, plain
@@ -36,7 +38,8 @@ def observe(exercise: Exercise, candidate: Any, probe: Probe, *, seconds: float 
     fitted = calls.fit_to(candidate, exercise, probe)
     if isinstance(fitted, str):
         return Observation("error", traceback=fitted, call=text, error="Signature")
-    return _run(exercise, candidate, copy.deepcopy(fitted), text, seconds)
+    seen = _run(exercise, candidate, copy.deepcopy(fitted), text, seconds)
+    return replace(seen, slips=slips(candidate))
 
 
 def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: float) -> Observation:

@@ -60,6 +60,22 @@ def _loss(model: nn.Module, batches: Batches) -> float:
     return float(sum(losses)) / sum(len(labels) for _, labels in batches)
 
 
+def _divided_by(size: Callable[[Tensor], int]) -> Callable[[nn.Module, Batches], float]:
+    """Return the wrong answers divided by the `size` of the scores, added up over the batches."""
+
+    @torch.no_grad()
+    def evaluate(model: nn.Module, batches: Batches) -> float:
+        model.eval()
+        wrong = total = 0
+        for images, labels in batches:
+            scores = model(images)
+            wrong += int((scores.argmax(dim=1) != labels).sum())
+            total += size(scores)
+        return wrong / total
+
+    return evaluate
+
+
 @torch.no_grad()
 def _along_the_batch(model: nn.Module, batches: Batches) -> float:
     model.eval()
@@ -226,6 +242,18 @@ EXERCISE = Exercise(
             "divided-by-batches",
             _computed(lambda share, shares, sizes: share * sum(sizes) / len(sizes)),
             "The number of wrong answers is divided by the number of batches, not by the number of images.",
+        ),
+        Misconception(
+            "divided-by-classes",
+            _divided_by(lambda scores: scores.shape[1]),
+            "For each batch, the number of classes is added to the total, not the number of images: that is "
+            "the scores' other axis.",
+        ),
+        Misconception(
+            "divided-by-all-scores",
+            _divided_by(Tensor.numel),
+            "The number of wrong answers is divided by the number of scores, images times classes, not by "
+            "the number of images.",
         ),
         Misconception(
             "batches-of-one-size",

@@ -80,6 +80,34 @@ EXERCISE = Exercise(
             "Only every fifth epoch has a lower rate; the epochs after it are back at 0.25.",
         ),
         Misconception(
+            "only-in-every-fifth-epoch-and-the-first",
+            lambda epoch: 0.25 / 1.5 if epoch % 5 == 0 else 0.25,
+            "Only every fifth epoch has a lower rate, epoch 0 among them; the epochs after it are back at "
+            "0.25.",
+        ),
+        Misconception(
+            "multiplied-by-the-steps",
+            lambda epoch: 0.25 / 1.5 * (epoch // 5),
+            "The rate is multiplied by the number of steps, so it is 0 at first and then grows; k steps "
+            "divide it by 1.5**k.",
+        ),
+        Misconception(
+            "power-of-the-quotient",
+            lambda epoch: (0.25 / 1.5) ** (epoch // 5),
+            "The whole fraction is raised to the number of steps; only 1.5 is.",
+        ),
+        Misconception(
+            "always-zero",
+            lambda epoch: 0.0,
+            "The rate is 0 in every epoch. // does that, because it divides without fractions: it is for "
+            "epoch // 5 alone, in parentheses.",
+        ),
+        Misconception(
+            "zero-from-the-first-step",
+            lambda epoch: 0.25 if epoch < 5 else 0.0,
+            "The rate is 0 from the first step on. // does that, because it divides without fractions.",
+        ),
+        Misconception(
             "divided-by-multiples",
             lambda epoch: 0.25 / (1.5 * (epoch // 5)) if epoch >= 5 else 0.25,
             "The divisor grows by 1.5 at each step (1.5, 3, 4.5 …); steps compound: each divides the rate "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from course_utils.exercises.counts import compare_counts, explain_counts, miscounted
+from course_utils.exercises.counts import compare_counts, miscounted
+from course_utils.exercises.layer_counts import CountedConvolution, CountedLinear, explain_layers
 from course_utils.exercises.model import Exercise, Probe
 
 
@@ -15,13 +16,21 @@ def lenet5_parameters() -> list[int]:
     return [conv1, conv2, linear1, linear2]
 
 
+_LAYERS = {
+    "conv1": [CountedConvolution(1, 50, 28)],
+    "conv2": [CountedConvolution(50, 100, 14)],
+    "linear1": [CountedLinear(100, 100, 7)],
+    "linear2": [CountedLinear(100, 10)],
+}
+
+
 EXERCISE = Exercise(
     number="3.3",
     points=1,
     reference=lenet5_parameters,
     probes=lambda seed: (Probe((), note="the four layers, conv1 to linear2"),),
     compare=compare_counts,
-    explain=explain_counts("conv1", "conv2", "linear1", "linear2"),
+    explain=explain_layers(_LAYERS),
     section="Lab 03, Parameters",
     misconceptions=(
         *miscounted(
@@ -63,6 +72,16 @@ EXERCISE = Exercise(
             "unpooled-map",
             [500, 45100, (100 * 14 * 14) * 100 + 100, 1010],
             "The first linear layer is counted for 14×14 maps, the size before the second pooling.",
+        ),
+        *miscounted(
+            "unpooled-maps",
+            [500, 45100, (100 * 28 * 28) * 100 + 100, 1010],
+            "The first linear layer is counted for 28×28 maps, the image's size; each pooling halves it.",
+        ),
+        *miscounted(
+            "one-map",
+            [500, 45100, (7 * 7) * 100 + 100, 1010],
+            "The first linear layer is counted as if it got a single map; it gets 100.",
         ),
         *miscounted(
             "one-pixel-a-channel",

@@ -110,6 +110,18 @@ def _one_step_at_the_end(model: nn.Module, images: Tensor, labels: Tensor, steps
     return losses
 
 
+def _trained_after_the_loop(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
+    optimizer = _plain_sgd(model.train())
+    made = [F.cross_entropy(model(images), labels) for _ in range(steps)]
+    made[-1].backward()
+    optimizer.step()
+    return [loss.item() for loss in made]
+
+
+def _one_hot(scores: Tensor, labels: Tensor) -> Tensor:
+    return F.one_hot(labels, scores.shape[1]).float()
+
+
 def _stopped_early(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
     optimizer: Any = _plain_sgd(model.train())
     losses: list[float] = []
@@ -151,6 +163,20 @@ def compare_overfit_batch(expected: dict[str, Any], actual: Any) -> Difference |
                 found.actual,
                 found.mask,
             )
+    return None
+
+
+def _explain(probe: Probe, expected: Any, actual: Any) -> str | None:
+    mine, right = actual["losses"], expected["losses"]
+    if not isinstance(mine, (list, tuple)) or not mine or not isinstance(mine[0], (int, float)):
+        return None
+    if difference(right[0], mine[0]):
+        return (
+            "The first loss, before any step, is wrong already: look at the loss function and at the model's "
+            "mode, not at the steps."
+        )
+    if len(set(mine)) == 1 and len(mine) == len(right) and len(set(right)) > 1:
+        return "The loss stays the same, so the model does not change from step to step."
     return None
 
 
@@ -205,6 +231,7 @@ EXERCISE = Exercise(
     probes=probes,
     observe=observe_overfit_batch,
     compare=compare_overfit_batch,
+    explain=_explain,
     section="Lab 03, One batch by heart",
     misconceptions=(
         Misconception(
@@ -260,6 +287,11 @@ EXERCISE = Exercise(
         Misconception(
             "one-step-at-the-end",
             _one_step_at_the_end,
+            "The optimizer steps once, after the loop, so the loss stays the same until then.",
+        ),
+        Misconception(
+            "trained-after-the-loop",
+            _trained_after_the_loop,
             "The optimizer steps once, after the loop, so the loss stays the same until then.",
         ),
         Misconception(
@@ -326,6 +358,38 @@ EXERCISE = Exercise(
             "softmax-before-loss",
             _training(loss=lambda scores, labels: F.cross_entropy(scores.softmax(1), labels)),
             "The scores go through a softmax first, but the cross-entropy loss already applies one.",
+            "Lab 03, Loss and error",
+        ),
+        *(
+            Misconception(
+                name,
+                _training(loss=loss),
+                "The loss is the mean squared error to rows of zeros and ones; the exercise asks for the "
+                "cross-entropy.",
+                "Lab 03, Loss and error",
+            )
+            for name, loss in {
+                "squared-error": lambda scores, labels: F.mse_loss(scores, _one_hot(scores, labels)),
+                "squared-error-of-softmax": lambda scores, labels: F.mse_loss(
+                    scores.softmax(1), _one_hot(scores, labels)
+                ),
+            }.items()
+        ),
+        Misconception(
+            "negative-log-likelihood",
+            _training(loss=F.nll_loss),
+            "nll_loss takes logarithms of probabilities, but gets scores; F.cross_entropy takes scores.",
+            "Lab 03, Loss and error",
+        ),
+        Misconception(
+            "binary-cross-entropy",
+            _training(
+                loss=lambda scores, labels: F.binary_cross_entropy_with_logits(
+                    scores, _one_hot(scores, labels)
+                )
+            ),
+            "The loss is the binary cross-entropy, which asks of each class alone, yes or no; the exercise "
+            "asks for the cross-entropy.",
             "Lab 03, Loss and error",
         ),
         Misconception(

@@ -122,7 +122,7 @@ EXERCISE = Exercise(
         Misconception(
             "swapped",
             lambda images: _mean_and_sample_std(images / 255)[::-1],
-            "The standard deviation comes first, the mean second.",
+            "The two numbers are exchanged: the standard deviation is returned first and the mean second.",
         ),
     ),
     hints=(

@@ -76,12 +76,12 @@ def observe_train_step(candidate: Callable[..., Any], probe: Probe) -> dict[str,
         if _same(scores, labels):
             events.append("the criterion gets the labels first; the scores come first")
         elif not scores.requires_grad:
-            events.append(
-                "the scores carry no gradient: the forward pass ran under torch.no_grad, or detached"
-            )
+            events.append(_why_without_gradient(scores, seen))
         elif not _same(truth, labels):
             events.append("the criterion gets other labels than those that were given")
 
+    seen: list[Tensor] = []
+    model.register_forward_hook(lambda _, given, scores: seen.append(scores))
     criterion.register_forward_pre_hook(watch_criterion)
     optimizer = SmallSGD(model, **optimizer.defaults, on_step=lambda: events.append("step"))
     for parameter in model.parameters():
@@ -92,14 +92,22 @@ def observe_train_step(candidate: Callable[..., Any], probe: Probe) -> dict[str,
         try:
             losses.append(candidate(model, images.clone(), labels.clone(), criterion, optimizer))
         except Exception as error:
-            seen = [event for event in events if event not in ("step", "backward")]
-            if seen:
-                error.observed = _observed("", seen[0])  # type: ignore[attr-defined]
+            told = [event for event in events if event not in ("step", "backward")]
+            if told:
+                error.observed = _observed("", told[0])  # type: ignore[attr-defined]
             raise
         parameters.append(_parameters(model))
     moved = any(not torch.equal(old, new) for old, new in zip(before, parameters[-1], strict=True))
     told = "the optimizer that was given never takes a step" if moved and "step" not in events else ""
     return _observed("" if moved else _why_stuck(events), told, losses, parameters)
+
+
+def _why_without_gradient(given: Tensor, scores: list[Tensor]) -> str:
+    if not scores or not scores[-1].requires_grad:
+        return "the scores carry no gradient: the forward pass ran under torch.no_grad"
+    if torch.equal(given.float(), scores[-1].argmax(dim=-1).float()):
+        return "the criterion gets the answers (argmax), not the scores, and answers have no gradient"
+    return "the scores carry no gradient: they were cut off from the model (.detach(), .data, torch.tensor)"
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
@@ -131,7 +139,8 @@ def compare_train_step(expected: dict[str, Any], actual: Any) -> Difference | No
     if actual["stuck"] and actual["stuck"] != expected["stuck"]:
         before = "The parameters never change: "
         return Difference("values", f"{before}{actual['stuck']}.", expected["stuck"] or "moving", "stuck")
-    if len(actual["losses"]) != len(expected["losses"]):
+    stopped = not actual["losses"] and actual["told"] != expected["told"]
+    if stopped or len(actual["losses"]) != len(expected["losses"]):
         return Difference(
             "values", _capital(actual["told"]), expected["told"] or "the right parts", "other parts"
         )

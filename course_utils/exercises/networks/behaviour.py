@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -131,8 +132,18 @@ def _problem(model: Any) -> str:
     if not isinstance(model, nn.Module):
         return f"It returns {_a(model)} where a module (nn.Module) is expected."
     if type(model).forward is nn.Module.forward:
-        return f"{type(model).__name__} has no method named forward."
+        return f"{type(model).__name__} has no method named forward{_where_forward_is(type(model))}."
     return ""
+
+
+def _where_forward_is(kind: type) -> str:
+    for name, method in vars(kind).items():
+        inside = getattr(getattr(method, "__code__", None), "co_consts", ())
+        if any(getattr(part, "co_name", "") == "forward" for part in inside):
+            return f": it is indented too far, so that it is inside {name}"
+    methods = [name for name, value in vars(kind).items() if callable(value)]
+    near = get_close_matches("forward", methods, n=1)
+    return f", but one named {near[0]}" if near else ""
 
 
 def _nothing() -> dict[str, Any]:

@@ -14,6 +14,14 @@ from course_utils.exercises.model import Exercise, Misconception, Probe, Region
 from course_utils.exercises.probes import Draw
 
 ALL_BUT_CHANNELS = (0, 2, 3)
+_STATISTICS_ALONG_COLUMNS = (
+    "The means and variances go along the columns: without `keepdim=True` or further axes, they meet the "
+    "last axis of x; the channels are axis 1."
+)
+_ALL_ALONG_COLUMNS = (
+    "The numbers of the channels go along the columns: without further axes, they meet the last axis of x; "
+    "the channels are axis 1."
+)
 
 
 def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
@@ -57,15 +65,19 @@ def _like(
     divisor: Callable[[Tensor, float], Tensor] = lambda variance, eps: (variance + eps).sqrt(),
     centred: bool = True,
     keepdim: bool = True,
+    variance_of_centred: bool = False,
     finish: Callable[[Tensor, Tensor, Tensor], Tensor] = _scaled,
 ) -> Callable[..., Tensor]:
     """Return batch normalisation with parts changed."""
 
     def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
         centre = x.mean(dim=tuple(over), keepdim=True) * centred
-        spread = divisor(variance(x, over), eps)
         if not keepdim:
-            centre, spread = centre.flatten(), spread.flatten()
+            centre = centre.flatten()
+        squares = ((x - centre) ** 2).mean(dim=tuple(over), keepdim=True)
+        spread = divisor(squares if variance_of_centred else variance(x, over), eps)
+        if not keepdim:
+            spread = spread.flatten()
         return finish((x - centre) / spread, weight, bias)
 
     return normalise
@@ -268,16 +280,35 @@ EXERCISE = Exercise(
         ),
         *_variants(
             "statistics-along-the-columns",
-            "The means and variances go along the columns: without `keepdim=True` or further axes, they meet "
-            "the last axis of x; the channels are axis 1.",
+            _STATISTICS_ALONG_COLUMNS,
             keepdim=False,
         ),
         *_variants(
             "everything-along-the-columns",
-            "The numbers of the channels go along the columns: without further axes, they meet the last axis "
-            "of x; the channels are axis 1.",
+            _ALL_ALONG_COLUMNS,
             keepdim=False,
             finish=lambda y, weight, bias: y * weight + bias,
+        ),
+        Misconception(
+            "variance-along-the-columns",
+            _like(keepdim=False, variance_of_centred=True),
+            _STATISTICS_ALONG_COLUMNS,
+        ),
+        Misconception(
+            "all-along-the-columns",
+            _like(keepdim=False, variance_of_centred=True, finish=lambda y, weight, bias: y * weight + bias),
+            _ALL_ALONG_COLUMNS,
+        ),
+        *(
+            Misconception(
+                name,
+                lambda x, weight, bias, eps=1e-5, passed=passed: F.batch_norm(
+                    x, weight, bias, **({"eps": eps} if passed else {})
+                ),
+                "F.batch_norm takes a running mean and variance second and third, before weight and bias: "
+                "here it takes weight for the mean and bias for the variance.",
+            )
+            for name, passed in (("weight-for-the-mean", True), ("weight-for-the-mean-eps-ignored", False))
         ),
         Misconception(
             "along-the-batch",

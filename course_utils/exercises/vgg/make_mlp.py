@@ -62,6 +62,26 @@ def _relu_once(sizes: Sizes) -> nn.Module:
     return nn.Sequential(*layers)
 
 
+def _relu_unless(skip: Callable[[int, int], bool]) -> Callable[[Sizes], nn.Module]:
+    """Return a function that leaves the ReLU out where `skip` says so of a layer's place and outputs."""
+
+    def build(sizes: Sizes) -> nn.Module:
+        layers: list[nn.Module] = [nn.Flatten()]
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
+            layers += [nn.Linear(inputs, outputs)]
+            layers += [] if skip(index, outputs) else [nn.ReLU()]
+        return nn.Sequential(*layers)
+
+    return build
+
+
+def _every_second_pair(sizes: Sizes) -> nn.Module:
+    layers: list[nn.Module] = []
+    for index in range(0, len(sizes) - 1, 2):
+        layers += [nn.Linear(sizes[index], sizes[index + 1]), nn.ReLU()]
+    return nn.Sequential(nn.Flatten(), *layers[:-1])
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Draw sizes and images: first a single layer, then one to three hidden layers of different widths."""
     draw = Draw(seed)
@@ -75,12 +95,13 @@ def probes(seed: int) -> Sequence[Probe]:
             shown={},
         )
 
-    few, some, many = draw.between(2, 4), draw.between(5, 7), draw.between(8, 10)
+    few, some, many = draw.between(2, 4), draw.between(5, 7), draw.between(8, 9)
     return (
         probe(1, 2, 3, few, count=2, note="one linear layer"),
         probe(2, 2, 2, many, few, count=3, note="one hidden layer"),
         probe(3, 4, 3, some, many, few, count=3, note="two hidden layers"),
         probe(1, 4, 4, many, some, few, 3, count=2, note="three hidden layers"),
+        probe(1, 3, 4, 10, some, 10, count=2, note="10 classes, and a hidden layer of 10 units"),
     )
 
 
@@ -121,6 +142,23 @@ EXERCISE = Exercise(
         ),
         Misconception("no-biases", _like(bias=False), "The linear layers have no biases."),
         *changed_scores(_like),
+        Misconception(
+            "last-layer-by-its-size",
+            _relu_unless(lambda index, outputs: outputs == 10),
+            "The last layer is recognised by its 10 outputs, but there may be another number of classes, and "
+            "a hidden layer of 10; its place is what makes it the last.",
+        ),
+        Misconception(
+            "relu-after-all-but-the-first",
+            _relu_unless(lambda index, outputs: index == 0),
+            "A ReLU follows every layer but the first; it should follow every layer but the last.",
+        ),
+        Misconception(
+            "every-second-pair",
+            _every_second_pair,
+            "Every second pair of sizes is left out, as by a loop in steps of two; each size but the last "
+            "begins a layer.",
+        ),
         Misconception("sigmoid", _like(activation=nn.Sigmoid), "The activations are sigmoids, not ReLUs."),
         Misconception("tanh", _like(activation=nn.Tanh), "The activations are tanh, not ReLUs."),
         Misconception(

@@ -99,7 +99,7 @@ def probes(seed: int) -> Sequence[Probe]:
         probe("one image of two channels, two classes", 1, 2, 2, 4, 2),
         probe("two images of two channels, three classes", 2, 2, 4, 2, 3),
         probe("more images, channels and classes", 3, channels, 2, width, classes),
-        probe("a single pixel: nothing to average", 2, 3, 1, 1, 4),
+        probe("a single pixel: nothing to average", 4, 3, 1, 1, 4),
     )
 
 
@@ -232,6 +232,11 @@ EXERCISE = Exercise(
             _like(after=lambda scores: scores.softmax(dim=1)),
             "The scores go through a softmax, but the cross-entropy loss already applies one.",
             "Lab 03, Loss and error",
+        ),
+        Misconception(
+            "arguments-exchanged",
+            lambda x, weight, bias: _averaged(F.conv2d(weight, x, bias)),
+            "F.conv2d takes the maps first and the weight second: here the images are used as filters.",
         ),
         Misconception(
             "weight-transposed",

@@ -46,6 +46,16 @@ def _whole_kernels(layers: Layers) -> int:
     return field
 
 
+def _output_size(size: int) -> Callable[[Layers], int]:
+    def left(layers: Layers) -> int:
+        n = size
+        for kernel, stride in layers:
+            n = (n - kernel) // stride + 1
+        return n
+
+    return left
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Ask for one layer, stacks without strides, strides in several layers, VGG itself, and no layer."""
     draw = Draw(seed)
@@ -113,10 +123,14 @@ EXERCISE = Exercise(
             "Each kernel is spread only by the stride of the layer before it; all strides before it "
             "multiply.",
         ),
-        Misconception(
-            "strides-added",
-            _stepping(lambda before, own: 1 + sum(stride - 1 for stride in before)),
-            "The strides are added up; they should be multiplied.",
+        *(
+            Misconception(name, _stepping(step), "The strides are added up; they should be multiplied.")
+            for name, step in {
+                "strides-added": lambda before, own: 1 + sum(stride - 1 for stride in before),
+                "strides-added-to-1": lambda before, own: 1 + sum(before),
+                "strides-added-from-0": lambda before, own: sum(before),
+                "strides-added-from-the-second": lambda before, own: sum(before) or 1,
+            }.items()
         ),
         Misconception(
             "whole-kernels",
@@ -138,6 +152,15 @@ EXERCISE = Exercise(
             "area",
             lambda layers: receptive_field(layers) ** 2,
             "That is the number of pixels in the field; its width is asked for.",
+        ),
+        *(
+            Misconception(
+                f"output-size-of-{size}",
+                _output_size(size),
+                f"That is the size of the map that is left of an image of {size}×{size}; the question is how "
+                "many of its pixels one output sees.",
+            )
+            for size in (32, 28, 224)
         ),
         Misconception(
             "last-layer-only",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
@@ -131,6 +132,19 @@ EXERCISE = Exercise(
             "branch-added-to-itself",
             _like(join=lambda x, y: F.relu(y + y)),
             "The output of the convolutions is added to itself: the name x no longer stands for the input.",
+        ),
+        *(
+            Misconception(
+                name,
+                _like(join=join),
+                "torch.cat puts the maps of input and branch one behind the other, so there are twice as "
+                "many; they should be added, value by value.",
+            )
+            for name, join in {
+                "concatenated": lambda x, y: F.relu(torch.cat([x, y], dim=1)),
+                "concatenated-without-relu": lambda x, y: torch.cat([x, y], dim=1),
+                "concatenated-images": lambda x, y: F.relu(torch.cat([x, y])),
+            }.items()
         ),
         Misconception(
             "multiplied", _like(join=lambda x, y: F.relu(x * y)), "The input is multiplied, not added."

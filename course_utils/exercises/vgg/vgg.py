@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -112,6 +113,18 @@ def probes(seed: int) -> Sequence[Probe]:
     )
 
 
+def _explain(probe: Probe, expected: Any, actual: Any) -> str | None:
+    arch = probe.arguments[0] if len(probe.arguments) > 1 else ARCH
+    # As a misconception, it would run nearly a thousand layers once more.
+    filters = [layer["weight"][0] for layer in actual["layers"] if layer["kind"] == "conv"]
+    if filters == [convs for convs, out in arch for _ in range(out)]:
+        return (
+            "The pairs of `arch` are read the wrong way round: the number of convolutions comes first, then "
+            "the number of filters."
+        )
+    return None
+
+
 EXERCISE = Exercise(
     number="4.2",
     points=3,
@@ -121,6 +134,7 @@ EXERCISE = Exercise(
     observe=observe_network,
     compare=network_difference,
     rules_out=has_other_count,
+    explain=_explain,
     section="Lab 04, The network",
     misconceptions=(
         Misconception(

@@ -110,6 +110,40 @@ EXERCISE = Exercise(
             lambda epoch: 0.25 if epoch < 10 else 0.25 / 2 ** ((epoch - 6) // 4),
             "The rate is halved every four epochs without end; the third step, at 18, should be the last.",
         ),
+        *(
+            Misconception(
+                name,
+                wrong,
+                "In the first epochs the number of halvings is negative, so the rate is above 0.25; "
+                "there is none before epoch 10.",
+            )
+            for name, wrong in {
+                "negative-halvings": lambda epoch: 0.25 / 2 ** ((epoch - 6) // 4),
+                "negative-halvings-up-to-three": lambda epoch: 0.25 / 2 ** min((epoch - 6) // 4, 3),
+                "negative-halvings-from-10": lambda epoch: 0.25 / 2 ** ((epoch - 10) // 4),
+            }.items()
+        ),
+        Misconception(
+            "always-zero",
+            lambda epoch: 0.0,
+            "The rate is 0 in every epoch. // does that, because it divides without fractions.",
+        ),
+        Misconception(
+            "zero-from-the-first-step",
+            lambda epoch: 0.25 if epoch < HALVED_AT[0] else 0.0,
+            "The rate is 0 from epoch 10 on. // does that, because it divides without fractions.",
+        ),
+        Misconception(
+            "multiplied-by-the-steps",
+            lambda epoch: 0.25 / 2 * _steps(epoch),
+            "The rate is multiplied by the number of halvings, so it is 0 at first and then grows; k "
+            "halvings divide it by 2**k.",
+        ),
+        Misconception(
+            "power-of-the-quotient",
+            lambda epoch: (0.25 / 2) ** _steps(epoch),
+            "The whole fraction is raised to the number of halvings; only 2 is.",
+        ),
         Misconception(
             "divided-by-1.5",
             lambda epoch: 0.25 / 1.5 ** _steps(epoch),

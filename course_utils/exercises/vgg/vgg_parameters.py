@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from course_utils.exercises.counts import compare_counts, explain_counts, miscounted
+from course_utils.exercises.counts import compare_counts, miscounted
+from course_utils.exercises.layer_counts import CountedConvolution, CountedLinear, Layer, explain_layers
 from course_utils.exercises.model import Exercise, Probe
 from course_utils.exercises.vgg.vgg import ARCH, Arch
 
@@ -40,6 +41,18 @@ def _counted(
     return [*counts, head]
 
 
+def _layers() -> dict[str, list[Layer]]:
+    parts: dict[str, list[Layer]] = {}
+    channels, side = 3, 32
+    for number, (convs, out) in enumerate(ARCH, 1):
+        inputs = [channels, *[out] * (convs - 1)]
+        parts[f"block {number}"] = [CountedConvolution(i, out, side) for i in inputs]
+        channels, side = out, side // 2
+    return parts | {
+        "the head": [CountedLinear(channels, 4096, side), CountedLinear(4096, 4096), CountedLinear(4096, 10)]
+    }
+
+
 _FIRST_CONVOLUTIONS = _counted(arch=tuple((1, out) for _, out in ARCH))
 _HEAD = vgg_parameters()[-1]
 
@@ -50,7 +63,7 @@ EXERCISE = Exercise(
     reference=vgg_parameters,
     probes=lambda seed: (Probe((), note="the four blocks, then the head"),),
     compare=compare_counts,
-    explain=explain_counts("block 1", "block 2", "block 3", "block 4", "the head"),
+    explain=explain_layers(_layers()),
     section="Lab 04, Parameters",
     misconceptions=(
         *miscounted(
