@@ -181,3 +181,19 @@ def test_whether_all_outputs_agree_is_not_how_many():
 def test_layers_are_shown_by_their_names():
     verdict = exercises.evaluate("shift_agreement", lambda layer, x, shift: 2.0)
     assert verdict.counterexample.call == "shift_agreement(no_layer, x, 1)"
+
+
+def test_a_layer_that_is_returned_is_to_be_called():
+    def uncalled(x, size=2, stride=None):
+        return torch.nn.MaxPool2d(size, stride)
+
+    assert "Call it, and return what it gives." in exercises.evaluate("max_pool", uncalled).message
+
+
+def test_an_answer_that_needs_an_optional_argument_is_told_so():
+    def without_default(x, size=2, stride=None):
+        return functional.max_pool2d(x, size, stride + 0)
+
+    assert "wrong in every case without it, when stride is None" in (
+        exercises.evaluate("max_pool", without_default).message
+    )

@@ -67,7 +67,13 @@ def _difference(expected: Any, actual: Any) -> Difference | None:
     if actual is None:
         return Difference("nothing", "It returns nothing (None): is a `return` missing?")
     if isinstance(actual, Unreadable):
-        return Difference("type", f"It returns {actual.kind}, where {_wanted(expected)} is expected.")
+        uncalled = (
+            " Call it, and return what it gives."
+            if actual.kind.startswith(("a module", "a function"))
+            else ""
+        )
+        sentence = f"It returns {actual.kind}, where {_wanted(expected)} is expected.{uncalled}"
+        return Difference("type", sentence)
     if isinstance(expected, Mapping):
         return _mapping(expected, actual)
     if isinstance(expected, (tuple, list)):

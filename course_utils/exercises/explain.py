@@ -20,6 +20,7 @@ class Trait:
     rank: int
     without: str
     with_it: str
+    guess: str = ""
 
 
 def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
@@ -83,14 +84,19 @@ def pattern(
     traits = [set(_traits(case, defaults)) for case in cases]
     for trait in sorted(set().union(*traits)):
         if [trait in of_case for of_case in traits] == [not ok for ok in right]:
-            return f"It is right {trait.without}, and wrong in every case {trait.with_it}."
+            return (
+                f"It is right {trait.without}, and wrong in every case {trait.with_it}. {trait.guess}".strip()
+            )
     return None
 
 
+_ONE_LENGTH = "Perhaps one length is used for both rows and columns, or the two are exchanged."
+
+
 def _traits(case: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[Trait]:
+    for name, default in defaults.items():
+        yield from _of_option(name, case.get(name, default), default)
     for name, value in case.items():
-        if name in defaults:
-            yield from _of_option(name, value, defaults[name])
         if isinstance(value, int) and not isinstance(value, bool):
             yield from (
                 Trait(3, f"for {name} up to {k}", f"with {name} above {k}") for k in (1, 2) if value > k
@@ -103,16 +109,19 @@ def _traits(case: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[Tr
 
 
 def _of_option(name: str, value: Any, default: Any) -> Iterator[Trait]:
-    if default is None and value is not None:
-        yield Trait(0, f"without {name}", f"with {name}")
+    if default is None:
+        given = Trait(0, f"without {name}", f"with {name}")
+        missing = Trait(0, f"with {name}", f"without it, when {name} is None")
+        yield missing if value is None else given
     elif not isinstance(value, np.ndarray) and value != default:
-        yield Trait(0, f"whenever {name} is {default}", f"where {name} is another value")
+        other = value if isinstance(default, bool) else "another value"
+        yield Trait(0, f"whenever {name} is {default}", f"where {name} is {other}")
 
 
 def _of_image(name: str, value: np.ndarray) -> Iterator[Trait]:
     height, width = value.shape[-2:]
     if height != width:
-        yield Trait(2, f"for a square {name}", f"where {name} is not square")
+        yield Trait(2, f"for a square {name}", f"where {name} is not square", _ONE_LENGTH)
     if height > width:
         yield Trait(2, f"where {name} is not taller than wide", f"where {name} is taller than wide")
     if height < width:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d as layer
 from torch.nn.functional import pad
 
 from course_utils.exercises.altered import altered
 from course_utils.exercises.conv_layer.conv2d_single import conv2d_single
-from course_utils.exercises.conv_layer.sliding import convolve, cropped, moved_wrongly
+from course_utils.exercises.conv_layer.sliding import convolve, cropped, moved_wrongly, passed_on_wrongly
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
@@ -38,6 +38,13 @@ def _not_summed(
     every = layer(channels, kernels, stride=stride, padding=padding, groups=len(kernels))[0]
     out = every.unflatten(0, weight.shape[:2])
     return out if bias is None else out + bias[:, None, None, None]
+
+
+def _own_weights(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, stride: int = 1
+) -> Tensor:
+    filters, channels, f, _ = weight.shape
+    return nn.Conv2d(channels, filters, f, stride, padding, bias=bias is not None)(x)
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -200,6 +207,13 @@ EXERCISE = Exercise(
             "Lab 01, Padding",
         ),
         *moved_wrongly(convolve),
+        *passed_on_wrongly(convolve),
+        Misconception(
+            "own-weights",
+            _own_weights,
+            "A new layer draws random weights; the weight and the bias that are given are never used.",
+            "Lab 01, nn.Conv2d",
+        ),
         Misconception(
             "crop-instead-of-stride",
             cropped(convolve),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 from course_utils.exercises.altered import altered
@@ -33,20 +34,27 @@ def _bias_along_positions(
     return out if bias is None else (out.flatten(1) + bias).reshape(out.shape)
 
 
+def _sizes(x: Tensor, f: int, padding: int, stride: int) -> Sequence[int]:
+    return [output_size(n, f, padding, stride) for n in x.shape[1:]]
+
+
 def _multiplied(
-    product: Callable[[Tensor, Tensor], Tensor], *, folded: bool = True, to_input: bool = False
+    product: Callable[[Tensor, Tensor], Tensor] = torch.matmul,
+    *,
+    columns: Callable[[Tensor, int, int, int], Tensor] = im2col,
+    sizes: Callable[[Tensor, int, int, int], Sequence[int]] = _sizes,
+    folded: bool = True,
 ) -> Callable[..., Tensor]:
-    """Return the layer with another product of filters and patches, or folded to the input's size."""
+    """Return the layer with another product, other patches, or folded to another height and width."""
 
     def wrong(
         x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, stride: int = 1
     ) -> Tensor:
         f = weight.shape[-1]
-        out = product(weight.flatten(1), im2col(x, f, padding, stride))
+        out = product(weight.flatten(1), columns(x, f, padding, stride))
         if bias is not None:
             out = out + bias[:, None]
-        sizes = x.shape[1:] if to_input else [output_size(n, f, padding, stride) for n in x.shape[1:]]
-        return out.reshape(len(weight), *sizes) if folded else out
+        return out.reshape(len(weight), *sizes(x, f, padding, stride)) if folded else out
 
     return wrong
 
@@ -57,6 +65,7 @@ _ALIKE_IN_BOTH_FORMS = (
     "padding-ignored",
     "stride-ignored",
     "padding-one-side",
+    "padding-and-stride-not-passed-on",
 )
 """The misconceptions of `conv2d` that do not depend on how the layer is computed."""
 
@@ -92,7 +101,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "folded-to-the-input",
-            _multiplied(lambda filters, patches: filters @ patches, to_input=True),
+            _multiplied(sizes=lambda x, f, padding, stride: x.shape[1:]),
             "The product is reshaped to the height and width of the input; the output has its own.",
             "Lab 01, Output size",
         ),
@@ -123,6 +132,36 @@ EXERCISE = Exercise(
             altered(convolve, result=lambda maps: maps.reshape(maps.transpose(1, 2).shape)),
             "The product is reshaped into maps whose height and width are exchanged.",
             "Lab 01, Output size",
+        ),
+        Misconception(
+            "square-maps",
+            _multiplied(sizes=lambda *given: _sizes(*given)[:1] * 2),
+            "The maps are taken to be square: one length is used for height and width.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "padding-and-stride-in-one-place",
+            _multiplied(columns=lambda x, f, padding, stride: im2col(x, f)),
+            "Padding and stride count in one place only: both im2col and the size of the maps need them.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "padding-in-one-place",
+            _multiplied(columns=lambda x, f, padding, stride: im2col(x, f, 0, stride)),
+            "The padding counts in one place only: both im2col and the size of the maps need it.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "stride-in-one-place",
+            _multiplied(columns=lambda x, f, padding, stride: im2col(x, f, padding)),
+            "The stride counts in one place only: both im2col and the size of the maps need it.",
+            "Lab 01, Output size",
+        ),
+        Misconception(
+            "padding-and-stride-exchanged",
+            _multiplied(columns=lambda x, f, padding, stride: im2col(x, f, stride, padding)),
+            "Padding and stride are exchanged: im2col takes the padding first.",
+            "Lab 01, Stride",
         ),
         Misconception(
             "not-folded",

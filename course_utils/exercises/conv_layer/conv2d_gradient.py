@@ -100,6 +100,15 @@ def _overwritten(x: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
     return grad_x
 
 
+def _written_last(x: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
+    grad_x, f = torch.zeros_like(x), weight.shape[-1]
+    for k in range(len(weight)):
+        for i in range(grad_output.shape[1]):
+            for j in range(grad_output.shape[2]):
+                grad_x[:, i : i + f, j : j + f] = grad_output[k, i, j] * weight[k]
+    return grad_x
+
+
 def _last_of_all(x: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
     return _overwritten(x, weight[-1:], grad_output[-1:])
 
@@ -130,6 +139,21 @@ def _accumulated(x: Tensor, weight: Tensor, grad_output: Tensor) -> Any:
     weight.requires_grad_()
     functional.conv2d(x[None], weight)[0].backward(grad_output)
     return x.grad, weight.grad
+
+
+def _backward_alone(x: Tensor, weight: Tensor, grad_output: Tensor) -> Any:
+    x, weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
+    functional.conv2d(x[None], weight).backward()
+    return x.grad, weight.grad
+
+
+def _not_padded(x: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
+    filters, f = weight.flip(2, 3).transpose(0, 1), weight.shape[-1]
+    if f > min(grad_output.shape[1:]) + 1:
+        raise ValueError("no filter fits")
+    if f > min(grad_output.shape[1:]):
+        return torch.zeros(len(x), *(n - f + 1 for n in grad_output.shape[1:]))
+    return convolve(grad_output, filters)
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -193,6 +217,12 @@ EXERCISE = Exercise(
             lambda x, weight, grad_output: _right(x, weight, grad_output)[::-1],
             "The gradient for weight comes first; the one for x should.",
         ),
+        Misconception(
+            "backward-without-gradient",
+            _backward_alone,
+            "backward() is called without grad_output, so it starts from 1, and only from a single number: "
+            "write out.backward(grad_output).",
+        ),
         Misconception("x-only", _for_x, "This is the gradient for x alone; weight has one, too."),
         Misconception(
             "forward",
@@ -210,6 +240,11 @@ EXERCISE = Exercise(
             "overlaps-overwritten",
             _with(_overwritten),
             "For x: where windows overlap, the later one overwrites the earlier one; their gradients add up.",
+        ),
+        Misconception(
+            "written-last",
+            _with(_written_last),
+            "For x: each window and each filter overwrites what was there before; their gradients add up.",
         ),
         Misconception(
             "everything-overwritten",
@@ -242,6 +277,18 @@ EXERCISE = Exercise(
             _with(_patches),
             "For x: these are the gradients of the patches, one in each column. They still have to go back "
             "to the pixels that the patches were copied from.",
+        ),
+        Misconception(
+            "columns-reshaped",
+            _with(lambda x, weight, grad_output: _patches(x, weight, grad_output).reshape(x.shape)),
+            "For x: where windows overlap, the gradients of the patches are more numbers than x has, and no "
+            "`reshape` brings them back: each is added where it was copied from.",
+        ),
+        Misconception(
+            "not-padded",
+            _with(_not_padded),
+            "For x: the kernels stay where they fit inside grad_output. The pixels at the border were in "
+            "windows, too: f − 1 zeros around grad_output let the kernels reach them.",
         ),
         Misconception(
             "rows-not-folded",

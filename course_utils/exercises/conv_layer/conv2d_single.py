@@ -11,7 +11,13 @@ from torch.nn.functional import pad
 from course_utils.exercises.altered import altered
 from course_utils.exercises.conv_layer.cross_correlate import cross_correlate
 from course_utils.exercises.conv_layer.output_size import output_size
-from course_utils.exercises.conv_layer.sliding import correlate, cropped, moved_wrongly
+from course_utils.exercises.conv_layer.sliding import (
+    correlate,
+    cropped,
+    moved_wrongly,
+    passed_on_wrongly,
+    sized_wrongly,
+)
 from course_utils.exercises.conv_layer.zero_pad import zero_pad
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
@@ -36,6 +42,17 @@ def _beyond_the_image(image: Tensor, kernel: Tensor, padding: int = 0, stride: i
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = (image[i * stride :, j * stride :][:kh, :kw] * kernel).sum()
+    return out
+
+
+def _stored_at_the_pixel(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
+    every, out = (
+        correlate(image, kernel, padding),
+        torch.zeros_like(correlate(image, kernel, padding, stride)),
+    )
+    for i in range(0, every.shape[0], stride):
+        for j in range(0, every.shape[1], stride):
+            out[i, j] = every[i, j]
     return out
 
 
@@ -140,6 +157,15 @@ EXERCISE = Exercise(
             "The border repeats the nearest pixels of the image instead of holding zeros.",
         ),
         *moved_wrongly(correlate),
+        *passed_on_wrongly(correlate),
+        *sized_wrongly(),
+        Misconception(
+            "stored-at-the-pixel",
+            _stored_at_the_pixel,
+            "The window that starts at pixel row i belongs in row i // stride of the result, not in row i; "
+            "the columns likewise.",
+            "Lab 01, Stride",
+        ),
         Misconception(
             "crop-instead-of-stride",
             cropped(correlate),
@@ -149,7 +175,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "image-thinned-first",
-            lambda image, kernel, padding=0, stride=1: correlate(
+            lambda image, kernel, padding=0, stride=1: cross_correlate(
                 zero_pad(image, padding)[::stride, ::stride], kernel
             ),
             "Pixels are dropped before the kernel slides, so it sees pixels that are not neighbours.",

@@ -14,6 +14,12 @@ def count_conv_parameters(in_channels: int, out_channels: int, f: int, bias: boo
     return weights + out_channels if bias else weights
 
 
+def _bias_of_a_layer_without(in_channels: int, out_channels: int, f: int, bias: bool = True) -> int:
+    if not bias:
+        raise AttributeError("None has no numbers")
+    return count_conv_parameters(in_channels, out_channels, f)
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with numbers to multiply in one's head; then ask for the lab's layers and larger ones."""
     draw = Draw(seed)
@@ -41,6 +47,21 @@ EXERCISE = Exercise(
             "xor-for-power",
             lambda c_in, c_out, f, bias=True: c_out * c_in * (f ^ 2) + c_out * bias,
             "^ is no power in Python: f squared is written f ** 2.",
+        ),
+        Misconception(
+            "xor-of-the-product",
+            lambda c_in, c_out, f, bias=True: ((c_out * c_in * f) ^ 2) + c_out * bias,
+            "^ is no power in Python: f squared is written f ** 2.",
+        ),
+        Misconception(
+            "xor-at-the-end",
+            lambda c_in, c_out, f, bias=True: (c_out * c_in * f) ^ (2 + c_out * bias),
+            "^ is no power in Python: f squared is written f ** 2.",
+        ),
+        Misconception(
+            "bias-of-a-layer-without",
+            _bias_of_a_layer_without,
+            "A layer made with bias=False has None for its bias: there is nothing to count.",
         ),
         Misconception(
             "bias-forgotten",

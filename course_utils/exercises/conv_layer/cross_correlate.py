@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises.altered import altered
-from course_utils.exercises.conv_layer.sliding import correlate, looped_wrongly
+from course_utils.exercises.conv_layer.sliding import correlate, looped_wrongly, sized_wrongly
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
@@ -148,23 +148,21 @@ EXERCISE = Exercise(
             "left.",
         ),
         Misconception(
-            "always-3",
-            _sliding(
-                lambda image, kernel, i, j: image[i : i + 3, j : j + 3] * kernel,
-                lambda image, kernel: (image.shape[0] - 2, image.shape[1] - 2),
-            ),
-            "The window is always 3×3, as in the example; it should be as large as the kernel.",
-        ),
-        Misconception(
             "window-always-3",
             _sliding(lambda image, kernel, i, j: image[i : i + 3, j : j + 3] * kernel),
             "The window is always 3×3, as in the example; it should be as large as the kernel.",
         ),
         Misconception(
-            "square-by-height",
-            _sliding(size=lambda image, kernel: (len(image) - len(kernel) + 1,) * 2),
-            "Height and width are taken to be equal: one length is used for rows and columns.",
+            "always-4-by-4",
+            _sliding(lambda image, kernel, i, j: image[i : i + 3, j : j + 3] * kernel, lambda *_: (4, 4)),
+            "The sizes of the example are used: 4×4 results, 3×3 windows. They follow from image and kernel.",
         ),
+        Misconception(
+            "result-always-4-by-4",
+            _sliding(size=lambda *_: (4, 4)),
+            "The result is always 4×4, as in the example; its size follows from image and kernel.",
+        ),
+        *sized_wrongly(),
     ),
     hints=(
         "Put the kernel on the image's top-left corner. Which pixels are under it, and what happens to them?",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from course_utils.exercises.conv_layer.cross_correlate import cross_correlate
 from course_utils.exercises.conv_layer.sliding import correlate
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
@@ -45,6 +47,14 @@ def _overwritten(first: Tensor, second: Tensor) -> Tensor:
 def _added(first: Tensor, second: Tensor) -> Tensor:
     (a, b), (c, d) = first.shape, second.shape
     return pad(first, (0, d - 1, 0, c - 1)) + pad(second, (0, b - 1, 0, a - 1))
+
+
+def _crosswise(first: Tensor, second: Tensor) -> Tensor:
+    (a, c), (b, d) = first.shape, second.shape
+    fused = torch.zeros(a + c - 1, b + d - 1)
+    for i, j, k, m in product(range(a), range(c), range(b), range(d)):
+        fused[i + k, j + m] += first[i, j] * second[k, m]
+    return fused
 
 
 def probes(seed: int) -> Sequence[Probe]:
@@ -128,6 +138,46 @@ EXERCISE = Exercise(
             "every-product-kept",
             lambda first, second: torch.kron(second, first),
             "All products of two weights are kept side by side; those for the same pixel must be added.",
+        ),
+        Misconception(
+            "filters-added-in-the-corners",
+            lambda first, second: (
+                pad(first, (0, second.shape[1] - 1, 0, len(second) - 1))
+                + pad(second, (first.shape[1] - 1, 0, len(first) - 1, 0))
+            ),
+            "The filters are added; applying one after the other multiplies their weights.",
+        ),
+        Misconception(
+            "where-it-fits-not-turned",
+            cross_correlate,
+            "The second filter stays where it fits inside the first. Together, the two see a larger window "
+            "than either alone.",
+        ),
+        Misconception(
+            "matrix-product-the-other-way-round",
+            lambda first, second: second @ first,
+            "This is a matrix product; filters slide, they do not act like matrices on a vector.",
+        ),
+        Misconception(
+            "one-row-too-many",
+            lambda first, second: pad(fuse_filters(first, second), (0, 1, 0, 1)),
+            "There are a row and a column too many: one pixel is seen by both filters, so the height is "
+            "a + c − 1.",
+        ),
+        Misconception(
+            "padded-by-the-height",
+            lambda first, second: correlate(pad(first, (len(second) - 1,) * 4), second.flip(0, 1)),
+            "second is taken to be square: its height is used for the width, too.",
+        ),
+        Misconception(
+            "padded-by-the-width",
+            lambda first, second: correlate(pad(first, (second.shape[1] - 1,) * 4), second.flip(0, 1)),
+            "second is taken to be square: its width is used for the height, too.",
+        ),
+        Misconception(
+            "shapes-unpacked-crosswise",
+            _crosswise,
+            "The four sizes are mixed up: the shape of first gives a, b, that of second gives c, d.",
         ),
         Misconception(
             "filters-added",

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import pad, unfold
 
 from course_utils.exercises.altered import altered
 from course_utils.exercises.conv_layer.output_size import output_size
-from course_utils.exercises.conv_layer.sliding import cropped, moved_wrongly
+from course_utils.exercises.conv_layer.sliding import cropped, moved_wrongly, passed_on_wrongly
 from course_utils.exercises.conv_layer.zero_pad import zero_pad
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
@@ -41,6 +41,16 @@ def _columns(x: Tensor, f: int, padding: int = 0, stride: Any = 1) -> Tensor:
     return _written(_patches(x, f, padding, stride))
 
 
+def _numbered_by_the_height(x: Tensor, f: int, padding: int = 0, stride: int = 1) -> Tensor:
+    patches = _patches(x, f, padding, stride)
+    rows, columns = patches.shape[-2:]
+    out = torch.zeros(patches.shape[:3].numel(), rows * columns)
+    for i in range(rows):
+        for j in range(columns):
+            out[:, i * rows + j] = patches[..., i, j].flatten()
+    return out
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with one column; then add positions, channels, padding and a stride that does not divide."""
     draw = Draw(seed)
@@ -54,7 +64,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((draw.distinct(1, 5, 4), 2), {"stride": 2}, "stride 2 does not divide"),
         Probe((draw.distinct(3, 5, 4), 3, 1, 2), note="three channels, padding 1 and stride 2"),
         Probe((draw.distinct(1, 5, 7), 2), {"stride": 3}, "the stride is larger than the window"),
-        Probe((draw.floats(4, 6, 8), 3), {"padding": draw.between(1, 2), "stride": 2}, "fractions"),
+        Probe((draw.floats(4, 6, 8), 3), {"padding": 2, "stride": draw.between(2, 3)}, "fractions"),
     )
 
 
@@ -145,6 +155,18 @@ EXERCISE = Exercise(
             "Lab 01, Padding",
         ),
         *moved_wrongly(_columns),
+        *passed_on_wrongly(_columns),
+        Misconception(
+            "dilation-for-padding",
+            lambda x, f, padding=0, stride=1: unfold(x, f, padding, stride),
+            "F.unfold takes the dilation third, before padding and stride: give them by name, as in "
+            "stride=stride.",
+        ),
+        Misconception(
+            "numbered-by-the-height",
+            _numbered_by_the_height,
+            "The column of position (i, j) is i·W' + j: a row has W' positions, not H'.",
+        ),
         Misconception(
             "crop-instead-of-stride",
             altered(cropped(_patches), result=_written),

@@ -31,7 +31,11 @@ EXERCISE = Exercise(
             lambda f: f - 1,
             "This counts the zeros of both sides together; the padding is the number on one side.",
         ),
-        Misconception("kernel-size", lambda f: f, "The padding is as large as the kernel."),
+        Misconception(
+            "kernel-size",
+            lambda f: f,
+            "The padding is as large as the kernel. So is f - 1 // 2, because // comes before −.",
+        ),
         Misconception(
             "half-rounded-up",
             lambda f: (f + 1) // 2,
@@ -57,6 +61,21 @@ EXERCISE = Exercise(
             "valid",
             lambda f: 0,
             "There is no padding, so every kernel larger than 1×1 makes the image smaller.",
+        ),
+        Misconception(
+            "a-number-for-each-side",
+            lambda f: (f // 2, f // 2),
+            "There is one number for each side; a single number that holds for every side is expected.",
+        ),
+        Misconception(
+            "a-number-for-all-four-sides",
+            lambda f: (f // 2,) * 4,
+            "There is one number for each side; a single number that holds for every side is expected.",
+        ),
+        Misconception(
+            "name-of-the-option",
+            lambda f: "same",
+            "'same' is the name of an option; how many rows and columns of zeros that means is the question.",
         ),
         Misconception(
             "kernel-minus-two",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.functional import pad
 
 from course_utils.exercises.altered import altered
 from course_utils.exercises.model import Misconception
@@ -59,6 +62,92 @@ def moved_wrongly(layer: Layer) -> tuple[Misconception, ...]:
             "The stride applies to the columns only; down a column the kernel still moves by one pixel.",
             "Lab 01, Stride",
         ),
+    )
+
+
+def passed_on_wrongly(layer: Layer) -> tuple[Misconception, ...]:
+    """Return the slips of a call that hands padding and stride to another function."""
+    return (
+        Misconception(
+            "padding-and-stride-not-passed-on",
+            altered(layer, padding=lambda padding: 0, stride=lambda stride: 1),
+            "Padding and stride have no effect: they are not used, or not passed on.",
+            "Lab 01, Stride",
+        ),
+        Misconception(
+            "padding-and-stride-exchanged",
+            exchanged(layer),
+            "Padding and stride are exchanged. Another function may take them in another order: give them "
+            "by name, as in stride=stride.",
+            "Lab 01, Stride",
+        ),
+    )
+
+
+def exchanged(layer: Layer) -> Layer:
+    """Return `layer` with the padding as its stride, and the stride as its padding."""
+
+    def wrong(*arguments: Any, **keywords: Any) -> Tensor:
+        given = inspect.signature(layer).bind(*arguments, **keywords)
+        given.apply_defaults()
+        padding, stride = given.arguments["padding"], given.arguments["stride"]
+        given.arguments |= {"padding": stride, "stride": padding}
+        return layer(*given.args, **given.kwargs)
+
+    return wrong
+
+
+Shape = Sequence[int]
+Reading = Callable[[Shape], Shape]
+
+
+def _sized(image_read: Reading, kernel_read: Reading, *, in_window: bool = True) -> Layer:
+    """Return the loop over all positions with wrong sizes of image and kernel.
+
+    With `in_window`, the kernel's wrong size is that of the windows, too.
+    """
+
+    def wrong(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
+        image = pad(image, (padding,) * 4)
+        (height, width), (kh, kw) = image_read(image.shape), kernel_read(kernel.shape)
+        out = torch.zeros((height - kh) // stride + 1, (width - kw) // stride + 1)
+        rows, columns = (kh, kw) if in_window else kernel.shape
+        for i, j in product(range(out.shape[0]), range(out.shape[1])):
+            top, left = i * stride, j * stride
+            out[i, j] = (image[top : top + rows, left : left + columns] * kernel).sum()
+        return out
+
+    return wrong
+
+
+def sized_wrongly() -> tuple[Misconception, ...]:
+    """Return the slips in reading the sizes of an image and a kernel."""
+
+    def as_it_is(shape: Shape) -> Shape:
+        return shape
+
+    def by_height(shape: Shape) -> Shape:
+        return shape[0], shape[0]
+
+    def by_width(shape: Shape) -> Shape:
+        return shape[1], shape[1]
+
+    def swapped(shape: Shape) -> Shape:
+        return shape[1], shape[0]
+
+    def three(shape: Shape) -> Shape:
+        return 3, 3
+
+    one_length = "Height and width are taken to be equal: one length is used for rows and columns."
+    always_three = "The window is always 3×3, as in the example; it should be as large as the kernel."
+    exchange = "Height and width are exchanged: shape is (rows, columns)."
+    return (
+        Misconception("always-3", _sized(as_it_is, three), always_three),
+        Misconception("square-by-height", _sized(by_height, by_height, in_window=False), one_length),
+        Misconception("square-windows-by-height", _sized(by_height, by_height), one_length),
+        Misconception("square-by-width", _sized(by_width, by_width, in_window=False), one_length),
+        Misconception("square-windows-by-width", _sized(by_width, by_width), one_length),
+        Misconception("height-width-swapped", _sized(swapped, swapped), exchange),
     )
 
 

@@ -56,6 +56,34 @@ EXERCISE = Exercise(
             "This is the median of each window.",
         ),
         Misconception(
+            "middle-of-the-range",
+            lambda x, size=2, stride=None: (max_pool2d(x, size, stride) - max_pool2d(-x, size, stride)) / 2,
+            "This is the middle between the largest and the smallest value of each window; the mean takes "
+            "all of them.",
+        ),
+        Misconception(
+            "running-sum",
+            lambda x, size=2, stride=None: (
+                avg_pool2d(x, size, stride).flatten().cumsum(0).reshape(avg_pool2d(x, size, stride).shape)
+            ),
+            "The sum is set to 0 only once, before the loops, so each window also contains all windows "
+            "before it.",
+        ),
+        Misconception(
+            "running-sum-in-a-channel",
+            lambda x, size=2, stride=None: (
+                avg_pool2d(x, size, stride).flatten(1).cumsum(1).reshape(avg_pool2d(x, size, stride).shape)
+            ),
+            "The sum is set to 0 only once in each channel, so each window also contains all windows "
+            "before it.",
+        ),
+        Misconception(
+            "running-sum-in-a-row",
+            lambda x, size=2, stride=None: avg_pool2d(x, size, stride).cumsum(2),
+            "The sum is set to 0 only at the beginning of a row, so each window also contains those to its "
+            "left.",
+        ),
+        Misconception(
             "fractions-lost",
             lambda x, size=2, stride=None: avg_pool2d(x, size, stride).floor(),
             "The mean is rounded down to a whole number.",

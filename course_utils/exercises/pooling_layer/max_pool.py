@@ -82,6 +82,17 @@ EXERCISE = Exercise(
             lambda x, size=2, stride=None: x.amax(dim=(1, 2)),
             "This is one number for each channel: the largest value of the whole image.",
         ),
+        Misconception(
+            "running-maximum",
+            lambda x, size=2, stride=None: (
+                max_pool2d(x, size, stride)
+                .flatten()
+                .cummax(0)
+                .values.reshape(max_pool2d(x, size, stride).shape)
+            ),
+            "The largest value is set back only once, before the loops, so each window also contains all "
+            "windows before it.",
+        ),
         *windowing.moved_wrongly(max_pool2d),
     ),
     hints=(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from course_utils.exercises.altered import altered
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
@@ -46,6 +49,47 @@ def _first(windows: Tensor) -> Tensor:
 
 def _largest(windows: Tensor) -> Tensor:
     return (windows == windows.amax(-1, keepdim=True)).float()
+
+
+def _transposed(windows: Tensor) -> Tensor:
+    side = math.isqrt(windows.shape[-1])
+    return windows.unflatten(-1, (side, side)).mT.flatten(-2)
+
+
+def _first_of_each_row(windows: Tensor) -> Tensor:
+    side = math.isqrt(windows.shape[-1])
+    rows = _largest(windows).unflatten(-1, (side, side))
+    return ((rows.cumsum(-1) == 1) & (rows == 1)).float().flatten(-2)
+
+
+_WITHOUT_CORNER = (
+    "The place within the window is used as a place in the image, so everything lands in the top-left "
+    "corner: the window itself starts at row i * size, column j * size."
+)
+
+
+def _without_corner(accumulate: bool) -> Callable[..., Tensor]:
+    """Return a gradient that forgets where each window starts, and adds up or overwrites what meets."""
+
+    def wrong(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
+        grad, indices = torch.zeros_like(x), unfolded(x, size, size).argmax(-1)
+        for c, i, j in product(*map(range, grad_output.shape)):
+            row, column = divmod(int(indices[c, i, j]), size)
+            grad[c, row, column] = grad_output[c, i, j] + accumulate * grad[c, row, column]
+        return grad
+
+    return wrong
+
+
+def _along_a_row(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
+    indices = max_pool2d(x, size, return_indices=True)[1]
+    return torch.zeros_like(x).scatter_(2, indices, grad_output)
+
+
+def _loops_over_the_image(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
+    if any(length % size for length in x.shape[1:]):
+        raise IndexError("grad_output has no such window")
+    return max_pool_gradient(x, grad_output, size)
 
 
 def _cropped(x: Tensor, grad_output: Tensor, size: int = 2) -> Tensor:
@@ -147,6 +191,39 @@ EXERCISE = Exercise(
             "first-channel-decides",
             altered(max_pool_gradient, x=lambda x: x[:1].expand_as(x)),
             "The position of the maximum is taken from the first channel for all channels.",
+        ),
+        Misconception(
+            "row-column-exchanged",
+            _spread(lambda windows: _transposed(_first(windows))),
+            "Row and column within the window are exchanged: argmax counts along the rows, so the row is "
+            "index // size, and the column is index % size.",
+        ),
+        Misconception(
+            "place-in-the-image",
+            _without_corner(accumulate=True),
+            _WITHOUT_CORNER,
+        ),
+        Misconception(
+            "place-in-the-image-overwritten",
+            _without_corner(accumulate=False),
+            _WITHOUT_CORNER,
+        ),
+        Misconception(
+            "index-along-a-row",
+            _along_a_row,
+            "The indices of max_pool2d count through a whole map, row by row; here they are used along one "
+            "axis. Flatten the maps first, and reshape at the end.",
+        ),
+        Misconception(
+            "first-of-each-row",
+            _spread(_first_of_each_row),
+            "If pixels in several rows of a window share the maximum, each row gets the gradient: `break` "
+            "ends only the inner loop.",
+        ),
+        Misconception(
+            "loops-over-the-image",
+            _loops_over_the_image,
+            "A window is asked for its gradient wherever one starts in x; those that do not fit have none.",
         ),
         Misconception(
             "border-dropped",

@@ -124,6 +124,16 @@ EXERCISE = Exercise(
             "The channels come last here; PyTorch puts them first.",
         ),
         Misconception(
+            "channels-read-last",
+            lambda shape, size=2, stride=None: (*pooled_shape((0, *shape[:2]), size, stride)[1:], shape[2]),
+            "The shape is read as (H, W, C), with the channels last; PyTorch puts them first.",
+        ),
+        Misconception(
+            "channels-read-last-and-written-first",
+            lambda shape, size=2, stride=None: (shape[2], *pooled_shape((0, *shape[:2]), size, stride)[1:]),
+            "The shape is read as (H, W, C), with the channels last; PyTorch puts them first.",
+        ),
+        Misconception(
             "channels-dropped",
             altered(pooled_shape, result=lambda shape: shape[1:]),
             "The channels are missing from the shape.",

@@ -173,6 +173,11 @@ EXERCISE = Exercise(
             "The shift is multiplied by the stride; a wider pixel needs fewer steps.",
         ),
         Misconception(
+            "stride-upside-down",
+            _compared(steps=lambda x, out, shift: shift // (out.shape[-1] // x.shape[-1])),
+            "The stride is the image's width // the output's width; the other way round, it is 0.",
+        ),
+        Misconception(
             "stride-from-the-heights",
             _compared(steps=lambda x, out, shift: shift // (x.shape[-2] // out.shape[-2])),
             "The stride is taken from the heights; the image moves along its width.",

@@ -56,14 +56,39 @@ def _one_apart(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
     return pool(x, size, 1)[:, :rows, :columns]
 
 
-def _length_over_stride(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
-    rows, columns = x.shape[1] // stride, x.shape[2] // stride
+def _counted(pool: Pool, x: Tensor, size: int, stride: int, count: Callable[[int], int]) -> Tensor:
+    """Pool as many windows along each axis as `count` makes of its length; those at the border are cut."""
+    rows, columns = (count(length) for length in x.shape[1:])
     windows = [
         [x[:, i * stride : i * stride + size, j * stride : j * stride + size] for j in range(columns)]
         for i in range(rows)
     ]
     pooled = [torch.cat([pool(w, tuple(w.shape[1:])) for w in row], dim=2) for row in windows]
     return torch.cat(pooled, dim=1)
+
+
+def _stored_at_the_pixel(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
+    every, out = pool(x, size, 1), torch.zeros_like(pool(x, size, stride))
+    for i in range(0, every.shape[1], stride):
+        for j in range(0, every.shape[2], stride):
+            out[:, i, j] = every[:, i, j]
+    return out
+
+
+def _over_axes(pool: Pool, x: Tensor, size: int, stride: int, order: tuple[int, int, int]) -> Tensor:
+    """Pool each window over its last two axes in another order than channels, rows, columns."""
+    out = torch.zeros_like(pool(x, size, stride))
+    for i in range(out.shape[1]):
+        for j in range(out.shape[2]):
+            window = x[:, i * stride : i * stride + size, j * stride : j * stride + size].permute(order)
+            out[:, i, j] = pool(window, tuple(window.shape[1:])).flatten()
+    return out
+
+
+def _blocks(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
+    if any(length % size for length in x.shape[1:]):
+        raise RuntimeError("the windows do not fill the image")
+    return pool(x, size)
 
 
 def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
@@ -103,8 +128,46 @@ def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
         ),
         Misconception(
             "length-over-stride",
-            lambda x, size=2, stride=None: _length_over_stride(pool, x, size, stride or size),
+            lambda x, size=2, stride=None: _counted(
+                pool, x, size, stride or size, lambda length: length // (stride or size)
+            ),
             "The number of windows is length over stride, which ignores the window's own size.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "length-over-size",
+            lambda x, size=2, stride=None: _counted(
+                pool, x, size, stride or size, lambda length: length // size
+            ),
+            "The number of windows is length over size, whatever the stride.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "windows-up-to-the-border",
+            lambda x, size=2, stride=None: _counted(
+                pool, x, size, stride or size, lambda length: -(-length // (stride or size))
+            ),
+            "The loops go up to the border, so windows that reach over it are counted too; these should be "
+            "left out.",
+            "Lab 02, Shapes",
+        ),
+        Misconception(
+            "stored-at-the-pixel",
+            lambda x, size=2, stride=None: _stored_at_the_pixel(pool, x, size, stride or size),
+            "The window that starts at pixel row i belongs in row i // stride of the result, not in row i; "
+            "the columns likewise.",
+        ),
+        Misconception(
+            "channels-and-rows-pooled",
+            lambda x, size=2, stride=None: _over_axes(pool, x, size, stride or size, (2, 0, 1)),
+            "Each window is pooled over the axes 0 and 1, channels and rows; its rows and columns are the "
+            "axes 1 and 2.",
+        ),
+        Misconception(
+            "blocks",
+            lambda x, size=2, stride=None: _blocks(pool, x, size, stride or size),
+            "The image is cut into blocks, as with `reshape`: the stride has no effect, and rows and columns "
+            "that are left over give an error.",
             "Lab 02, Shapes",
         ),
         Misconception(
