@@ -81,7 +81,7 @@ def probes(seed: int) -> Sequence[Probe]:
         ),
         Probe(
             (draw.floats(4, 7, 9), draw.floats(3, 4, 3, 3), draw.floats(3)),
-            {"padding": 1, "stride": draw.between(1, 2)},
+            {"padding": 4, "stride": draw.between(4, 5)},
             "fractions",
         ),
     )
