@@ -63,19 +63,18 @@ class OneLiner:
 def one_liners(exercise_id: str, count: int) -> Iterator[OneLiner]:
     """Yield `count` functions, or as many as differ in their text."""
     exercise, draw = exercises.get(exercise_id), random.Random(exercise_id)
-    ways = all_right(exercise_id)
-    known = {"right": exercise.reference, "ways": ways, "torch": torch, "nn": nn}
+    known = {"right": exercise.reference, "ways": all_right(exercise_id), "torch": torch, "nn": nn}
     known |= {f.__name__: f for f in (without, swapped, twice, replaced, between)}
     write = _network if exercise.observe is observe_network else _function
     seen: set[str] = set()
     for _ in range(20 * count):
-        text = write(exercise, draw, len(ways))
+        text = write(exercise, draw)
         if text not in seen and len(seen) < count:
             seen.add(text)
             yield OneLiner(text, eval(text, known))
 
 
-def _function(exercise: Exercise, draw: random.Random, _: int) -> str:
+def _function(exercise: Exercise, draw: random.Random) -> str:
     parameters = inspect.signature(exercise.reference).parameters.values()
     values, result = _examples(exercise.id)
     start = f"lambda {', '.join(str(p.replace(annotation=p.empty)) for p in parameters)}: "
@@ -165,9 +164,9 @@ def _changed(text: str, value: Any, draw: random.Random) -> str:
     return draw.choice(rules).format(text if text.isidentifier() else f"({text})") if rules else text
 
 
-def _network(_: Exercise, draw: random.Random, ways: int) -> str:
+def _network(exercise: Exercise, draw: random.Random) -> str:
     """Return a network that is built in a right way and then changed."""
-    text = f"ways[{draw.randrange(ways)}](*sizes)"
+    text = f"ways[{draw.randrange(len(all_right(exercise.id)))}](*sizes)"
     for _ in range(draw.choice((1, 1, 2))):
         one, other = draw.randrange(8), draw.randrange(8)
         rule = draw.choice(TENSOR).format("x")

@@ -80,7 +80,7 @@ def probes(seed: int) -> Sequence[Probe]:
             note="padding 2, stride 3 and bias, all pixels negative",
         ),
         Probe(
-            (draw.floats(4, 7, 9), draw.floats(3, 4, 3, 3), draw.floats(3)),
+            (draw.floats(4, 7, 9), draw.floats(3, 4, 5, 5), draw.floats(3)),
             {"padding": 4, "stride": draw.between(4, 5)},
             "fractions",
         ),
