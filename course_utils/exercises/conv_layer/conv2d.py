@@ -80,9 +80,14 @@ def probes(seed: int) -> Sequence[Probe]:
             note="padding 2, stride 3 and bias, all pixels negative",
         ),
         Probe(
-            (draw.floats(4, 7, 9), draw.floats(3, 4, 5, 5), draw.floats(3)),
-            {"padding": 4, "stride": draw.between(4, 5)},
+            (draw.floats(4, 7, 9), draw.floats(3, 4, 3, 3), draw.floats(3)),
+            {"padding": 1, "stride": draw.between(1, 2)},
             "fractions",
+        ),
+        Probe(
+            (draw.distinct(1, 3, 4), draw.distinct(1, 1, 5, 5)),
+            {"padding": 4, "stride": 4},
+            "a large kernel, padding and stride 4",
         ),
     )
 
