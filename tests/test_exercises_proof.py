@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from proof import SEEDS, agree, expected, is_accepted, probes, right_ways, wrong_observations
+from proof import SEEDS, cheap_first, expected, is_accepted, observed_wrong, probes, right_ways, told_apart
 
 from course_utils import exercises
 from course_utils.exercises import Observation, judge
@@ -83,14 +83,21 @@ def test_there_are_two_right_ways_beside_the_reference(exercise_id):
 def test_every_misconception_is_rejected_and_named_for_every_seed(exercise_id):
     exercise = exercises.get(exercise_id)
     for seed in SEEDS:
+        order = cheap_first(exercise_id, seed)
         right = [Observation("returned", value=value) for value in expected(exercise_id, seed)]
-        seen = wrong_observations(exercise_id, seed)
-        for misconception in exercise.misconceptions:
-            mine = seen[misconception.id]
-            assert not agree(exercise, right, mine), f"seed {seed}: {misconception.id} passes as right"
+
+        def seen(misconception, number, seed=seed):
+            return observed_wrong(exercise_id, seed, misconception.id, number)
+
+        for place, mine in enumerate(exercise.misconceptions):
+            assert any(told_apart(exercise, right[n], seen(mine, n)) for n in order), (
+                f"seed {seed}: {mine.id} passes as right"
+            )
             # The first that agrees is the one that the verdict names; two may share a sentence on purpose.
-            named = next(m for m in exercise.misconceptions if agree(exercise, seen[m.id], mine))
-            assert named.sentence == misconception.sentence, f"seed {seed}: {misconception.id} is {named.id}"
+            for other in exercise.misconceptions[:place]:
+                assert other.sentence == mine.sentence or any(
+                    told_apart(exercise, seen(other, n), seen(mine, n)) for n in order
+                ), f"seed {seed}: {mine.id} is {other.id}"
 
 
 @every_exercise
@@ -98,8 +105,9 @@ def test_the_verdict_names_every_misconception(exercise_id):
     exercise = exercises.get(exercise_id)
     sentence = {m.id: m.sentence for m in exercise.misconceptions}
     for misconception in exercise.misconceptions:
-        observations = wrong_observations(exercise_id, 0)[misconception.id]
-        verdict = judge(exercise, probes(exercise_id, 0), observations)
+        asked = probes(exercise_id, 0)
+        observations = [observed_wrong(exercise_id, 0, misconception.id, n) for n in range(len(asked))]
+        verdict = judge(exercise, asked, observations)
         assert verdict.status in ("wrong", "error")
         assert verdict.earned == 0
         assert sentence.get(verdict.misconception) == misconception.sentence, verdict.message

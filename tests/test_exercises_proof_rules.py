@@ -52,7 +52,7 @@ FRACTIONS = {
 
 EQUIVALENT = {
     "same_padding": {"f: one more"},  # (f − 1) // 2 is f // 2 for odd f
-    "shift_agreement": {"x: upside down", "x: first of the batch reversed"},  # a share has no order
+    "shift_agreement": {"x: first of the batch reversed"},  # a share has no order
     "shift_equivariance": {"x: first of the batch reversed"},
     "pixel_statistics": {
         f"images: {name}"

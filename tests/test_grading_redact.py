@@ -34,7 +34,7 @@ from course_utils.exercises.crossing import to_json
 from course_utils.exercises.observing import observe
 torch.set_num_threads(1)
 import pkgutil, right_ways
-labs = {module.name for module in pkgutil.iter_modules(right_ways.__path__)} - {"equivalents"}
+labs = {module.name for module in pkgutil.iter_modules(right_ways.__path__)}
 ways_of = {name: w for lab in labs for name, w in import_module(f"right_ways.{lab}").RIGHT_WAYS.items()}
 for name, ways in ways_of.items():
     exercise = exercises.get(name)

@@ -48,6 +48,7 @@ NAMES = {
     "std": "var",
 }
 PARTNERS = ("height width", "rows columns", "kh kw", "i j", "di dj", "a b", "c d")
+LAMBDA = "the_lambda"
 PARTNER = {name: other for pair in PARTNERS for name, other in permutations(pair.split())}
 
 
@@ -61,8 +62,7 @@ class Mutant:
 
 def mutants(reference: Any) -> Iterator[Mutant]:
     """Yield every mutant of a function or class, and of the helpers in its module that it calls."""
-    sources = [inspect.getsource(unit) for unit in (*_helpers(reference), reference)]
-    trees = [ast.parse(textwrap.dedent(source)) for source in sources]
+    trees = [_tree(unit) for unit in (*_helpers(reference), reference)]
     seen = {ast.unparse(tree) for tree in trees}
     for k, tree in enumerate(trees):
         for path, replacement in _changes(tree):
@@ -75,10 +75,19 @@ def mutants(reference: Any) -> Iterator[Mutant]:
                 yield Mutant(f"{before}  ->  {after}", _compiled(units, reference))
 
 
+def _tree(unit: Any) -> ast.Module:
+    """Return the syntax tree of a function, a class, or a lambda, which is the first in its line."""
+    if unit.__name__ != "<lambda>":
+        return ast.parse(textwrap.dedent(inspect.getsource(unit)))
+    tree = ast.parse(inspect.getsource(sys.modules[unit.__module__]))
+    lambdas = (node for node in ast.walk(tree) if isinstance(node, ast.Lambda))
+    found = next(node for node in lambdas if node.lineno == unit.__code__.co_firstlineno)
+    return ast.Module([ast.Assign([ast.Name(LAMBDA, ast.Store())], found, lineno=0)], [])
+
+
 def _helpers(reference: Any) -> list[Any]:
     module = sys.modules[reference.__module__]
-    tree = ast.parse(textwrap.dedent(inspect.getsource(reference)))
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names = {node.id for node in ast.walk(_tree(reference)) if isinstance(node, ast.Name)}
     found = [getattr(module, name, None) for name in sorted(names - {reference.__name__})]
     return [f for f in found if inspect.isfunction(f) and f.__module__ == reference.__module__]
 
@@ -87,7 +96,7 @@ def _compiled(trees: list[ast.Module], reference: Any) -> Any:
     namespace = dict(vars(sys.modules[reference.__module__]))
     for tree in trees:
         exec(compile(ast.fix_missing_locations(tree), "<mutant>", "exec", dont_inherit=True), namespace)
-    return namespace[reference.__name__]
+    return namespace[LAMBDA if reference.__name__ == "<lambda>" else reference.__name__]
 
 
 Path = list[tuple[str, int | None]]

@@ -91,6 +91,11 @@ def probes(seed: int) -> Sequence[Probe]:
             {"padding": 1, "stride": draw.between(1, 2)},
             "fractions",
         ),
+        Probe(
+            (draw.distinct(1, 3, 4), draw.distinct(1, 1, 5, 5)),
+            {"padding": 4, "stride": 4},
+            "a large kernel, padding and stride 4",
+        ),
     )
 
 

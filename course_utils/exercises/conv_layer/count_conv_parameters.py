@@ -33,6 +33,8 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((1, 50, 3), note="the first layer of the lab's LeNet5"),
         Probe((50, 100, 3), {"bias": True}, "the second layer of the lab's LeNet5"),
         Probe((many, few, draw.one_of(3, 5, 7)), note="larger numbers"),
+        Probe((3, 2, 4), note="kernels of even size"),
+        Probe((1, 1, 1), note="one weight and one bias"),
     )
 
 

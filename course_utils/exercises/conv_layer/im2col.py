@@ -65,6 +65,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((draw.distinct(3, 5, 4), 3, 1, 2), note="three channels, padding 1 and stride 2"),
         Probe((draw.distinct(1, 5, 7), 2), {"stride": 3}, "the stride is larger than the window"),
         Probe((draw.floats(4, 6, 8), 3), {"padding": 2, "stride": draw.between(2, 3)}, "fractions"),
+        Probe((draw.floats(2, 6, 8), 3), {"padding": 4, "stride": draw.between(4, 5)}, "much padding"),
     )
 
 

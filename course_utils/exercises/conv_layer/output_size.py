@@ -44,6 +44,7 @@ def probes(seed: int) -> Sequence[Probe]:
             f"stride {stride}: {stride - 1} pixels are left over",
         ),
         Probe((draw.between(20, 40), kernel, draw.between(1, 3), stride), note="larger numbers"),
+        Probe((5, 1), note="a 1×1 kernel"),
     )
 
 

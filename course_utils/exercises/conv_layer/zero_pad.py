@@ -42,7 +42,7 @@ def _height_for_width(image: Tensor, padding: int) -> Tensor:
 
 
 def probes(seed: int) -> Sequence[Probe]:
-    """Start with one pixel; then ask for no, one, two and three rings of zeros."""
+    """Start with one pixel; then ask for no, one and more rings of zeros."""
     draw = Draw(seed)
     rows, columns = draw.shuffled(3, 4)
     return (
@@ -52,7 +52,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((draw.distinct(3, 2), 2), note="two rings of zeros"),
         Probe((draw.integers(rows, columns, low=-6, high=-1), 1), note="all pixels negative"),
         Probe((draw.distinct(4, draw.one_of(5, 6)), 3), note="three rings of zeros"),
-        Probe((draw.floats(6, 5), draw.between(1, 4)), note="fractions"),
+        Probe((draw.floats(6, 5), draw.between(4, 5)), note="fractions"),
     )
 
 

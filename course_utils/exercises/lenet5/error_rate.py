@@ -66,6 +66,7 @@ def probes(seed: int) -> Sequence[Probe]:
     draw = Draw(seed)
     labels = torch.tensor(draw.shuffled(*range(2, 9))[:4])
     answers = labels + torch.tensor([0, 0, 0, 1])
+    scores, truth = scores_with(draw, [False, True, False], 10)
     return (
         Probe(scores_with(draw, [True, False, False], 10), note="one of three images is wrong"),
         Probe(scores_with(draw, [False], 10), note="one image, right"),
@@ -78,6 +79,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe(
             (functional.one_hot(answers, 10).float(), labels), note="scores of 0 and 1, three images right"
         ),
+        Probe((scores / 100, truth), note="small scores"),
     )
 
 

@@ -147,6 +147,14 @@ def _identity(classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), linear)
 
 
+def _times(*factors: float) -> nn.Module:
+    """Return a layer that multiplies the score of each class by a factor."""
+    linear = nn.Linear(len(factors), len(factors), bias=False)
+    with torch.no_grad():
+        linear.weight.copy_(torch.diag(torch.tensor(factors)))
+    return linear
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Draw batches of unequal sizes, and models for which the mode matters."""
     draw = Draw(seed)
@@ -156,10 +164,11 @@ def probes(seed: int) -> Sequence[Probe]:
         for wrong in batches:
             scores, labels = scores_with(draw, wrong, classes)
             made.append((scores.reshape(-1, 1, 1, classes), labels))
-        shown = {"the model's scores": torch.cat([images.flatten(1) for images, _ in made])}
+        model = nn.Sequential(_identity(classes), *more).eval()
+        with torch.no_grad():
+            shown = {"the model's scores": torch.cat([model(images) for images, _ in made])}
         shown["labels"] = torch.cat([labels for _, labels in made])
-        model = nn.Sequential(_identity(classes), *more).train()
-        return Probe((model, made), note=note, call="evaluate(model, batches)", shown=shown)
+        return Probe((model.train(), made), note=note, call="evaluate(model, batches)", shown=shown)
 
     wrong = [draw.between(0, 1) == 1 for _ in range(3)]
     return (
@@ -173,6 +182,7 @@ def probes(seed: int) -> Sequence[Probe]:
             nn.BatchNorm1d(4),
             classes=4,
         ),
+        probe("classes that weigh unequally", [[False, True, False, False], [True, False]], _times(3, 1, 2)),
     )
 
 

@@ -191,6 +191,7 @@ def probes(seed: int) -> Sequence[Probe]:
         *layers: nn.Module,
         training: bool = True,
         learned: bool = False,
+        shift: float = 0,
     ) -> Probe:
         first, last = layers[0], layers[-1]
         assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
@@ -198,7 +199,7 @@ def probes(seed: int) -> Sequence[Probe]:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.copy_(draw.distinct(*parameter.shape).clamp(-4, 4) / 4)
-        images = draw.distinct(count, 1, 1, first.in_features, low=1)
+        images = draw.distinct(count, 1, 1, first.in_features, low=1) - shift
         labels = torch.tensor(draw.shuffled(*range(last.out_features))[:count])
         if learned:
             with torch.no_grad():
@@ -216,7 +217,7 @@ def probes(seed: int) -> Sequence[Probe]:
     return (
         probe("one step on two images", 2, 1, nn.Linear(2, 3)),
         probe("three steps on two images", 2, 3, nn.Linear(2, 3)),
-        probe("a batch of one; two layers", 1, draw.between(4, 5), *two_layers),
+        probe("a batch of one; two layers", 1, draw.between(4, 5), *two_layers, shift=1.5),
         probe("a model with batch normalisation, in training mode", 4, 3, *normalised()),
         probe("the same that comes in evaluation mode", 4, 2, *normalised(), training=False),
         probe("a batch that is learned already", 2, 3, nn.Linear(2, 3), learned=True),

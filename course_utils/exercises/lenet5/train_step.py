@@ -187,7 +187,8 @@ def probes(seed: int) -> Sequence[Probe]:
         images = draw.integers(count, 1, 1, first.in_features, low=1, high=3)
         labels = torch.tensor([draw.between(0, last.out_features - 1) for _ in range(count)])
         if isinstance(criterion, nn.MSELoss):
-            labels = draw.integers(count, last.out_features, low=1, high=3)
+            labels = draw.integers(count, last.out_features, low=-3, high=3) / 2
+            images = images - 1.5
         optimizer = SmallSGD(model, lr=0.5, momentum=momentum)
         shown = {"images": images.flatten(1), "labels": labels}
         shown |= {name: value.detach() for name, value in model.named_parameters()}
@@ -202,7 +203,7 @@ def probes(seed: int) -> Sequence[Probe]:
         probe("SGD with momentum", 3, entropy, nn.Linear(2, 3), momentum=0.9),
         probe("a batch of one, another loss", 1, smoothed, nn.Linear(3, 3)),
         probe("a model with batch normalisation", 4, entropy, *normalised),
-        probe("the mean squared error, whose labels are numbers", 2, nn.MSELoss(), nn.Linear(2, 3)),
+        probe("the mean squared error, whose labels are fractions", 2, nn.MSELoss(), nn.Linear(2, 3)),
     )
 
 

@@ -26,6 +26,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((1, 50, 28, 28, 3), note="the first layer of the lab's LeNet5"),
         Probe((64, 128, 16, 16, 3), note="a layer of the lab's VGG"),
         Probe((few, many, draw.between(10, 20), draw.between(21, 30), f), note="larger numbers"),
+        Probe((2, 3, 4, 5, 2), note="2×2 kernels"),
     )
 
 

@@ -44,8 +44,9 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe(((50, 28, 28),), note="after the first convolution of LeNet5"),
         Probe(((96, 55, 55), 3, 2), note="overlapping pooling, as in AlexNet"),
         Probe(
-            ((channels, height, width), draw.one_of(2, 3)), {"stride": draw.one_of(3, 4)}, "larger numbers"
+            ((channels, height, width), draw.one_of(4, 5)), {"stride": draw.one_of(3, 4)}, "larger numbers"
         ),
+        Probe(((1, 2, 5), 1), note="one channel; windows of one pixel"),
     )
 
 

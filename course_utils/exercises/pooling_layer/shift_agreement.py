@@ -107,6 +107,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((max_pool_2, bits(4, 3, 8, 12), draw.one_of(1, 3, 5)), note="several images and channels"),
         Probe((ahead, bits(5, 2, 6, 11), draw.between(1, 4)), note="larger"),
         Probe((max_pool_rows, bits(4, 2, 6, 13), draw.one_of(1, 2, 4)), note="larger"),
+        Probe((max_pool_2, (bits(2, 1, 5, 6) - 2) / 4, 1), note="negative fractions and 0; an odd height"),
     )
 
 

@@ -146,6 +146,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe((every_second, bits(4, 3, 8, 12), draw.one_of(2, 6)), note="several images and channels"),
         Probe((ahead, bits(5, 2, 6, 11), draw.between(3, 7)), note="larger"),
         Probe((max_pool_2, bits(4, 3, 8, 12), draw.one_of(3, 7)), note="larger"),
+        Probe((max_pool_2, (bits(2, 1, 4, 6) - 2) / 4, 1), note="negative fractions and 0"),
     )
 
 

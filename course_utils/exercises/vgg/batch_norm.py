@@ -134,8 +134,9 @@ def probes(seed: int) -> Sequence[Probe]:
         probe("two images of one channel", maps(2, 1, 3, 2)),
         probe("three images of two channels", maps(3, 2, 4, 2)),
         probe("two images of four channels", maps(2, 4, 3, 5)),
-        probe("one image of three channels; a large eps", maps(1, 3, 2, 4), eps=draw.between(1, 3)),
+        probe("one image of three channels; a large eps", maps(1, 3, 2, 4), eps=draw.between(4, 6)),
         probe("channel 0 is constant, channel 1 hardly varies", flat),
+        Probe((draw.floats(2, 3, 3, 4), draw.floats(3), draw.floats(3)), note="fractions, some negative"),
     )
 
 

@@ -100,6 +100,7 @@ def probes(seed: int) -> Sequence[Probe]:
         probe("two images of two channels, three classes", 2, 2, 4, 2, 3),
         probe("more images, channels and classes", 3, channels, 2, width, classes),
         probe("a single pixel: nothing to average", 4, 3, 1, 1, 4),
+        Probe((draw.floats(2, 3, 3, 4), draw.floats(4, 3, 1, 1), draw.floats(4)), note="fractions"),
     )
 
 

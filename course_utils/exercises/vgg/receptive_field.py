@@ -71,6 +71,7 @@ def probes(seed: int) -> Sequence[Probe]:
         Probe(([(3, 1), (2, 2), (a, 1), (2, 2), (3, 1)],), note="two poolings"),
         Probe(([(a, first), (b, second), (4, 2), (3, 1)],), note="strides in several layers"),
         Probe((vgg,), note="the convolutions and poolings of VGG"),
+        Probe(([(11, 4), (3, 2)],), note="the first convolution and pooling of AlexNet"),
         Probe(([],), note="no layer: one pixel"),
     )
 

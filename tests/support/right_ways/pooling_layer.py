@@ -122,7 +122,7 @@ def equivariance_moved_back(layer, x, shift):
 def equivariance_by_slices(layer, x, shift):
     def right(images, by):
         width = images.shape[-1]
-        return images[..., [(j - by) % width for j in range(width)]]
+        return images[..., [j - by for j in range(width)]]
 
     with torch.no_grad():
         out, moved = layer(x), layer(right(x, shift))
