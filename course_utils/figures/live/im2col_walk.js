@@ -109,9 +109,9 @@ export function render({ model, el }) {
   walk.compute();
   el.append(
     toolbar(at.row, player(at, say), entry.row, ...walk.controls),
-    make("div", { class: "cl-row-of" }, ...images.map((image) => image.element), walk.output.element),
+    make("div", { class: "cl-row-of cl-tables" }, ...images.map((image) => image.element), walk.output.element),
     say,
-    make("div", { class: "cl-row-of cl-top" }, weights.element, panel(matrix.element, answer.element)),
+    make("div", { class: "cl-row-of cl-tables cl-top" }, weights.element, panel(matrix.element, answer.element)),
     sizes,
   );
 }
