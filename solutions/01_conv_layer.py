@@ -323,7 +323,7 @@ figures.feature_maps(maps, names, image=picture)
 
 # %% [markdown]
 # **Notice.** Four filters make four maps, whether the input has one channel or three: the sum runs over the channels.
-# The lines along the border of the second row of maps are not in the image: there the filters meet the zeros of the padding.
+# The lines along the borders of the colour image's maps are not in the image: there the filters meet the zeros of the padding.
 #
 # A photograph has more to find: beams and roofs for the first filter, columns and outlines for the second. (The photograph
 # comes with scikit-learn: danielbuechele, [CC BY 2.0](https://creativecommons.org/licenses/by/2.0/), here in grey and at a

@@ -262,6 +262,18 @@ def test_an_error_shows_the_students_lines_and_the_call() -> None:
     assert "yours" not in card.text
 
 
+def test_a_card_that_was_stopped_does_not_speak_of_an_error() -> None:
+    card = verdict_card(verdict("error", reason="It was stopped after 10 s. Return an int (`//`)."))
+    assert card.text.startswith("! Exercise 1.1 (cross_correlate): your code did not finish.")
+    assert "(`//`)" in card.text and "(<code>//</code>)" in card.html
+
+
+def test_long_answers_in_words_stand_on_a_line_each() -> None:
+    short = html_of(inputs={}, expected=(1, 2), actual=(1, 3))
+    long = html_of(inputs={}, expected=("conv1 50×28×28",) * 3, actual=("conv1 50×26×26",) * 3)
+    assert " · yours" in short and "<br>yours" in long
+
+
 class Hostile:
     def __repr__(self) -> str:
         return "<script>alert(1)</script>" + "x" * 10_000
