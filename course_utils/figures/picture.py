@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from course_utils.figures.html_figure import HtmlFigure
+from course_utils.figures.html_figure import STYLE, HtmlFigure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LARGEST = 42_500
-"""Bytes of one PNG, so that the figure stays below 60 kB: in base64, with its words and its style."""
+LARGEST = 60_000
+"""Bytes of a picture in a notebook, with its words and its style."""
 
 BLUE, ORANGE, INK = "#0072B2", "#D55E00", "#222222"
 """Okabe and Ito's blue and vermilion, told apart with every kind of colour vision."""
@@ -91,17 +91,21 @@ def picture(
             figure.set_dpi(dots)
             canvas.draw()
             png = _small_png(np.asarray(canvas.buffer_rgba())[..., :3], min(most, colours))
-            if len(png) <= LARGEST:
+            html = _html(png, width, alt)
+            if len(f"{STYLE}\n{html}".encode()) <= LARGEST:
                 break
         FigureCanvasBase(figure)  # lets go of the pixels
+    return Picture(html, text or alt, png=png, alt=alt, figure=figure)
+
+
+def _html(png: bytes, width: float, alt: str) -> str:
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     # A narrow page scrolls the picture before its letters become too small to read.
-    html = (
+    return (
         f'<div {SCROLLS} style="overflow-x:auto"><img alt="{escape(alt)}" src="{source}" '
         f'width="{round(width * 96)}" style="max-width:100%;min-width:{round(width * 80)}px;height:auto;'
         'background:#fff;border-radius:4px"></div>'
     )
-    return Picture(html, text or alt, png=png, alt=alt, figure=figure)
 
 
 def _small_png(pixels: np.ndarray, most: int) -> bytes:

@@ -40,7 +40,8 @@ def draw_curves(
         errors.plot(epochs, [100 * record.train_error for record in records], label="training", **TRAIN)
         errors.plot(epochs, [100 * record.test_error for record in records], label="test", **TEST)
         errors.set(ylabel="wrong answers (%)", title="Error")
-        errors.set_ylim(0, 1.08 * errors.dataLim.y1 or 1)  # the first epoch's marks, whole
+        worst = max((share for each in records for share in (each.train_error, each.test_error)), default=0)
+        errors.set_ylim(0, 108 * worst or 1)  # with room for the marks of the first epoch
         errors.legend(frameon=False, fontsize=8)
         for axes in (losses, errors):
             _dress(axes, recipe.epochs, falls)

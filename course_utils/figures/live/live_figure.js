@@ -275,11 +275,8 @@ function reachable(el) {
   const watch = new ResizeObserver(() => {
     for (const part of parts) {
       const scrolls = part.scrollWidth > part.clientWidth;
-      if (scrolls === part.hasAttribute("tabindex")) continue;
-      for (const [name, value] of Object.entries(stop)) {
-        if (scrolls) part.setAttribute(name, value);
-        else part.removeAttribute(name);
-      }
+      if (scrolls) filled(part, stop, []);
+      else for (const name of Object.keys(stop)) part.removeAttribute(name);
     }
   });
   for (const part of parts) for (const each of [part, ...part.children]) watch.observe(each);
