@@ -274,9 +274,8 @@ function reachable(el) {
   const stop = { tabindex: 0, role: "group", "aria-label": "Scrolls sideways" };
   const watch = new ResizeObserver(() => {
     for (const part of parts) {
-      const scrolls = part.scrollWidth > part.clientWidth;
-      if (scrolls) filled(part, stop, []);
-      else for (const name of Object.keys(stop)) part.removeAttribute(name);
+      if (part.scrollWidth > part.clientWidth) filled(part, stop, []);
+      else for (const name in stop) part.removeAttribute(name);
     }
   });
   for (const part of parts) for (const each of [part, ...part.children]) watch.observe(each);
