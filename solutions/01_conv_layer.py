@@ -53,8 +53,8 @@ figures.number_grids(image=image, kernel=kernel, signs="*", windows={"image": (s
 #
 # Slide the kernel over every position where it fits inside the image. Image and kernel need not be square.
 #
-# > Deep learning says *convolution* and means *cross-correlation*: the kernel is not flipped. It makes no difference,
-# > because the kernel is learned: with a flip, the network would simply learn the flipped one.
+# > Deep learning says *convolution* and means *cross-correlation*: the kernel is not flipped. To a network it makes no
+# > difference: the kernel is learned, and with a flip the network would simply learn the flipped one.
 
 # %% nbgrader={"grade": false, "grade_id": "cross_correlate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def cross_correlate(image, kernel):
@@ -150,7 +150,7 @@ print(cross_correlate(zero_pad(image, same_padding(5)), kernel5))
 # %% [markdown]
 # ## Stride
 #
-# With **stride** s the window moves s pixels at a time, down and to the right. The activation map shrinks by about s in
+# With **stride** s the window moves s pixels at a time, down and to the right. The activation map shrinks by a factor of about s in
 # each direction, and the work by about s². Satellite images of 10,000×10,000 pixels are one reason to do this.
 
 # %%
@@ -166,11 +166,12 @@ image7 = torch.tensor(
     ],
     dtype=torch.float32,
 )
-figures.conv_walk(image7.unsqueeze(0), kernel[None, None], stride=2)
+figures.conv_walk(image7.unsqueeze(0), kernel[None, None], stride=3)
 
 
 # %% [markdown]
-# **Try it.** Move the output cell with the arrow keys, then change the stride and the padding. Which pixels are never read?
+# **Try it.** Move the output cell with the arrow keys. Which pixels are never read? Then change the stride and the padding: when are
+# all of them read?
 
 # %% [markdown]
 # ## Output size
@@ -322,7 +323,7 @@ figures.feature_maps(maps, names, image=picture)
 
 # %% [markdown]
 # **Notice.** Four filters make four maps, whether the input has one channel or three: the sum runs over the channels.
-# The lines along the border of the colour image are not in the image: there the filters meet the zeros of the padding.
+# The lines along the borders of the colour image's maps are not in the image: there the filters meet the zeros of the padding.
 #
 # A photograph has more to find: beams and roofs for the first filter, columns and outlines for the second. (The photograph
 # comes with scikit-learn: danielbuechele, [CC BY 2.0](https://creativecommons.org/licenses/by/2.0/), here in grey and at a

@@ -90,7 +90,7 @@ print(
 #
 # ### Exercise 3.2 · `LeNet5`
 #
-# The ten outputs are **scores**: any real numbers. No ReLU and no soft-max at the end; the loss takes care of that.
+# The ten outputs are **scores**: any real numbers. No ReLU and no softmax at the end; the loss takes care of that.
 
 # %% nbgrader={"grade": false, "grade_id": "lenet5", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class LeNet5(nn.Module):
@@ -176,7 +176,7 @@ for name, count in zip(layers, multiply_adds, strict=True):
 # %% [markdown]
 # ## Loss and error
 #
-# Training makes the **loss** small. The loss is cross-entropy, which takes raw scores and applies soft-max itself. What
+# Training makes the **loss** small. The loss is cross-entropy, which takes raw scores and applies softmax itself. What
 # people care about is the **error**: the share of wrong answers. An untrained network gives each digit about the same chance, so its loss is about
 # ln 10 = 2.303 and its error about 90 %.
 #

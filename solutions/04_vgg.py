@@ -47,9 +47,9 @@ dataset = load_dataset("cifar10", device=device, offline="shapes")
 print(dataset)
 
 # %% nbval_reason="the images depend on the dataset" tags=["nbval-ignore-output"]
-figures.image_grid(
-    dataset.train.images[:20], titles=[dataset.classes[k] for k in dataset.train.labels[:20]], columns=10
-)
+spread = torch.arange(20) * (len(dataset.train) // 20)  # some copies of the data are sorted by class
+images, labels = dataset.train.images[spread], dataset.train.labels[spread]
+figures.image_grid(images, titles=[dataset.classes[k] for k in labels], columns=10)
 
 
 # %% [markdown]
@@ -315,7 +315,7 @@ print(f"three 3×3 layers with C channels: {3 * 9} C² weights, one 7×7 layer: 
 # %% [markdown]
 # ## Training
 #
-# The lecture's network and recipe take 14 minutes an epoch on the CPU of 2021, and the profile `lecture` runs exactly that, in an
+# The lecture's network and recipe take 14 minutes an epoch on a CPU of 2021, and the profile `lecture` runs exactly that, in an
 # hour or more on two cores of a newer one (and later once more, with batch normalisation). `fast` trains **your class** in a smaller size, with momentum and with the lecture's learning rates
 # squeezed into three epochs, as in Lab 03: about a minute. Afterwards you make it better.
 
@@ -421,7 +421,7 @@ runs["your VGG, batch norm"] = fit(model, dataset, plan, learning_rate=squeezed_
 plot_plateau()
 
 # %% [markdown]
-# `overfit_batch` of Lab 03 makes this a diagnosis within seconds: after 400 steps on the same 16 images, this VGG's loss was still 2.1, from
+# `overfit_batch` of Lab 03 shows the same within seconds: after 400 steps on the same 16 images, this VGG's loss was still 2.1, from
 # another start 1.9. With batch normalisation after each convolution, it was below 0.01 after 31 steps, from the other start after 28.
 
 # %% [markdown]
@@ -432,10 +432,10 @@ plot_plateau()
 #
 # - **Initialisation.** *Whitening*: the first layer is not learned. Its filters are the principal directions of the training images' patches.
 # - **Schedule.** The learning rate rises, then falls to 0: large steps first, fine ones at the end.
-# - **Augmentation.** The network never sees an image twice in the same way: it is shifted by a pixel and sometimes mirrored.
+# - **Augmentation.** The network rarely sees an image twice in the same way: it is shifted by up to a pixel and often mirrored.
 #   In the test, the network looks at the image and at its mirror image.
 # - **Optimiser.** *Muon* takes a step equally large in all directions of a weight matrix; SGD mostly follows the steepest few.
-# - **Label smoothing.** The target is not 1 for the right class and 0 for the others, but a little for each.
+# - **Label smoothing.** The target is not 1 for the right class and 0 for the others: a small share is spread over all classes.
 
 # %% nbval_reason="the recipe depends on the profile" tags=["nbval-ignore-output"]
 modern = recipe("modern", dataset=dataset)
@@ -498,7 +498,7 @@ figures.worst_mistakes(dataset.test.images, scores, dataset.test.labels, dataset
 # **Notice.** On CIFAR-10 the confusions are human: cats and dogs, cars and trucks.
 #
 # **Filters and feature maps** of the first layer, for one image. With `fast` and `quick` these are the computed filters: the
-# strongest patterns of 3×3 pixels, and in the second half the same ones negated.
+# eight strongest patterns of 3×3 pixels, and from the ninth on (see the maps) the same ones negated.
 
 # %% nbval_reason="the filters depend on the trained network" tags=["nbval-ignore-output"]
 first = next(layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
@@ -551,8 +551,8 @@ def pointwise_head(x, weight, bias):
 check.pointwise_head(pointwise_head)
 
 # %% [markdown]
-# Both steps only multiply and add, so their order does not matter. GoogLeNet and ResNet average first and apply a linear layer to what is
-# left, which is less work.
+# The convolution mixes channels, the mean runs over places, and both are linear: their order does not matter. GoogLeNet and ResNet
+# average first and apply a linear layer to what is left, which is less work.
 
 # %%
 torch.manual_seed(0)
@@ -579,7 +579,7 @@ figures.table(
 
 # %% [markdown]
 # The second idea makes ResNet 152 layers deep: the **residual block** adds its input to what its convolutions make of it.
-# The convolutions only have to learn the difference, and gradients have a short way back.
+# The convolutions only have to learn the difference, and gradients have a short path back.
 #
 # ### Exercise 4.9 · `ResidualBlock`
 #
@@ -672,7 +672,7 @@ figures.table(
 )
 
 # %% [markdown]
-# *Top-5* counts an answer as right if the true class is among the five highest scores. *Layers* are those with weights on one way
+# *Top-5* counts an answer as right if the true class is among the five highest scores. *Layers* are those with weights on one path
 # from the image to the scores: the network's **depth**. Here are the lecture's errors against depth, without LeNet-5's, which is
 # that of another task (MNIST):
 
@@ -688,7 +688,7 @@ figures.depth_chart(depths)
 #
 # Where are the parameters, and where is the work? Choose a network to see its layers; the two networks of the labs stand beside them.
 # **Weight layers** are here all layers with weights, 58 in GoogLeNet and 156 in ResNet-152, not only the 22 and 152 on one
-# way: GoogLeNet's nine modules compute six convolutions each, never more than two in a row; four of ResNet-152's shortcuts
+# path: GoogLeNet's nine modules compute six convolutions each, never more than two in a row; four of ResNet-152's shortcuts
 # have a 1×1 convolution, where the number of channels changes.
 
 # %%

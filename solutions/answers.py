@@ -33,7 +33,8 @@ from course_utils.training import (
 #
 # ### Pixels that are never read
 #
-# > **Try it.** Move the output cell with the arrow keys, then change the stride and the padding. Which pixels are never read?
+# > **Try it.** Move the output cell with the arrow keys. Which pixels are never read? Then change the stride and the padding: when are
+# > all of them read?
 #
 # Pixels are missed in two ways. **At the end:** if one more step would leave the image, the last rows and columns are in no window.
 # **In between:** if the stride is larger than the filter, there are gaps between the windows. The figure hatches these pixels.
@@ -79,8 +80,8 @@ figures.table(
 )
 
 # %% [markdown]
-# With stride 1 or 2 every pixel is read. With stride 3 the windows begin at columns 0 and 3; a third one would leave the image, so
-# the last row and column are never read. With stride 4 they begin at 0 and 4, and row 3 and column 3 lie between them. Padding
+# With stride 3 the windows begin at columns 0 and 3; a third one would leave the image, so the last row and column are never read.
+# With stride 1 or 2 every pixel is read. With stride 4 the windows begin at 0 and 4, and row 3 and column 3 lie between them. Padding
 # moves the windows: here it helps stride 3 and harms stride 4.
 #
 # **One question more for the class: is every pixel that is read also used?** No: this filter has zeros. With stride 2, the rows 1, 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from course_utils.errors import FigureError
 
 NETWORKS = {"AlexNet": (8, 15.4), "ResNet-152": (152, 3.6), "VGG-16": (16, 7.3), "GoogLeNet": (22, 6.7)}
 CLASSES = [str(digit) for digit in range(10)]
+REPOSITORY = Path(__file__).parents[1]
 
 
 def random(*shape: int) -> torch.Tensor:
@@ -79,6 +81,16 @@ def test_a_narrow_page_scrolls_a_picture_before_its_letters_are_too_small() -> N
     assert 0.8 * wide < least < wide and "overflow-x:auto" in html
 
 
+@pytest.mark.parametrize(
+    "notebook", sorted((REPOSITORY / "solutions").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_no_figure_of_a_notebook_is_larger_than_60_kilobytes(notebook: Path) -> None:
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    sizes = [len("".join(output.get("data", {}).get("text/html", "")).encode()) for output in outputs]
+    assert max(sizes) <= 60_000
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_small_and_has_alt_text_and_a_text_twin(name: str) -> None:
     drawn = PICTURES[name]()
@@ -86,7 +98,7 @@ def test_a_picture_is_small_and_has_alt_text_and_a_text_twin(name: str) -> None:
     source = re.search(r'src="data:image/png;base64,([^"]+)"', bundle["text/html"])
     alt = re.search(r'alt="([^"]+)"', bundle["text/html"])
     assert source and alt and len(alt[1]) > 20
-    assert len(source[1]) <= 60_000
+    assert len(bundle["text/html"].encode()) <= 60_000
     assert base64.b64decode(source[1]) == drawn.png
     image = Image.open(io.BytesIO(drawn.png))
     assert image.mode == "P" and "transparency" not in image.info

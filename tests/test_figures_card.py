@@ -269,6 +269,18 @@ def test_an_answer_that_took_too_long_says_so_in_its_title() -> None:
     assert "stopped with an error" not in card.text + card.html
 
 
+def test_an_answer_that_never_ran_has_not_stopped_with_an_error() -> None:
+    card = verdict_card(verdict("error", reason="The kernel ended. Return an int (`//`)."))
+    assert card.text.startswith("! Exercise 1.1 (cross_correlate): your code could not be checked.")
+    assert "(`//`)" in card.text and "(<code>//</code>)" in card.html
+
+
+def test_long_answers_in_words_stand_on_a_line_each() -> None:
+    short = html_of(inputs={}, expected=(1, 2), actual=(1, 3))
+    long = html_of(inputs={}, expected=("conv1 50×28×28",) * 3, actual=("conv1 50×26×26",) * 3)
+    assert " · yours" in short and "<br>yours" in long
+
+
 class Hostile:
     def __repr__(self) -> str:
         return "<script>alert(1)</script>" + "x" * 10_000

@@ -102,6 +102,16 @@ def test_a_stored_report_says_what_its_numbers_say(name: str, repository: Path) 
     assert meaning_of(history) in data["text/plain"]
 
 
+def test_the_first_picture_of_lab_04_shows_every_class(repository: Path) -> None:
+    told = next(
+        data["text/plain"]
+        for data in stored(repository, "04_vgg")
+        if "text/html" in data and "images of" in data["text/plain"]
+    )
+    titles = told.partition("titles ")[2].partition(";")[0].split(", ")
+    assert len(titles) == 20 and len(set(titles)) == 10
+
+
 def table_of_networks(repository: Path) -> dict[str, list[str]]:
     for data in stored(repository, "04_vgg"):
         lines = data.get("text/plain", "").splitlines()

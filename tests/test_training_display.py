@@ -42,7 +42,7 @@ def test_a_notebook_shows_one_line_and_one_plot_updated_in_place(handles, monkey
     monkeypatch.setattr("course_utils.training.meter.LOOK_EVERY", 0.0)
     fit(net(), tiny_dataset(), tiny_recipe(), checkpoint=False)
     device, line, curves = handles
-    assert device.shown[0]["text/html"].startswith("<details><summary>how it is computed</summary>CPU, ")
+    assert device.shown[0]["text/html"].startswith("<details><summary>How it is computed</summary>CPU, ")
     texts = [bundle["text/plain"] for bundle in line.shown]
     assert any("epoch 2 of 3 · batch 4 of 7" in text and "left" in text for text in texts)
     assert texts[-1].startswith("3 of 3 epochs in ")

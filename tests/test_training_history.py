@@ -173,7 +173,7 @@ def test_a_report_is_readable_by_people_and_by_tools() -> None:
     assert text.splitlines()[1].split() == ["test", "error", "6.25", "%", "0.78", "%"]
     assert "time per epoch" in text
     assert "96 s" in text
-    assert text.splitlines()[-1] == "data: digits (1,797 real ones)"
+    assert text.splitlines()[-1] == "Data: digits (1,797 real ones)"
     assert "6.25 %" in bundle["text/html"]
     assert "digits (1,797 real ones)" in bundle["text/html"]
 
@@ -271,4 +271,4 @@ def test_what_a_report_says_of_the_errors_is_true_of_them(loss: float, training:
 
 
 def test_a_report_without_an_epoch_says_nothing_of_errors() -> None:
-    assert report(3, run(records=[])).notes()[0].startswith("data: ")
+    assert report(3, run(records=[])).notes()[0].startswith("Data: ")

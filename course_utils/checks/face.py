@@ -110,7 +110,7 @@ class Check:
             not_started.install(shell)
         mine = [exercise for exercise in map(exercises.get, exercises.names()) if exercise.lab == lab]
         count = sum(not exercise.optional for exercise in mine)
-        more = f", {len(mine) - count} optional" if len(mine) > count else ""
+        more = f" and {len(mine) - count} optional" if len(mine) > count else ""
         print(printable(f"Lab {lab:02} · {LABS[lab]} · {count} exercise{'s' * (count != 1)}{more}"))
 
     def progress(self, lab: int | None = None) -> None:

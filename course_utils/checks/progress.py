@@ -75,7 +75,7 @@ def _path() -> Path:
 def overview(labs: Mapping[int, str], lab: int | None = None) -> HtmlFigure:
     """Return a table: the state of one lab's exercises, or of all, and one row for every other lab.
 
-    Optional exercises come last, and do not count.
+    Optional exercises do not count.
     """
     known = states()
     rows: list[list[str]] = []
@@ -91,7 +91,7 @@ def overview(labs: Mapping[int, str], lab: int | None = None) -> HtmlFigure:
                     f"{exercise.id} (optional)" if exercise.optional else exercise.id,
                     _WORDS[known.get(exercise.id, {}).get("status", "not started")],
                 ]
-                for exercise in sorted(mine, key=lambda exercise: exercise.optional)
+                for exercise in mine
             ]
     caption = "Your progress"
     if _unsaved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from textwrap import indent
 from typing import Any
@@ -72,7 +73,7 @@ def _title(verdict: Any) -> str:
     if verdict.stopped_after is not None:
         return f"! {name}: your code was stopped after {duration_text(verdict.stopped_after)}."
     if verdict.status == "error":
-        return f"! {name}: your code stopped with an error."
+        return f"! {name}: your code {'stopped with an error' if verdict.traceback else 'could not be checked'}."
     if not verdict.reason:
         return f"○ {name} is {'' if verdict.points else 'optional and '}not started."
     return f"○ {name}: {verdict.reason[0].lower()}{verdict.reason[1:]}"
@@ -99,7 +100,8 @@ def _card(verdict: Any) -> str:
         html.append(f"<pre>{escape(verdict.traceback.rstrip())}</pre>")
     if verdict.printed:
         html.append(f"<p>Your code printed:</p><pre>{escape(verdict.printed.rstrip())}</pre>")
-    html.append(f'<p style="white-space:pre-line">{escape(verdict.reason)}</p>')
+    reason = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(verdict.reason))
+    html.append(f'<p style="white-space:pre-line">{reason}</p>')
     where, call = escape(_where_to_read(verdict)), escape(_hint_call(verdict))
     html.append(f'<p class="cl-quiet">{where}For a hint: <code>{call}</code></p>')
     body = "\n".join(html)

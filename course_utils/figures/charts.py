@@ -31,7 +31,7 @@ def timing_bars(seconds: Mapping[str, float]) -> Picture:
     Examples
     --------
     >>> timing_bars({"loops": 2.5, "nn.Conv2d": 0.0003})
-    time per call: loops 2.5 s; nn.Conv2d 300 µs, 8,333 times faster
+    time per call: loops 2.5 s; nn.Conv2d 300 µs, 8,300 times faster
     """
     _need(seconds, "timing_bars takes a dict of names and seconds.")
     times = {name: float(value) for name, value in seconds.items()}
@@ -167,7 +167,8 @@ def draw_bars(
 
 
 def _ratio(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+    # Of two times, no more than two digits are certain.
+    return f"{float(f'{ratio:.2g}'):,.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
 def _label(axis: Axes, text: str, x: float, y: float) -> None:

@@ -90,7 +90,9 @@ def _html(given: list[Grid], results: list[Grid], words: list[tuple[str, str]]) 
         inner = "\n".join(f'<div class="cl-row">{row}</div>' for row in rows)
         parts.append(f'<div class="cl-row">{inner}</div>')
     if words:
-        said = " · ".join(f"{name} <code>{escape(text)}</code>" for name, text in words)
+        # What is too long to be compared in one line stands on two.
+        between = " · " if sum(len(text) for _, text in words) < 60 else "<br>"
+        said = between.join(f"{name} <code>{escape(text)}</code>" for name, text in words)
         parts.append(f"<p>{said}</p>")
     if keys := _keys(given + results):
         samples = (f'<span class="cl-key cl-{key}">5</span> {_LEGEND[key]}' for key in keys)

@@ -63,7 +63,8 @@ def filters(weight: Any) -> Picture:
     rows, columns = min(count, _MOST_FILTERS), min(channels, _MOST_CHANNELS)
     text = f"Filters: {_of(rows, count)} of {shape}, {_of(columns, channels)} input channels"
     part = array[:rows, :columns].reshape(rows * columns, *array.shape[2:])
-    return _sheet(part, columns, text, "input channel", limit, vertical="filter")
+    vertical = "filter" if rows == count else f"filters 1 to {rows} of {count}"
+    return _sheet(part, columns, text, "input channel", limit, vertical=vertical)
 
 
 def feature_maps(maps: Any, titles: Sequence[str] | None = None, *, image: Any = None) -> Picture:

@@ -11,7 +11,7 @@ from course_utils.errors import FigureError
 from course_utils.figures.html_figure import HtmlFigure
 from course_utils.text import number_text
 
-_NUMBER = re.compile(r"[-+]?[\d.,]+( ?[%a-zµ]{1,3})?|–|")
+_NUMBER = re.compile(r"[-+]?[\d.,]+( ?[%a-zMµ]{1,3})?|–|")
 """A number, with or without a unit, or nothing."""
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 TRAIN: dict[str, Any] = {"color": BLUE, "marker": "o", "linestyle": "-", "markersize": 3}
 TEST: dict[str, Any] = {"color": ORANGE, "marker": "s", "linestyle": "--", "markersize": 3}
 
+# Behind words that lines cross.
+_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+
 
 def draw_curves(
     records: Sequence[EpochRecord], recipe: Recipe, *, classes: int, title: str, text: str, alt: str
@@ -37,13 +40,14 @@ def draw_curves(
         errors.plot(epochs, [100 * record.train_error for record in records], label="training", **TRAIN)
         errors.plot(epochs, [100 * record.test_error for record in records], label="test", **TEST)
         errors.set(ylabel="wrong answers (%)", title="Error")
-        errors.set_ylim(bottom=0)
+        worst = max((share for each in records for share in (each.train_error, each.test_error)), default=0)
+        errors.set_ylim(0, 108 * worst or 1)  # with room for the marks of the first epoch
         errors.legend(frameon=False, fontsize=8)
         for axes in (losses, errors):
             _dress(axes, recipe.epochs, falls)
         if falls:
             note = " dotted: the learning rate falls"
-            losses.text(0, 0.01, note, transform=losses.transAxes, fontsize=7, color="0.35")
+            losses.text(0, 0.02, note, transform=losses.transAxes, fontsize=7, color="0.35", bbox=_PAPER)
         figure.suptitle(title, fontsize=9, color="0.25")
 
     return picture(paint, width=8, height=3.1, alt=alt, text=text, colours=64)
@@ -73,14 +77,19 @@ def rate_falls(recipe: Recipe, looks: int = 1200) -> list[float]:
     return falls if len(falls) < 20 else []
 
 
+def rule(axes: Axes) -> None:
+    """Draw a pale grid, and no frame above and to the right."""
+    axes.grid(True, color="0.9", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def mark_guessing(axes: Axes, classes: int) -> None:
     """Draw a line at the loss of a network that gives each class the same chance."""
     guessing = math.log(classes)
     axes.axhline(guessing, color="0.35", linestyle=(0, (6, 3)), linewidth=1)
     label, at_right = f"ln {classes} = {guessing:.3f}: guessing", axes.get_yaxis_transform()
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
     axes.text(
-        1, guessing, label, transform=at_right, ha="right", va="bottom", fontsize=8, color="0.25", bbox=box
+        1, guessing, label, transform=at_right, ha="right", va="bottom", fontsize=8, color="0.25", bbox=_PAPER
     )
 
 
@@ -103,7 +112,6 @@ def _dress(axes: Axes, epochs: float, falls: list[float]) -> None:
     axes.set_xlabel("epoch")
     axes.set_xlim(0, epochs * 1.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(True, color="0.9", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    rule(axes)
     for epoch in falls:
         axes.axvline(epoch, color="0.6", linestyle=":", linewidth=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_utils.figures.charts import draw_bars
 from course_utils.figures.picture import BLUE, ORANGE, Picture, picture
-from course_utils.training.curves import mark_guessing
+from course_utils.training.curves import mark_guessing, rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,8 +83,7 @@ def plot_plateau(found: dict[str, Any] | None = None) -> Picture:
         mark_guessing(axes, found["classes"])
         axes.set(xlabel="epoch", ylabel="cross-entropy loss (nats)", xlim=0)
         axes.set_ylim(bottom=0)
-        axes.grid(True, color="0.9", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
+        rule(axes)
         axes.legend(frameon=False, fontsize=8, loc="lower left")
         figure.suptitle(f"{found['recipe']} · {found['data']} · {found['date']}", fontsize=9, color="0.25")
 

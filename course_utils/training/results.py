@@ -58,7 +58,7 @@ class Report:
     def notes(self) -> list[str]:
         """Say what the errors mean, and what they are based on: the data, what rules out a comparison."""
         run = self.figures
-        notes = [self.meaning] * bool(self.meaning) + [f"data: {self.data}"]
+        notes = [self.meaning] * bool(self.meaning) + [f"Data: {self.data}"]
         if run["substitute"]:
             wanted = run["substitute_for"]
             notes.append(f"Not {wanted}: {run['dataset']} stood in for it, so the errors cannot be compared.")

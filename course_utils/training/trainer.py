@@ -131,7 +131,7 @@ def fit(
         history.estimate, history.test_estimate = estimate(
             model, dataset, recipe, speed, place, processes, step=train_step, evaluate=evaluate
         )
-        display.detail("how it is computed", history.device)
+        display.detail("How it is computed", history.device)
         display.say(history.forecast("this CPU" if place.type == "cpu" else str(place)))
         display.begin(history, len(batches))
         for _ in train(

@@ -1,4 +1,4 @@
-"""A first layer that is not learnt: it is computed from the training images, then frozen."""
+"""A first layer that is not learned: it is computed from the training images, then frozen."""
 
 from __future__ import annotations
 

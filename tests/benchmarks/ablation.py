@@ -27,7 +27,7 @@ WHOLE = recipe("modern", "fast")
 SGD = {"optimizer": "sgd", "learning_rate": 0.1, "nesterov": True}
 VARIANTS: dict[str, tuple[dict, dict]] = {
     "the whole recipe": ({}, {}),
-    "first layer learnt, not whitened": ({"whitened": False}, {}),
+    "first layer learned, not whitened": ({"whitened": False}, {}),
     "without batch normalisation": ({"batch_norm": False}, {}),
     "constant learning rate": ({}, {"schedule": Constant()}),
     "without shift and flip": ({}, {"augmentation": Augmentation()}),

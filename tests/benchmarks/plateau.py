@@ -25,6 +25,7 @@ RESULT = Path(__file__).parents[2] / "course_utils" / "training" / "plateau.json
 
 def with_batch_norm(*layers: nn.Module) -> nn.Sequential:
     """Put batch normalisation after each convolution."""
+    # As in Lab 04. `vgg_blocks` leaves out the biases, and so would start from other weights.
     normalised: list[nn.Module] = []
     for layer in layers:
         normalised.append(layer)

@@ -171,7 +171,7 @@ def lenet_shapes(kernel: int = 3, padding: int = 1, stride: int = 1, size: int =
     found = [x]
     for layer in layers:
         found.append(layer(found[-1]))
-    return ["×".join(map(str, each.shape[1:])) for each in found]
+    return ["×".join(f"{size:,}" for size in each.shape[1:]) for each in found]
 
 
 @pytest.mark.parametrize("way", ["keyboard", "mouse"])
@@ -191,9 +191,9 @@ def test_every_field_of_the_chain_changes_what_follows(way: str, show: Callable[
         up(label)
         expected = lenet_shapes(**options)
         assert shapes(page)[:6] == expected, label
-        if expected[-1] != "4900":
+        if expected[-1] != "4,900":
             with pytest.raises(RuntimeError) as raised:
-                LeNet5().linear1(torch.zeros(1, int(expected[-1])))
+                LeNet5().linear1(torch.zeros(1, int(expected[-1].replace(",", ""))))
             told = page.locator(".cl-fault").inner_text().removeprefix("RuntimeError: ")
             assert str(raised.value).endswith(told) and len(told) > 40
             assert shapes(page)[6:] == ["✗ does not fit", "not reached"]
@@ -499,3 +499,9 @@ def test_everything_is_reached_with_tab_and_shows_it(
             can,
         )
         assert reached == [at, "solid"]
+
+
+def test_a_logarithmic_axis_has_at_least_three_ticks(script: Callable[..., Callable[..., Any]]) -> None:
+    run = script("training_panel")
+    assert run("marks(0.05, 2.9, true)") == [0.05, 0.1, 0.2, 0.5, 1, 2]
+    assert run("marks(1.1, 3, true)") == [1.5, 2, 2.5, 3]

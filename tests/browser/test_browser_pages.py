@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from accessibility import violations
 from artefacts import keep
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Page
 from test_browser_notebooks import FIGURE, SOLUTIONS, assert_they_answer
 
 from course_utils import figures
@@ -32,6 +32,26 @@ def test_a_notebook_s_page_is_live_and_accessible_from_disk(
         page.emulate_media(color_scheme=theme)
         assert violations(page) == []
         keep(page, f"page-{notebook.stem}-{theme}", greyscale=False)
+    # Parts that are too wide for a telephone scroll, also from the keyboard.
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert violations(page) == []
+
+
+def test_a_wide_figure_is_scrolled_with_the_keyboard_on_a_narrow_page(show: Callable[..., Page]) -> None:
+    walk = figures.im2col_walk()
+    page = show(
+        figures.timing_bars({"loops": 2.5, "nn.Conv2d": 3e-4}), walk, viewport={"width": 400, "height": 900}
+    )
+    page.wait_for_function("document.querySelector('.cl-stage [tabindex]')")
+    parts = page.get_by_role("group", name="Scrolls sideways", exact=True)
+    assert parts.count() == 2
+    for part in parts.all():
+        part.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("part => part.scrollLeft > 0", arg=part.element_handle())
+    page.set_viewport_size({"width": 1000, "height": 900})
+    page.wait_for_function("!document.querySelector('.cl-stage [tabindex]')")
 
 
 _TEXT = """# Sizes

@@ -107,11 +107,12 @@ export function render({ model, el }) {
   }
 
   walk.compute();
+  const row = (...parts) => make("div", { class: "cl-row-of cl-tables" }, ...parts);
   el.append(
     toolbar(at.row, player(at, say), entry.row, ...walk.controls),
-    make("div", { class: "cl-row-of" }, ...images.map((image) => image.element), walk.output.element),
+    row(...images.map((image) => image.element), walk.output.element),
     say,
-    make("div", { class: "cl-row-of cl-top" }, weights.element, panel(matrix.element, answer.element)),
+    row(weights.element, panel(matrix.element, answer.element)),
     sizes,
   );
 }

@@ -268,6 +268,19 @@ export function panel(...children) {
   return make("div", { class: "cl-panel" }, ...children);
 }
 
+// A part that scrolls sideways is a stop for the tab key, so that arrow keys can scroll it; others are none.
+function reachable(el) {
+  const parts = [...el.querySelectorAll(".cl-row-of, .cl-scroll")];
+  const stop = { tabindex: 0, role: "group", "aria-label": "Scrolls sideways" };
+  const watch = new ResizeObserver(() => {
+    for (const part of parts) {
+      if (part.scrollWidth > part.clientWidth) filled(part, stop, []);
+      else for (const name in stop) part.removeAttribute(name);
+    }
+  });
+  for (const part of parts) for (const each of [part, ...part.children]) watch.observe(each);
+}
+
 // Replaces the still picture by the figure; if anything goes wrong, the picture stays. Classic Notebook runs
 // the script outside the figure: there, the figure is one with this id that has not started yet.
 export function start(script, id, render) {
@@ -281,4 +294,5 @@ export function start(script, id, render) {
   root.querySelector(".cl-stage")?.remove();
   still.hidden = true;
   still.after(el);
+  reachable(el);
 }

@@ -147,7 +147,7 @@ function weights(box, [given]) {
 
 const SETTINGS = { conv: ["kernel", "padding", "stride"], pool: ["kernel", "padding", "stride"] };
 const LEAST = { kernel: 1, padding: 0, stride: 1 };
-const written = (shape) => (shape[0] === 1 ? shape.slice(1) : shape).join("×");
+const written = (shape) => (shape[0] === 1 ? shape.slice(1) : shape).map(count).join("×");
 const pair = ([high, wide]) => (high === wide ? `${high}×${high}` : `${high}×${wide}`);
 
 // A block as wide and high as its map, and as deep as the logarithm of its channels.
@@ -173,7 +173,7 @@ function block(shape, largest) {
 }
 
 function operation(box) {
-  const also = box.also.length ? ` · ${[...new Set(box.also)].join(", ")}` : "";
+  const also = box.also.length ? `, ${[...new Set(box.also)].join(", ")}` : "";
   // A box that is named after its operation does not say it twice.
   const kind = box.name === box.label ? "" : box.label;
   const what = {
@@ -185,7 +185,7 @@ function operation(box) {
     view: () => `view(${box.sizes.join(", ")})`,
     input: () => "one image",
   }[box.kind];
-  return ((what ? what() : kind) + also).replace(/^ (· )?/, "");
+  return ((what ? what() : kind) + also).replace(/^, /, "");
 }
 
 export function render({ model, el }) {

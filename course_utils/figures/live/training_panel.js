@@ -17,7 +17,7 @@ import {
 
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
-// Ticks of an axis: 1, 2, 5 × powers of ten on a logarithmic one, even steps otherwise.
+// Ticks of an axis: 1, 2, 5 × powers of ten on a logarithmic one if there are three, even steps otherwise.
 function marks(low, high, log) {
   if (!log) {
     const rough = (high - low) / 5;
@@ -32,6 +32,7 @@ function marks(low, high, log) {
       if (value >= low * 0.999 && value <= high * 1.001) found.push(value);
     }
   }
+  if (found.length < 3) return marks(low, high).filter((value) => value >= low);
   return found.length > 6
     ? found.filter((value) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6)
     : found;
