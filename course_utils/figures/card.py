@@ -73,7 +73,8 @@ def _title(verdict: Any) -> str:
     if verdict.stopped_after is not None:
         return f"! {name}: your code was stopped after {duration_text(verdict.stopped_after)}."
     if verdict.status == "error":
-        return f"! {name}: your code {'stopped with an error' if verdict.traceback else 'could not be checked'}."
+        ended = "stopped with an error" if verdict.traceback else "could not be checked"
+        return f"! {name}: your code {ended}."
     if not verdict.reason:
         return f"○ {name} is {'' if verdict.points else 'optional and '}not started."
     return f"○ {name}: {verdict.reason[0].lower()}{verdict.reason[1:]}"
