@@ -135,7 +135,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "square-maps",
-            _multiplied(sizes=lambda *given: _sizes(*given)[:1] * 2),
+            _multiplied(sizes=lambda *given: [_sizes(*given)[0]] * 2),
             "The maps are taken to be square: one length is used for height and width.",
             "Lab 01, Output size",
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course_utils.exercises.counts import compare_counts, miscounted
-from course_utils.exercises.layer_counts import CountedConvolution, CountedLinear, explain_layers
+from course_utils.exercises.layer_counts import CountedConvolution, CountedLinear, Layer, explain_layers
 from course_utils.exercises.model import Exercise, Probe
 
 
@@ -16,7 +16,7 @@ def lenet5_parameters() -> list[int]:
     return [conv1, conv2, linear1, linear2]
 
 
-_LAYERS = {
+_LAYERS: dict[str, list[Layer]] = {
     "conv1": [CountedConvolution(1, 50, 28)],
     "conv2": [CountedConvolution(50, 100, 14)],
     "linear1": [CountedLinear(100, 100, 7)],

@@ -92,9 +92,9 @@ def observe_train_step(candidate: Callable[..., Any], probe: Probe) -> dict[str,
         try:
             losses.append(candidate(model, images.clone(), labels.clone(), criterion, optimizer))
         except Exception as error:
-            told = [event for event in events if event not in ("step", "backward")]
-            if told:
-                error.observed = _observed("", told[0])  # type: ignore[attr-defined]
+            mixed_up = [event for event in events if event not in ("step", "backward")]
+            if mixed_up:
+                error.observed = _observed("", mixed_up[0])  # type: ignore[attr-defined]
             raise
         parameters.append(_parameters(model))
     moved = any(not torch.equal(old, new) for old, new in zip(before, parameters[-1], strict=True))
