@@ -291,7 +291,7 @@ def follow(net):
         try:
             x = layer(x)
         except RuntimeError as error:
-            return *shapes, f"{type(layer).__name__}: {error}"
+            return *shapes, f"{type(layer).__name__}: {str(error).removeprefix('addmm: ')}"
         if isinstance(layer, nn.MaxPool2d):
             shapes.append("×".join(map(str, x.shape[1:])))
     return *shapes, "fits"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,6 +124,8 @@ class _Case:
         said = problem.sentence
         if any(kind == "nothing" for kind, _ in self.seen.slips):
             said = said.replace(": is a `return` missing?", ".")
+        if known:  # then nothing has to be guessed
+            said = re.sub(r"(?<=\.) [A-Z][^.?]*\?$", "", said)
         sentences = [said, cause, _changes(self.seen) if self.seen.changed_inputs else None]
         return _verdict(
             self.exercise,

@@ -115,6 +115,11 @@ _OF_PYTORCH = (
         "Only tensors of fractions can have gradients: convert with .float() first.",
     ),
     (
+        r"\n    if (?:not )?(\w+):\n\w+: Boolean value of Tensor with more than one value is ambiguous",
+        "`if {0}` asks whether all of a tensor is true: to ask whether there is one, write "
+        "`if {0} is not None`.",
+    ),
+    (
         r"Boolean value of Tensor with more than one value is ambiguous",
         "An if, while, and, or, not, and Python's own max and min, need a single yes or no, but this tensor "
         "holds several: use .all() or .any(), .max() or .min(), or compare single numbers.",
@@ -131,7 +136,8 @@ _OF_PYTORCH = (
     ),
     (
         r"'float' object cannot be interpreted as an integer|"
-        r"slice indices must be integers|must be tuple of ints, but found element of type float",
+        r"slice indices must be integers|must be tuple of ints, (?:not|but found element of type) float|"
+        r"type must be tuple of ints, ?but got float",
         "A size or position must be a whole number, not a fraction: use // instead of /.",
     ),
     (
@@ -158,7 +164,8 @@ _OF_PYTORCH = (
     ),
     (
         r"stack expects each tensor to be equal size, but got \[(.*?)\] at entry 0 and \[(.*?)\]",
-        "torch.stack joins tensors of equal shapes, but these have the shapes ({0}) and ({1}).",
+        "torch.stack joins tensors of equal shapes, but these have the shapes ({0}) and ({1}): torch.cat "
+        "joins longer and shorter ones.",
     ),
     (
         r"The expanded size of the tensor .*Target sizes: \[(.*?)\]\. *Tensor sizes: \[(.*?)\]",
@@ -260,6 +267,14 @@ _OF_PYTHON = (
         "A {0} has no `.{1}`: take one of its entries, or make a tensor of it (torch.stack, torch.tensor).",
     ),
     (
+        r"'(?:int|float)' object has no attribute 'backward'",
+        "The loss is a plain number here, as .item() gives: call backward on the tensor itself.",
+    ),
+    (
+        r"'Tensor' object has no attribute '(astype|copy)'",
+        "`.{0}` is NumPy's. A tensor has .float(), .long() and .to(dtype), and .clone() for a copy.",
+    ),
+    (
         r"'(int|float|bool)' object has no attribute '(\w+)'",
         "The value before `.{1}` is a plain number ({0}), not a tensor.",
     ),
@@ -282,6 +297,10 @@ _OF_PYTHON = (
     (
         r"(\w+)(?:\.__init__)?\(\) missing \d+ required [\w-]+ arguments?: ([^\n]+)",
         "`{0}` is called with too few values: {1} is missing.",
+    ),
+    (
+        r"got an unexpected keyword argument 'activation'",
+        "PyTorch's layers have no `activation`: put a layer of its own, such as nn.ReLU(), behind it.",
     ),
     (
         r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'",
@@ -320,6 +339,14 @@ _OF_PYTHON = (
         "{place}, the parentheses of a call are missing: x.sum is a function, x.sum() its result.",
     ),
     (
+        r"TypeError: unsupported operand type\(s\) for \^",
+        "{place}, ^ is no power: Python writes it **.",
+    ),
+    (
+        r"TypeError: unsupported operand type\(s\) for (\S+): '(list|tuple)' and '(?:int|float)'",
+        "{place}, `{0}` cannot join a {1} and a number: take one entry of the {1}, or unpack it first.",
+    ),
+    (
         r"TypeError: unsupported operand type\(s\) for (\S+): '([\w.]+)' and '([\w.]+)'",
         "{place}, `{0}` cannot join a value of type {1} and one of type {2}.",
     ),
@@ -333,12 +360,21 @@ _OF_PYTHON = (
         "is used, i ends at n - 2.",
     ),
     (
+        r"in enumerate\([^\n]*\n\w+: not enough values to unpack",
+        "{place}, enumerate gives a number and an entry; where the entry is a pair, write "
+        "`for i, (a, b) in enumerate(…)`.",
+    ),
+    (
         r"too many values to unpack \(expected (\d+)",
         "{place}, there are more values than the {0} names on the left: a shape has a number for each axis.",
     ),
     (
         r"not enough values to unpack \(expected (?:at least )?(\d+), got (\d+)",
         "{place}, there are {0} names on the left for {1} values: a shape has a number for each axis.",
+    ),
+    (
+        r"optimizer can only optimize Tensors, but one of the params is",
+        "An optimizer takes the parameters, model.parameters(), not the model.",
     ),
     (
         r"ZeroDivisionError: ",

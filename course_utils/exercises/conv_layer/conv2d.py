@@ -11,7 +11,13 @@ from torch.nn.functional import pad
 
 from course_utils.exercises.altered import altered
 from course_utils.exercises.conv_layer.conv2d_single import conv2d_single
-from course_utils.exercises.conv_layer.sliding import convolve, cropped, moved_wrongly, passed_on_wrongly
+from course_utils.exercises.conv_layer.sliding import (
+    convolve,
+    cropped,
+    moved_wrongly,
+    passed_on_wrongly,
+    sized_before_padding,
+)
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
 from course_utils.exercises.windows import patch
@@ -211,6 +217,7 @@ EXERCISE = Exercise(
             "Zeros are added on one side only, below and to the right.",
             "Lab 01, Padding",
         ),
+        sized_before_padding(convolve),
         *moved_wrongly(convolve),
         *passed_on_wrongly(convolve),
         Misconception(

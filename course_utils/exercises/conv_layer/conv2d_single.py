@@ -16,6 +16,7 @@ from course_utils.exercises.conv_layer.sliding import (
     cropped,
     moved_wrongly,
     passed_on_wrongly,
+    sized_before_padding,
     sized_wrongly,
 )
 from course_utils.exercises.conv_layer.zero_pad import zero_pad
@@ -156,6 +157,7 @@ EXERCISE = Exercise(
             ),
             "The border repeats the nearest pixels of the image instead of holding zeros.",
         ),
+        sized_before_padding(correlate),
         *moved_wrongly(correlate),
         *passed_on_wrongly(correlate),
         *sized_wrongly(),

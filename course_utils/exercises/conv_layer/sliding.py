@@ -41,6 +41,22 @@ def cropped(layer: Layer) -> Layer:
     return wrong
 
 
+def sized_before_padding(layer: Layer) -> Misconception:
+    """Return the slip of a result as small as without padding."""
+
+    def wrong(*arguments: Any, **keywords: Any) -> Tensor:
+        rows, columns = altered(layer, padding=lambda padding: 0)(*arguments, **keywords).shape[-2:]
+        return layer(*arguments, **keywords)[..., :rows, :columns]
+
+    return Misconception(
+        "size-before-padding",
+        wrong,
+        "The size of the result is computed from the image before padding, so the rows and columns that the "
+        "padding adds are missing.",
+        "Lab 01, Output size",
+    )
+
+
 def moved_wrongly(layer: Layer) -> tuple[Misconception, ...]:
     """Return the wrong ideas about the stride of `layer`."""
     return (

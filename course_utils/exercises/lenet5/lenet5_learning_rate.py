@@ -114,6 +114,12 @@ EXERCISE = Exercise(
             "before it.",
         ),
         Misconception(
+            "divided-by-multiples-of-0",
+            lambda epoch: 0.25 / (1.5 * (epoch // 5)),
+            "The divisor grows by 1.5 at each step, and is 0 before the first; steps compound: each divides "
+            "the rate before it.",
+        ),
+        Misconception(
             "subtracted",
             lambda epoch: 0.25 - (0.25 - 0.25 / 1.5) * (epoch // 5),
             "Each step subtracts the same amount, so the rate reaches 0 and goes below it.",

@@ -222,7 +222,8 @@ EXERCISE = Exercise(
         Misconception(
             "output-moved-left",
             _compared(move_output=lambda out, steps: moved_right(out, -steps)),
-            "The output moves to the left, the image to the right.",
+            "Image and output move in opposite directions: it is the output of the image that stayed which "
+            "has to move to the right.",
         ),
         *_both(
             "moved-left",

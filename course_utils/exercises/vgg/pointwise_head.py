@@ -118,6 +118,17 @@ EXERCISE = Exercise(
             "The maps are returned as they are; each becomes one score, its mean.",
         ),
         Misconception(
+            "weight-not-a-matrix",
+            lambda x, weight, bias: x.mean(dim=(2, 3)) @ weight + bias,
+            "The weight is K×C×1×1, not a matrix: weight[:, :, 0, 0] is one, K×C, and has to be transposed "
+            "for the product.",
+        ),
+        Misconception(
+            "matrix-not-transposed",
+            lambda x, weight, bias: x.mean(dim=(2, 3)) @ weight[:, :, 0, 0] + bias,
+            "The weight has a row for each filter, K×C: it has to be transposed for a product with N×C.",
+        ),
+        Misconception(
             "axes-kept",
             _like(pool=lambda maps: maps.mean(dim=(2, 3), keepdim=True)),
             "The height and the width are still there, with length 1; the scores are N×K.",

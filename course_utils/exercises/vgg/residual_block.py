@@ -59,6 +59,19 @@ class _Like(nn.Module):
         return self.join(x, y)
 
 
+class _MiddleAdded(_Like):
+    """A block that adds what its first convolution gives, instead of its input."""
+
+    def __init__(self, channels: int, kept: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(channels)
+        self.kept = kept
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a map of the same shape."""
+        middle = self.convs[0](x)
+        return F.relu(self.kept(middle) + self.convs[1](F.relu(middle)))
+
+
 def _like(**changes: Any) -> Callable[[int], nn.Module]:
     return lambda channels: _Like(channels, **changes)
 
@@ -132,6 +145,15 @@ EXERCISE = Exercise(
             "branch-added-to-itself",
             _like(join=lambda x, y: F.relu(y + y)),
             "The output of the convolutions is added to itself: the name x no longer stands for the input.",
+        ),
+        *(
+            Misconception(
+                name,
+                lambda channels, kept=kept: _MiddleAdded(channels, kept),  # type: ignore[misc]
+                "The output of the first convolution is added, not the input: the name x no longer stands "
+                "for the input.",
+            )
+            for name, kept in {"middle-added": F.relu, "middle-added-before-relu": lambda y: y}.items()
         ),
         *(
             Misconception(
