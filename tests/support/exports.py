@@ -1,6 +1,6 @@
 """What platforms and people hand over, as trees of names, and the students that a reader would find in them.
 
-Each tree was written down from the platform's own documentation or from published programs that read its exports,
+Each tree was written down from the platform's documentation, or from published programs that read exports,
 before the code that takes them: each notebook with the student whose it is, and what else lies beside it.
 """
 
@@ -17,10 +17,10 @@ class Export:
 
 
 JUNK = {
-    "__MACOSX/._01_convolution.ipynb": "{}",
+    "__MACOSX/._01_conv_layer.ipynb": "{}",
     ".DS_Store": "",
     "Thumbs.db": "",
-    ".ipynb_checkpoints/01_convolution-checkpoint.ipynb": "{}",
+    ".ipynb_checkpoints/01_conv_layer-checkpoint.ipynb": "{}",
 }
 
 GRADESCOPE_METADATA = """\
@@ -74,45 +74,45 @@ EXPORTS = {
     "Moodle, folders": Export(
         "moodle",
         {
-            "Anna Müller_12345_assignsubmission_file_/01_convolution.ipynb": "Anna Müller",
+            "Anna Müller_12345_assignsubmission_file_/01_conv_layer.ipynb": "Anna Müller",
             "Seán O'Brien_12346_assignsubmission_file_/lab1 (1).ipynb": "Seán O'Brien",
-            "García López María José_12347_assignsubmission_file_/Lab 01/01_convolution.ipynb": "García López María José",
-            "王 小明_12348_assignsubmission_file_/01_convolution.ipynb": "王 小明",
-            "Kim Min_12349_assignsubmission_file_/01_convolution.ipynb": "Kim Min 12349",
-            "Kim Min_12350_assignsubmission_file_/01_convolution.ipynb": "Kim Min 12350",
+            "Gil Sáez María_12347_assignsubmission_file_/Lab 01/01_conv_layer.ipynb": "Gil Sáez María",
+            "王 小明_12348_assignsubmission_file_/01_conv_layer.ipynb": "王 小明",
+            "Kim Min_12349_assignsubmission_file_/01_conv_layer.ipynb": "Kim Min (12349)",
+            "Kim Min_12350_assignsubmission_file_/01_conv_layer.ipynb": "Kim Min (12350)",
         },
         {"Tan Wei_12351_assignsubmission_onlinetext_/onlinetext.html": "<p>see my file</p>"},
     ),
     "Moodle, one folder of files": Export(
         "moodle",
         {
-            "Anna Müller_12345_assignsubmission_file_01_convolution.ipynb": "Anna Müller",
+            "Anna Müller_12345_assignsubmission_file_01_conv_layer.ipynb": "Anna Müller",
             "Wei Tan_12346_assignsubmission_file_lab1.ipynb": "Wei Tan",
         },
     ),
     "Moodle, anonymous": Export(
         "moodle",
         {
-            "Participant_501_assignsubmission_file_/01_convolution.ipynb": "Participant 501",
-            "Participant_502_assignsubmission_file_/01_convolution.ipynb": "Participant 502",
+            "Participant_501_assignsubmission_file_/01_conv_layer.ipynb": "Participant (501)",
+            "Participant_502_assignsubmission_file_/01_conv_layer.ipynb": "Participant (502)",
         },
     ),
     "Canvas": Export(
         "canvas",
         {
-            "tanwei_12345_67890_01_convolution.ipynb": "tanwei",
-            "mulleranna_LATE_12346_67891_01_convolution-1.ipynb": "mulleranna",
-            "kimmin_12347_67892_01_convolution.ipynb": "kimmin 12347",
-            "kimmin_12348_67893_lab1 (1).ipynb": "kimmin 12348",
+            "tanwei_12345_67890_01_conv_layer.ipynb": "tanwei",
+            "mulleranna_LATE_12346_67891_01_conv_layer-1.ipynb": "mulleranna",
+            "kimmin_12347_67892_01_conv_layer.ipynb": "kimmin (12347)",
+            "kimmin_12348_67893_lab1 (1).ipynb": "kimmin (12348)",
             "garcialopezmaria_12349_67894_lab_1_final.ipynb": "garcialopezmaria",
-            "obrien-smithsean_12350_67895_01_convolution-2.ipynb": "obrien-smithsean",
+            "obrien-smithsean_12350_67895_01_conv_layer-2.ipynb": "obrien-smithsean",
         },
     ),
     "Blackboard": Export(
         "blackboard",
         {
             "Lab 1_jdoe_attempt_2026-11-01-10-22-33_lab.ipynb": "jdoe",
-            "Lab 1_s1234567_attempt_2026-11-01-09-00-00_01_convolution.ipynb": "s1234567",
+            "Lab 1_s1234567_attempt_2026-11-01-09-00-00_01_conv_layer.ipynb": "s1234567",
             "Lab 1_an_li_attempt_2026-11-01-09-30-00_attempt_2.ipynb": "an_li",
         },
         {"Lab 1_jdoe_attempt_2026-11-01-10-22-33.txt": BLACKBOARD_TEXT},
@@ -125,16 +125,16 @@ EXPORTS = {
     "Gradescope": Export(
         "gradescope",
         {
-            "assignment_4711_export/submission_9001/01_convolution.ipynb": "Anna Müller",
+            "assignment_4711_export/submission_9001/01_conv_layer.ipynb": "Anna Müller",
             "assignment_4711_export/submission_9002/lab1.ipynb": "Wei Tan",
-            "assignment_4711_export/submission_9003/01_convolution.ipynb": "Seán O'Brien",
+            "assignment_4711_export/submission_9003/01_conv_layer.ipynb": "Seán O'Brien",
         },
         {"assignment_4711_export/submission_metadata.yml": GRADESCOPE_METADATA},
     ),
     "Brightspace": Export(
         "brightspace",
         {
-            "12345-678901 - Anna Müller - Nov 1, 2026 1022 AM/01_convolution.ipynb": "Anna Müller",
+            "12345-678901 - Anna Müller - Nov 1, 2026 1022 AM/01_conv_layer.ipynb": "Anna Müller",
             "12346-678901 - Wei Tan - Nov 1, 2026 207 PM/lab1.ipynb": "Wei Tan",
             "12347-678901 - Seán O'Brien - Nov 2, 2026 1200 AM/lab 1.ipynb": "Seán O'Brien",
         },
@@ -143,77 +143,77 @@ EXPORTS = {
     "GitHub Classroom": Export(
         "github",
         {
-            "lab-01-jdoe/labs/01_convolution.ipynb": "jdoe",
-            "lab-01-octo-cat/labs/01_convolution.ipynb": "octo-cat",
-            "lab-01-tan42/labs/01_convolution.ipynb": "tan42",
+            "lab-01-jdoe/labs/01_conv_layer.ipynb": "jdoe",
+            "lab-01-octo-cat/labs/01_conv_layer.ipynb": "octo-cat",
+            "lab-01-tan42/labs/01_conv_layer.ipynb": "tan42",
         },
         {"lab-01-jdoe/README.md": "# Lab 01"},
     ),
     "GitHub Classroom, one prefix of names": Export(
         "github",
         {
-            "lab-01-submissions/lab-01-tan-wei/01_convolution.ipynb": "tan-wei",
-            "lab-01-submissions/lab-01-tan-hw/01_convolution.ipynb": "tan-hw",
+            "lab-01-submissions/lab-01-tan-wei/01_conv_layer.ipynb": "tan-wei",
+            "lab-01-submissions/lab-01-tan-hw/01_conv_layer.ipynb": "tan-hw",
         },
     ),
     "nbgrader": Export(
         "nbgrader",
         {
-            "submitted/jdoe/lab01/01_convolution.ipynb": "jdoe",
-            "submitted/tan/lab01/01_convolution.ipynb": "tan",
-            "submitted/3190001/lab01/01_convolution.ipynb": "3190001",
+            "submitted/jdoe/lab01/01_conv_layer.ipynb": "jdoe",
+            "submitted/tan/lab01/01_conv_layer.ipynb": "tan",
+            "submitted/3190001/lab01/01_conv_layer.ipynb": "3190001",
         },
         {"submitted/jdoe/lab01/timestamp.txt": "2026-11-01 10:22:33 UTC"},
     ),
     "nbgrader, the exchange": Export(
-        "nbgrader-inbound",
+        "exchange",
         {
-            "inbound/jdoe+lab01+2026-11-01 10:22:33.123456 UTC+c2VjcmV0/01_convolution.ipynb": "jdoe",
-            "inbound/tan+lab01+2026-11-01 11:22:33.123456 UTC/01_convolution.ipynb": "tan",
+            "inbound/jdoe+lab01+2026-11-01 10:22:33.123456 UTC+c2VjcmV0/01_conv_layer.ipynb": "jdoe",
+            "inbound/tan+lab01+2026-11-01 11:22:33.123456 UTC/01_conv_layer.ipynb": "tan",
         },
     ),
     "Google Classroom": Export(
         "google",
         {
-            "Lab 01/Anna Müller - 01_convolution.ipynb": "Anna Müller",
-            "Lab 01/Wei Tan - 01_convolution.ipynb": "Wei Tan",
-            "Lab 01/María José García-López - 01_convolution.ipynb": "María José García-López",
+            "Lab 01/Anna Müller - 01_conv_layer.ipynb": "Anna Müller",
+            "Lab 01/Wei Tan - 01_conv_layer.ipynb": "Wei Tan",
+            "Lab 01/María José García-López - 01_conv_layer.ipynb": "María José García-López",
         },
     ),
     "a folder for each student, numbered": Export(
-        "folders", {f"{number:02d}/01_convolution.ipynb": f"{number:02d}" for number in range(1, 6)}
+        "names", {f"{number:02d}/01_conv_layer.ipynb": f"{number:02d}" for number in range(1, 6)}
     ),
     "a folder for each student, 95 to 104": Export(
-        "folders", {f"{number}/01_convolution.ipynb": str(number) for number in range(95, 105)}
+        "names", {f"{number}/01_conv_layer.ipynb": str(number) for number in range(95, 105)}
     ),
     "a folder for each matriculation number": Export(
-        "folders",
+        "names",
         {
-            "3190001/01_convolution.ipynb": "3190001",
+            "3190001/01_conv_layer.ipynb": "3190001",
             "3190002/lab1.ipynb": "3190002",
-            "3190003/Abgabe/01_convolution.ipynb": "3190003",
+            "3190003/Abgabe/01_conv_layer.ipynb": "3190003",
         },
     ),
     "a folder for each student, similar names": Export(
-        "folders",
+        "names",
         {
-            "Tan/01_convolution.ipynb": "Tan",
-            "Tan HW/01_convolution.ipynb": "Tan HW",
-            "Müller, Anna/01_convolution.ipynb": "Müller, Anna",
-            "李 雷/01_convolution.ipynb": "李 雷",
-            "O'Brien/01_convolution.ipynb": "O'Brien",
+            "Tan/01_conv_layer.ipynb": "Tan",
+            "Tan HW/01_conv_layer.ipynb": "Tan HW",
+            "Müller, Anna/01_conv_layer.ipynb": "Müller, Anna",
+            "李 雷/01_conv_layer.ipynb": "李 雷",
+            "O'Brien/01_conv_layer.ipynb": "O'Brien",
         },
     ),
     "a folder for each student, in one folder": Export(
-        "folders",
+        "names",
         {
-            "Lab 01/Tan/01_convolution.ipynb": "Tan",
-            "Lab 01/Lee/lab/01_convolution.ipynb": "Lee",
-            "Lab 01/Kim/01_convolution.ipynb": "Kim",
+            "Lab 01/Tan/01_conv_layer.ipynb": "Tan",
+            "Lab 01/Lee/lab/01_conv_layer.ipynb": "Lee",
+            "Lab 01/Kim/01_conv_layer.ipynb": "Kim",
         },
     ),
     "files with names": Export(
-        "files",
+        "names",
         {
             "Tan.ipynb": "Tan",
             "Tan HW.ipynb": "Tan HW",
@@ -222,12 +222,12 @@ EXPORTS = {
         },
     ),
     "files with a lab's name and a student's": Export(
-        "files",
+        "names",
         {
             "lab1_tan.ipynb": "tan",
             "lab1_lee.ipynb": "lee",
-            "01_convolution_kim.ipynb": "kim",
-            "3190001_01_convolution.ipynb": "3190001",
+            "01_conv_layer_kim.ipynb": "kim",
+            "3190001_01_conv_layer.ipynb": "3190001",
         },
     ),
 }
