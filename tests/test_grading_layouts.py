@@ -89,6 +89,7 @@ def test_every_platform_has_an_export_among_the_tests():
 AMBIGUOUS = {
     "copies that may be a browser's": (["Tan.ipynb", "Tan (1).ipynb", "Lee.ipynb"], "Tan and Tan"),
     "a final version beside another": (["tan_lab1.ipynb", "tan_lab1_final.ipynb"], "--layout names"),
+    "two words for a lab": (["Tan HW/x.ipynb", "Tan Lab/x.ipynb"], "Tan HW and Tan Lab"),
     "a folder beside a platform's": (
         ["Wei Tan_1_assignsubmission_file_/x.ipynb", "Lee/x.ipynb"],
         "1 of 2 have names that Moodle gives",
@@ -299,3 +300,10 @@ def test_grading_needs_a_folder_for_its_results(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(REPOSITORY)
     assert main(["grade", str(tmp_path)]) != 0
     assert "--output is missing" in capsys.readouterr().err
+
+
+def test_the_help_names_every_layout():
+    from course_utils.command_line.grade import Layout
+
+    (option,) = Layout.__metadata__
+    assert [word for word in NAMES if word not in option.help] == []

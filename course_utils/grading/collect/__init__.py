@@ -304,7 +304,7 @@ def _of_student(
     rest = [item for item in items if item.lab is None]
     labs = sorted({item.lab for item in readable if item.lab is not None})
     chosen = [number for number in labs if lab in (None, number)]
-    beside = [item.told(item.problem or "beside the notebook") for item in rest]
+    beside = [item.told(item.problem or "not a notebook") for item in rest]
     beside += [item.told(f"Lab {item.lab}, not Lab {lab}") for item in readable if item.lab not in chosen]
     if not chosen:
         yield _ungradable(items, readable, rest, lab), beside
@@ -348,7 +348,7 @@ def _version(
         )
         decided = [mine != its for mine, its in zip(rank(best), rank(item), strict=True)].index(True)
         why = reasons[decided] if differ else f"one of {number} that are the same"
-        if differ and decided:
+        if differ and reasons[decided] in reasons[1:3]:
             notes.append(f"{best.path} was graded: {why}. No platform says which version is newer.")
     notes += [
         f"{item.path} is as new as the version that was graded, and differs from it."

@@ -130,7 +130,7 @@ LAYOUTS = (
 """The platforms. What none of them explains is read by `read_names`: the layouts ``names`` and ``groups``."""
 
 NAMES = (*(layout.name for layout in LAYOUTS), "names", "groups")
-BY_FILE_NAME = "the file's name"
+BY_FILE_NAME = "file name"
 _DEEPEST = 4
 _TIMES = ("%Y-%m-%d-%H-%M-%S", "%Y-%m-%d %H:%M:%S", "%b %d, %Y %I%M %p")
 _COPY = re.compile(r"-(\d{1,3})(?=\.\w+$|$)")
@@ -242,7 +242,7 @@ class _Reading:
         name = groups.get("name") or "_".join(words[self._titles.get(words[0], 0) :])
         number = groups.get("id") or ""
         copy = _COPY.search(groups.get("file") or "")
-        said = f"{self.layout.platform}'s name of it" + (f", with the number {number}" if number else "")
+        said = f"{self.layout.platform}, number {number}" if number else self.layout.platform
         return [
             Owner(
                 tidy(name),
@@ -274,9 +274,9 @@ def _by_names(
             continue
         name, depth = found
         where = tuple(path[i] for i in range(depth + 1, len(path) - 1) if path[: i + 1] in folders)
-        kind = BY_FILE_NAME if depth == len(path) - 1 else f"the folder {path[depth]}"
+        kind = BY_FILE_NAME if depth == len(path) - 1 else f"folder {path[depth]}"
         if path[: depth + 1] not in folders and depth < len(path) - 1:
-            kind = f"the archive {path[depth]}.zip"
+            kind = f"archive {path[depth]}.zip"
         owners[path] = [Owner(tidy(name), where=where, why=kind)]
     return "names of folders and files", owners
 

@@ -68,12 +68,13 @@ def read_names(deciding: Sequence[Parts], layout: str | None) -> Callable[[Parts
         return _without(_LAB_WORD, name) if every else name
 
     def names(path: Parts) -> tuple[str, str]:
-        """Return the whole name, and the name without what a browser or an author adds to a file's."""
+        """Return the name without a lab's number, and without whatever else may not belong to it."""
         name = raw(path)
-        whole = plain = without_this_lab(name)
+        plain = without_this_lab(name)
         if entry(path) == len(path) - 1:
+            # A browser or an author adds to the name of a file.
             plain = _without_trailers(without_this_lab(_without_trailers(name)))
-        return whole, plain
+        return _without(_NUMBERED_LAB, name), plain
 
     merged: dict[str, set[str]] = defaultdict(set)
     groups: dict[str, set[str]] = defaultdict(set)
@@ -165,7 +166,7 @@ def _groups(deciding: Sequence[Parts], layout: str | None) -> set[str]:
         inner[first].update(rest[:1])
     if layout == "groups":
         return set(inner) - {""}
-    if not complete:
+    if not (complete and inner):
         return set()
     names = [name for inside in inner.values() for name in inside]
     if len(inner) == 1:

@@ -19,7 +19,7 @@ _COLUMNS = {
     "name": "name fullname student studentname displayname",
     "surname": "surname lastname familyname nachname",
     "first": "firstname givenname forename vorname first",
-    "email": "email mail emailaddress",
+    "email": "email mail emailaddress emailadresse",
     "file": "file path files folder",
 }
 """What a column is, by the names that platforms give it: without spaces, hyphens and capitals."""
@@ -57,10 +57,10 @@ class Roster:
     ...     file = Path(folder) / "class.csv"
     ...     _ = file.write_text("ID;Surname;First name\\n17;Müller;Anna\\n", encoding="latin-1")
     ...     roster = read_roster(file)
-    >>> roster.find("Mueller, Anna"), roster.find("17")[0].name, roster.find("Anna")
-    ([], 'Anna Müller', [])
-    >>> roster.find("mulleranna")[0].id
-    '17'
+    >>> [one.id for name in ("Müller, Anna", "mulleranna", "17") for one in roster.find(name)]
+    ['17', '17', '17']
+    >>> roster.find("Anna")
+    []
     """
 
     people: tuple[Person, ...]
