@@ -178,6 +178,23 @@ def test_the_newest_by_the_platforms_time_counts_whatever_files_say(tmp_path):
     assert one.notes == ()
 
 
+@pytest.mark.parametrize(
+    ("place", "counts"),
+    [
+        ("submitted/ann/lab1", True),
+        ("ann/lab1", True),
+        ("submitted/ann/lab1/mine", False),
+        ("ann", False),
+        ("ann_1_assignsubmission_file_/lab1", False),
+    ],
+)
+def test_a_time_counts_only_where_nbgrader_writes_it(place, counts, tmp_path):
+    put(tmp_path, f"{place}/x.ipynb")
+    put(tmp_path, f"{place}/timestamp.txt", "2020-01-01 00:00:00 UTC")
+    (one,) = collect(tmp_path).submissions
+    assert (one.submitted.year == 2020) == counts
+
+
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
 @pytest.mark.parametrize("times", [(OLD, OLD), (NEW, OLD), (OLD, NEW)])
 def test_without_a_platforms_time_the_version_with_most_answers_counts_and_it_says_so(names, times, tmp_path):

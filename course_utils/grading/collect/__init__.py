@@ -150,7 +150,7 @@ def collect(
             unread.append((item, item.problem or _NO_OWNER))
             continue
         for owner in theirs:
-            time = owner.time or (stamps.get(item.parts[:-1]) if owner.platform == "nbgrader" else None)
+            time = owner.time or (stamps.get(item.parts[:-1]) if _is_stamped(item, owner) else None)
             found[owner.name, owner.number].append(replace(item, owner=replace(owner, time=time)))
     for item, name in by_hand:
         if name:
@@ -180,6 +180,12 @@ def collect(
         collection.files.append(CollectedFile(student.name, lab, "", None, _NOTHING))
     collection.files.extend(item.told(text) for item, text in unread)
     return collection
+
+
+def _is_stamped(item: _StudentFile, owner: Owner) -> bool:
+    """Whether nbgrader may have written the time beside a file: in student/assignment, and in no archive."""
+    below = 0 if owner.platform == "nbgrader" else 1
+    return owner.platform in ("nbgrader", "") and len(owner.where) == below and all(item.folders[:-1])
 
 
 def _key_of(name: str, found: Iterable[_Key]) -> _Key:
@@ -326,8 +332,8 @@ def _version(
         # Only the instructor is told these names: they may be those of other students.
         problem = "It is not clear whether this folder holds versions by one student or work by several."
         paths = ", ".join(item.path for item in versions)
-        notes = (f"Give each student a separate folder, or say whose a file is with --mapping: {paths}.",)
-        submission = Submission("", lab=versions[0].lab, problem=problem, notes=notes)
+        ask = f"Give each student a separate folder, or say whose a file is with --mapping: {paths}."
+        submission = Submission("", lab=versions[0].lab, problem=problem, notes=(ask,))
         return submission, [item.told(problem) for item in versions]
     differ = any(item.cells != versions[0].cells for item in versions)
     answers = {item.path: answered(item.cells, item.lab or 0) if differ else 0 for item in versions}
@@ -338,10 +344,11 @@ def _version(
         return age, answers[item.path], item.time or datetime.min, item.path
 
     best, *older = sorted(versions, key=rank, reverse=True)
-    number, notes, why = len(versions), [], ""
+    number, why = len(versions), ""
+    notes: list[str] = []
     for item in older[:1]:
         reasons = (
-            f"the newest of {number} by {best.owner.platform}'s own account",
+            f"the newest of {number} by {best.owner.platform or 'nbgrader'}'s own account",
             f"the one of {number} with the most answers ({answers[best.path]})",
             f"the newest of {number} by the files' own times",
             f"one of {number} of the same age",

@@ -25,7 +25,8 @@ _WRAPPER = re.compile(
     re.I,
 )
 _TRAILERS = re.compile(
-    r"(?:\s*\(\d+\)|[\s_-]+(?:solution|final|copy\d*|submission|answers?|v\d+|edited))+$", re.I
+    r"(?:(?<!\s)\s*\(\d+\)|(?<![\s_-])[\s_-]+(?:solution|final|copy\d*|submission|answers?|v\d+|edited))+$",
+    re.I,
 )
 _SHORT_NUMBER = re.compile(r"\d{1,2}$")
 
