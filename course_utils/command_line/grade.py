@@ -4,28 +4,59 @@ from __future__ import annotations
 
 import signal
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from course_utils.command_line.options import Json, LabNumber
-from course_utils.command_line.output import say, say_json
+from course_utils.command_line.output import console, say, say_json
 from course_utils.command_line.run import end_like_ctrl_c
 
 if TYPE_CHECKING:
     from course_utils.grading.grades import GradedClass
+    from course_utils.grading.records import Collection
 
 Submissions = Annotated[
     Path,
     typer.Argument(
         metavar="SUBMISSIONS",
-        help="A folder or zip: a folder per student, or a download from Moodle, Canvas or nbgrader.",
+        help="A folder or zip: a platform's export, or a folder, zip or notebook named after each student.",
         show_default=False,
     ),
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder for grades, pages and results.", show_default=False)
+    Path | None,
+    typer.Option("--output", "-o", help="Folder for grades, pages and results.", show_default=False),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show whose each file is and which counts, and grade nothing.")
+]
+Roster = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="CSV",
+        help="Everybody in the class: id, name (or surname, first name), e-mail.",
+        show_default=False,
+    ),
+]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="How the files are named, where that is not clear: moodle, canvas, blackboard, gradescope, "
+        "brightspace, nbgrader, exchange, github, google, names or groups.",
+        show_default=False,
+    ),
+]
+Mapping = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="CSV",
+        help="Whose a file or a folder is, where its name does not tell: file,student.",
+        show_default=False,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Determines the inputs of every student's checks.")]
 Jobs = Annotated[
@@ -69,8 +100,12 @@ RequireIsolation = Annotated[
 
 def grade(
     submissions: Submissions,
-    output: Output,
+    output: Output = None,
     lab: LabNumber = None,
+    dry_run: DryRun = False,
+    roster: Roster = None,
+    layout: Layout = None,
+    mapping: Mapping = None,
     seed: Seed = 0,
     jobs: Jobs = None,
     manual: Manual = None,
@@ -82,7 +117,8 @@ def grade(
     """Grade submissions, and report to you and to each student.
 
     It writes grades.csv, grades.json, a page for each student and one for
-    you. Only the exercise cells of a submission run, between the cells of
+    you. Before it grades, it shows whose each file is; where the names do not
+    say so, it stops and asks. Only the exercise cells of a submission run, between the cells of
     solutions/. They run in the strictest sandbox that this machine supports,
     and the report says which. The same command, run again, grades only what
     is new or has changed.
@@ -96,7 +132,8 @@ def grade(
         raise GradingError("This is the students' package: it does not grade.")
 
     from course_utils.command_line.progress import GradingProgress
-    from course_utils.grading.grade_class import grade_class
+    from course_utils.grading.collect import Naming
+    from course_utils.grading.grade_class import collect_class, grade_class
     from course_utils.grading.grade_many import cluster, this_machine
     from course_utils.grading.report import write_report
     from course_utils.grading.result_store import publish
@@ -112,8 +149,20 @@ def grade(
         raise SettingsError(
             "--jobs is for this machine, --scheduler for another.", next_step="Give one of them."
         )
+    if output is None and not dry_run:
+        raise SettingsError(
+            "--output is missing.", next_step="Give a folder for grades, pages and results, or --dry-run."
+        )
     root = find_checkout()
     labs = find_labs(root, lab)
+    naming = Naming(layout, mapping, roster)
+    if output is None or dry_run:
+        collection = collect_class(submissions, root=root, lab=lab, naming=naming)
+        if json:
+            say_json(_collected(collection))
+        else:
+            _show(collection)
+        return
     end_like_ctrl_c(signal.SIGTERM)
     with (
         cluster(scheduler) if scheduler else nullcontext(this_machine(jobs)) as workers,
@@ -126,9 +175,11 @@ def grade(
                 root=root,
                 workers=workers,
                 lab=lab,
+                naming=naming,
                 seed=seed,
                 manual=manual,
                 require_full=require_isolation == "full",
+                collected=(lambda collection: None) if json else _show,
                 started=progress.start,
                 done=lambda result: progress.advance(),
                 stopping=progress.stopping,
@@ -146,6 +197,34 @@ def grade(
         if unexplained:
             say(f"Unexplained wrong answers: {len(graded.unexplained)}, in {unexplained.resolve()}")
     raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
+
+
+def _collected(collection: Collection) -> dict[str, Any]:
+    return {"layout": collection.layout, "files": [asdict(file) for file in collection.files]}
+
+
+def _show(collection: Collection) -> None:
+    """Print whose each file is."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    students = {submission.student for submission in collection.submissions if submission.path}
+    table = Table(
+        "student",
+        "lab",
+        "file",
+        "time",
+        "why",
+        title=f"{len(students)} students, from {collection.layout}",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for file in collection.files:
+        lab = "" if file.lab is None else str(file.lab)
+        time = f"{file.time:%Y-%m-%d %H:%M}" if file.time else ""
+        table.add_row(*(escape(text) for text in (file.student or "?", lab, file.path, time, file.why)))
+    console(wide=150).print(table)
 
 
 def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from course_utils import exercises
 from course_utils.errors import GradingError
-from course_utils.grading.collect import collect
+from course_utils.grading.collect import Naming, collect
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
 from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
 from course_utils.grading.manual_points import ManualPoints, match_points
-from course_utils.grading.rebuild import Rebuilt, is_stub, rebuild
-from course_utils.grading.records import Collection, Limits, Submission
+from course_utils.grading.rebuild import Rebuilt, count_answers, is_stub, rebuild
+from course_utils.grading.records import Cell, Collection, Limits, Submission
 from course_utils.grading.result_store import Store, Task, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
 from course_utils.grading.template import Template, read_template
@@ -30,6 +31,26 @@ class _Prepared:
     task: Task
 
 
+def collect_class(
+    submissions: Path,
+    *,
+    root: Path,
+    lab: int | None = None,
+    naming: Naming | None = None,
+) -> Collection:
+    """Find what each student handed in, without grading it; the parameters are those of `grade_class`."""
+    labs = {one.number: one for one in find_labs(root, lab)}
+
+    @cache
+    def template(number: int) -> Template:
+        return read_template(labs[number])
+
+    def answered(cells: Sequence[Cell], number: int) -> int:
+        return count_answers(cells, template(number)) if number in labs else 0
+
+    return collect(submissions, lab, naming=naming, answered=answered)
+
+
 def grade_class(
     submissions: Path,
     output: Path,
@@ -37,9 +58,11 @@ def grade_class(
     root: Path,
     workers: Workers,
     lab: int | None = None,
+    naming: Naming | None = None,
     seed: int = 0,
     manual: Path | None = None,
     require_full: bool = False,
+    collected: Callable[[Collection], None] = lambda collection: None,
     started: Callable[[int, int], None] = lambda todo, kept: None,
     done: Callable[[Result], None] = lambda result: None,
     stopping: Callable[[int], None] = lambda running: None,
@@ -56,14 +79,17 @@ def grade_class(
     workers : Workers
     lab : int, optional
         Only this lab.
+    naming : Naming, optional
+        What the instructor says about whose files are.
     seed : int, optional
         From it and the student's name, the inputs of every student's checks are drawn.
     manual : Path, optional
         CSV with points for open questions.
     require_full : bool, optional
         Refuse to grade where isolation is not full.
-    started, done, stopping : callable, optional
-        Called with the numbers to grade and kept; each result; after Ctrl-C, the number still running.
+    collected, started, done, stopping : callable, optional
+        Called with what was found, before grading; the numbers to grade and kept; each result; after Ctrl-C,
+        the number still running.
     grade : callable, optional
         What a worker does.
 
@@ -82,7 +108,8 @@ def grade_class(
             left="The results of earlier runs.",
             next_step="Grade on a machine that allows namespaces, or leave out --require-isolation.",
         )
-    collection = collect(submissions, lab)
+    collection = collect_class(submissions, root=root, lab=lab, naming=naming)
+    collected(collection)
     handed_in = {submission.lab for submission in collection.submissions}
     templates = {one.number: read_template(one) for one in labs if one.number in handed_in}
     prepared = _prepare(collection, templates, seed, isolation.level)

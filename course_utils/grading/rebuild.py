@@ -83,6 +83,15 @@ def is_stub(source: str, stub: str) -> bool:
     return ast.dump(tree) == ast.dump(other)
 
 
+def count_answers(submitted: Sequence[Cell], template: Template) -> int:
+    """Return how many exercises a student has begun to answer."""
+    return sum(
+        bool(found.unclear) or (found.source is not None and not is_stub(found.source, stub))
+        for exercise, stub in template.stubs.items()
+        for found in [_find(submitted, exercise, stub)]
+    )
+
+
 def _find(cells: Sequence[Cell], exercise_id: str, stub: str) -> _StudentAnswer:
     name = exercises.get(exercise_id).title
     by_id = [cell for cell in cells if cell.grade_id == exercise_id and cell.is_code]

@@ -31,7 +31,7 @@ class Submission:
     number : str
         The platform's number of the student, or an empty string.
     platform : str
-        ``"Moodle"``, ``"Canvas"``, ``"nbgrader"``, or an empty string.
+        For example ``"Moodle"``, or an empty string.
     lab : int or None
         None if no notebook can be read.
     path : str
@@ -63,6 +63,17 @@ class Submission:
 
 
 @dataclass(frozen=True)
+class CollectedFile:
+    """One file of a class, and why it is whose it is, and counts or does not; without a path, no file."""
+
+    student: str
+    lab: int | None
+    path: str
+    time: datetime | None
+    why: str
+
+
+@dataclass(frozen=True)
 class Collection:
     """Everything that a class handed in.
 
@@ -72,10 +83,16 @@ class Collection:
         By student and lab.
     unread : list of str
         Files without an owner, with the reason.
+    layout : str
+        Where the names come from, for example ``"Moodle"``.
+    files : list of CollectedFile
+        All files, by student.
     """
 
     submissions: list[Submission] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    layout: str = ""
+    files: list[CollectedFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
