@@ -101,7 +101,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
 def test_begin_says_one_line_each_time(ran: Ran) -> None:
     for name in ("begin", "begin again"):
         assert re.fullmatch(
-            r"Lab 01 · Convolutional layer · \d+ exercises(, \d+ optional)?\n", ran.output(name).text
+            r"Lab 01 · Convolutional layer · \d+ exercises( and \d+ optional)?\n", ran.output(name).text
         )
 
 

@@ -136,7 +136,7 @@ def told_of(*body):
         ("return image // None", "one of two values is None"),
         ("return None < 3", "one of two values is None"),
         ("return image.sum / 2", "the parentheses of a call are missing"),
-        ("return [image] / 2", "`/` cannot join a value of type list and one of type int"),
+        ("return [image] / 2", "`/` cannot join a list and a number: take one entry of the list"),
         ("for i in 3: pass", "In `for i in 3: pass`, a single number stands where several values are needed"),
         ("a, b = 3", "a single number stands where several values are needed"),
         ("return [1, 2][2]", "an index is beyond the end of a list: n entries have the indices 0 to n - 1"),

@@ -78,6 +78,11 @@ def changed(value, name):
     return value
 
 
+def shown(value):
+    """Return a value as text, without how a gradient would flow to it."""
+    return str(value.detach() if isinstance(value, torch.Tensor) else value)
+
+
 def rules(exercise):
     """Yield each rule: where it changes the reference, how, and the reference changed."""
     probes = [probe for seed in range(3) for probe in exercise.probes(seed)]
@@ -86,7 +91,7 @@ def rules(exercise):
     for place in ["result", *inspect.signature(exercise.reference).parameters]:
         values = results if place == "result" else [each[place] for each in given if place in each]
         for name in {**TENSORS, **NUMBERS, **FRACTIONS}:
-            differs = any(str(changed(value, name)) != str(value) for value in values)
+            differs = any(shown(changed(value, name)) != shown(value) for value in values)
             if differs:
                 change = {place: lambda value, name=name: changed(value, name)}
                 yield f"{place}: {name}", altered(exercise.reference, **change)

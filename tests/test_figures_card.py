@@ -46,6 +46,7 @@ def verdict(status: str = "wrong", **about: Any) -> SimpleNamespace:
         "reason": "",
         "traceback": "",
         "stopped_after": None,
+        "lent": (),
         "printed": "",
     }
     return SimpleNamespace(**{**usual, **about})

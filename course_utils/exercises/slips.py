@@ -46,8 +46,11 @@ def slips(candidate: Any) -> tuple[Slip, ...]:
     parts = vars(candidate).values() if isinstance(candidate, type) else [candidate]
     found: list[Slip] = []
     for part in parts:
-        function = inspect.unwrap(part) if callable(part) else part
-        if isinstance(function, FunctionType) and not function.__module__.startswith("course_utils"):
+        try:
+            function = inspect.unwrap(part) if callable(part) else part
+        except (AttributeError, ValueError):  # a decorator may wrap anything
+            continue
+        if isinstance(function, FunctionType) and not (function.__module__ or "").startswith("course_utils"):
             code = function.__code__
             lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
             found += _in_source("".join(lines), function.__name__)

@@ -26,6 +26,8 @@ def varied(exercise: Exercise, pool: Sequence[Probe], rng: np.random.Generator) 
         if rng.random() < 0.2 and (name in given or exercise.observe is call):
             given[name] = other[name]
     given = copy.deepcopy(given)
+    learned = [name for name, value in given.items() if isinstance(value, Tensor) and value.requires_grad]
+    given |= {name: given[name].detach() for name in learned}
     if rng.random() < 0.7:
         slots = _slots(list(given.values()))
         chosen = (
@@ -35,6 +37,7 @@ def varied(exercise: Exercise, pool: Sequence[Probe], rng: np.random.Generator) 
         by = int(_one_of(rng, (-2, -1, 1, 1, 2, 3)))
         given = {name: _resized(value, marks, by) for name, value in given.items()}
     given = {name: _redrawn(value, rng) if rng.random() < 0.5 else value for name, value in given.items()}
+    given |= {name: given[name].requires_grad_() for name in learned}
     return Probe((), given) if exercise.observe is call else Probe(tuple(given.values()))
 
 

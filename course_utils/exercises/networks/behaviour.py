@@ -141,7 +141,7 @@ def _where_forward_is(kind: type) -> str:
         inside = getattr(getattr(method, "__code__", None), "co_consts", ())
         if any(getattr(part, "co_name", "") == "forward" for part in inside):
             return f": it is indented too far, so that it is inside {name}"
-    methods = [name for name, value in vars(kind).items() if callable(value)]
+    methods = [name for name, value in vars(kind).items() if callable(value) and name != "forward"]
     near = get_close_matches("forward", methods, n=1)
     return f", but one named {near[0]}" if near else ""
 
