@@ -11,7 +11,7 @@ from pathlib import Path
 from course_utils import exercises
 from course_utils.errors import GradingError
 from course_utils.grading.collect.owner import Owner, groups_of, is_wrapper, owner_of
-from course_utils.grading.collect.submitted_files import SubmittedFile, find_files
+from course_utils.grading.collect.submitted_files import NOTEBOOKS, SubmittedFile, find_files
 from course_utils.grading.collect.submitted_notebook import UnreadableNotebookError, read_cells
 from course_utils.grading.records import Cell, Collection, Submission
 from course_utils.grading.source import names_defined
@@ -37,11 +37,12 @@ class _StudentFile:
 
     @property
     def is_notebook(self) -> bool:
-        return self.parts[-1].lower().endswith(".ipynb")
+        return self.parts[-1].lower().endswith(".ipynb") or self.lab is not None
 
     @property
-    def age(self) -> tuple[tuple[int, ...], datetime]:
-        return self.owner.order, self.time or datetime.min
+    def age(self) -> tuple[bool, tuple[int, ...], datetime]:
+        """How late it is among a student's versions; a script is never later than the notebook."""
+        return self.parts[-1].lower().endswith(NOTEBOOKS), self.owner.order, self.time or datetime.min
 
 
 def collect(submissions: Path, lab: int | None = None) -> Collection:
@@ -142,7 +143,8 @@ def _read(files: Iterable[SubmittedFile]) -> tuple[list[_StudentFile], dict[tupl
                 cells = tuple(read_cells(file.content))
                 lab = lab_of(cells)
             except UnreadableNotebookError as error:
-                problem, cells = str(error), ()
+                # Any other file may be there too; that it is no notebook is no problem.
+                problem, cells = str(error) if file.name.lower().endswith(".ipynb") else "", ()
         items.append(_StudentFile(file.parts, file.folders, file.time, cells, problem, lab))
     return items, stamps
 

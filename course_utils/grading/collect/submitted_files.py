@@ -15,7 +15,7 @@ from typing import IO
 
 from course_utils.errors import GradingError
 
-MOST_BYTES = 32 * 2**20
+MOST_BYTES = 64 * 2**20
 """The largest notebook. Larger ones are full of pictures or output; they are reported and not read."""
 MOST_ENTRIES = 50_000
 MOST_UNPACKED = 4 * 2**30
@@ -24,7 +24,10 @@ _ROOM = 64 * 2**20
 _IN_MEMORY = 8 * 2**20
 _ZIPS_IN_ZIPS = 2
 _NOISE = ("__MACOSX", "Thumbs.db", "desktop.ini")
-_READ = (".ipynb", "timestamp.txt")
+NOTEBOOKS = (".ipynb", ".ipynb.txt", ".json")
+"""How the names of notebooks end; browsers and editors add to them."""
+SCRIPT = ".py"
+_READ = (*NOTEBOOKS, SCRIPT, "timestamp.txt")
 _OTHER_ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -50,7 +53,7 @@ class SubmittedFile:
     time : datetime or None
         When it was last changed, as far as the file system or the archive tells.
     content : bytes or None
-        Only for notebooks and nbgrader's ``timestamp.txt``.
+        Only for notebooks, scripts and nbgrader's ``timestamp.txt``.
     problem : str
         Why it was not read, as a sentence.
     """
