@@ -82,8 +82,8 @@ def grade(
     """Grade submissions, and report to you and to each student.
 
     It writes grades.csv, grades.json, a page for each student and one for
-    you. Only the exercise cells of a submission run, between the cells of
-    solutions/. They run in the strictest sandbox that this machine supports,
+    you. Only the answers of a submission run, with the helpers that they use,
+    between the cells of solutions/. They run in the strictest sandbox that this machine supports,
     and the report says which. The same command, run again, grades only what
     is new or has changed.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from course_utils.grading.records import Cell
-from course_utils.grading.source import bound_by, names_used, parse, single_imports
+from course_utils.grading.source import bound_by, is_plain, names_used, parse, single_imports
 
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORT = (ast.Import, ast.ImportFrom)
@@ -45,8 +45,9 @@ class Statement:
 
     @cached_property
     def uses(self) -> frozenset[str]:
-        """The global names that it reads; builtins are left out."""
-        return frozenset(names_used(self.text))
+        """The global names that it reads or changes; builtins are left out."""
+        changed = (n for node in ast.walk(self.node) if isinstance(node, ast.Global) for n in node.names)
+        return frozenset(names_used(self.text)).union(changed)
 
     @cached_property
     def shadows(self) -> frozenset[str]:
@@ -108,6 +109,13 @@ class Found:
 class Definitions:
     """The statements of a submitted notebook.
 
+    Attributes
+    ----------
+    cells : sequence of Cell
+    statements : list of Statement
+    unread : list of int
+        The places of code cells that are not Python.
+
     Parameters
     ----------
     cells : sequence of Cell
@@ -128,7 +136,7 @@ class Definitions:
             self.statements += [
                 Statement(len(self.statements) + i, place, *one) for i, one in enumerate(found)
             ]
-            if not found and cells[place].is_code:
+            if not found and cells[place].is_code and parse(cells[place].source) is None:
                 self.unread.append(place)
         self._binding: dict[str, list[Statement]] = {}
         self._of_cell: dict[int, list[Statement]] = {}
@@ -163,6 +171,11 @@ class Definitions:
     def untouched(self, title: str) -> bool:
         """Whether the stub of an exercise is still there."""
         return any(self._is_stub(s) for s in self._binding.get(title, ()))
+
+    @property
+    def star_imports(self) -> list[Statement]:
+        """The imports of everything in a module."""
+        return self._binding.get("*", [])
 
     def of_cell(self, place: int) -> list[Statement]:
         """Return the statements of a cell."""
@@ -206,7 +219,9 @@ class Definitions:
             for name in statement.uses:
                 if name in self._titles and (not at_once or statement.is_function(name)):
                     continue
-                mine = [s for s in self._binding.get(name, ()) if s.cell == chosen.cell and s is not statement]
+                mine = [
+                    s for s in self._binding.get(name, ()) if s.cell == chosen.cell and s is not statement
+                ]
                 if name in self._given and not any(s.is_import or s.is_function(name) for s in mine):
                     continue
                 found = self._resolved(name, statement.place - 1 if at_once else end, statement)
@@ -223,13 +238,17 @@ class Definitions:
             needed.update(new)
             unread += new
         if lost:
-            stars = [s for s in self._binding.get("*", ()) if s.place <= end]
+            stars = [s for s in self.star_imports if s.place <= end]
             needed.update(stars)
             lost = not stars
         needed.update(s for s in self.of_cell(chosen.cell) if _of_the_future(s.node))
         ordered = sorted(needed, key=lambda s: (not _of_the_future(s.node), s.place))
         differing = {ast.dump(s.node): s.cell for s in others}
         return Found(tuple(ordered), chosen, len(set(differing.values())), lost)
+
+    def _made_in(self, cell: int, name: str) -> bool:
+        bound = (s for s in self._binding.get(name, ()) if s.cell == cell)
+        return any(s.is_import or s.is_function(name) for s in bound)
 
     def _resolved(self, name: str, end: int, user: Statement) -> Statement | None:
         """Return the definition of a name that stands last up to a place, or else the first below it.
@@ -257,7 +276,7 @@ def _split(source: str) -> Iterator[tuple[str, ast.stmt]]:
     body = _body(source)
     lines = source.split("\n")
     # Where IPython's magics were translated, lines are not those of the source.
-    plain = bool(body) and _is_plain(source)
+    plain = bool(body) and is_plain(source)
     taken = 0
     for i, node in enumerate(body):
         start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
@@ -269,14 +288,6 @@ def _split(source: str) -> Iterator[tuple[str, ast.stmt]]:
             yield "\n".join(lines[start - 1 : end]), node
         else:
             yield from ((ast.unparse(part), part) for part in parts)
-
-
-def _is_plain(source: str) -> bool:
-    try:
-        ast.parse(source)
-    except SyntaxError:
-        return False
-    return True
 
 
 def _body(source: str) -> list[ast.stmt]:

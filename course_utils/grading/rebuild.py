@@ -91,7 +91,7 @@ def _find(definitions: Definitions, exercise_id: str, stub: str) -> _StudentAnsw
         answer = _not_defined(definitions, exercise_id, stub)
     if answer.source is not None and len(answer.source) > LARGEST_CELL:
         return _StudentAnswer(
-            unclear=f"Its answer has {len(answer.source):,} characters, more than any answer."
+            unclear=f"Its code has {len(answer.source):,} characters, more than any answer."
         )
     if answer.source is not None:
         answer.source, changed = portable(answer.source)
@@ -123,7 +123,7 @@ def _defined(definitions: Definitions, found: Found, exercise_id: str) -> _Stude
     taken = [s for s in found.needed if s.cell != found.chosen.cell]
     if taken:
         added = ", ".join(_named(statement) for statement in taken[:5])
-        answer.remarks.append(f"{added} was copied from another cell.")
+        answer.remarks.append(f"copied from other cells: {added}.")
     return answer
 
 
@@ -135,23 +135,29 @@ def _not_defined(definitions: Definitions, exercise_id: str, stub: str) -> _Stud
     if broken := [cell for cell in broken if cell in started or _seems_to_define(cell.source, title)]:
         return _StudentAnswer(broken[-1].source)
     if found := definitions.similar(title):
-        name = next(name for name in sorted(found.chosen.binds))
+        name = min(found.chosen.binds)
         source = f"{_joined(definitions, found)}\n\n{title} = {name}"
         return _StudentAnswer(source, notes=[f"its function is called `{name}`, not `{title}`."])
-    if started and any(names_defined(cell.source) for cell in started):
-        source = "\n\n".join(cell.source for cell in started)
-        return _StudentAnswer(source, notes=[f"its cell does not define `{title}`; was the function renamed?"])
-    if any(cell.is_code for cell in own) or definitions.untouched(title):
-        return _StudentAnswer("\n\n".join(cell.source for cell in started) or stub)
-    return _StudentAnswer(notes=["its cell is text, not code." if own else "the notebook has no cell for it."])
+    if definitions.untouched(title):
+        return _StudentAnswer(stub)
+    if any(cell.is_code for cell in own):
+        renamed = any(names_defined(cell.source) for cell in started)
+        note = [f"its cell does not define `{title}`; was the function renamed?"] if renamed else []
+        return _StudentAnswer("\n\n".join(cell.source for cell in started), notes=note)
+    if missing := [name for s in definitions.star_imports for name in missing_packages(s.text)]:
+        return _StudentAnswer(
+            unclear=f"It may be in `{missing[0]}`, which was not graded: paste its code into the notebook."
+        )
+    return _StudentAnswer(
+        notes=["its cell is text, not code." if own else "the notebook has no cell for it."]
+    )
 
 
 def _joined(definitions: Definitions, found: Found) -> str:
     """Return the code of an answer: of its own cell the text as it is, if all of it is needed."""
     own = definitions.of_cell(found.chosen.cell)
     cell = definitions.cells[found.chosen.cell]
-    needless = [s for s in own if s not in found.needed and not isinstance(s.node, ast.Expr | ast.Pass)]
-    needless += [s for s in own if isinstance(s.node, ast.Expr) and not isinstance(s.node.value, ast.Constant)]
+    needless = any(s not in found.needed and not _does_nothing(s.node) for s in own)
     as_it_is = cell.is_code and (found.whole or not needless) and not cell.source.lstrip().startswith("%%")
     parts, last = [], None
     for statement in found.needed:
@@ -163,6 +169,10 @@ def _joined(definitions: Definitions, found: Found) -> str:
     source = "\n\n".join(parts)
     hints = "from __future__ import annotations"
     return f"{hints}\n\n{source}" if found.whole and hints not in source else source
+
+
+def _does_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _named(statement: Statement) -> str:

@@ -24,20 +24,25 @@ class UnreadableNotebookError(ValueError):
 
 
 def read_cells(content: bytes) -> list[Cell]:
-    """Return the cells of a notebook file, which is not trusted.
+    """Return the cells of a notebook, or of a script made of it; the file is not trusted.
 
     Raises
     ------
     UnreadableNotebookError
-        If the file is empty, not a notebook, in an old format, or larger than the notebook of any lab.
+        If the file is empty, neither a notebook nor a script, in a very old format, or larger than the
+        notebook of any lab.
     """
     if not content.strip():
         raise UnreadableNotebookError("The file is empty.")
     text = _decoded(content)
     if text.lstrip().startswith("<"):
         raise UnreadableNotebookError("The file is a web page. Hand in the notebook itself, the .ipynb file.")
-    is_script = not text.lstrip().startswith(("{", "[")) and _CODE_IN_TEXT.search(text)
-    cells = list(_of_script(text)) if is_script else _cells(_parsed(text))
+    if text.lstrip().startswith(("{", "[")):
+        cells = _cells(_parsed(text))
+    elif _CODE_IN_TEXT.search(text):
+        cells = list(_of_script(text))
+    else:
+        raise UnreadableNotebookError("The file is not a notebook: it is neither JSON nor Python code.")
     if not cells:
         raise UnreadableNotebookError("The notebook has no cells.")
     if len(cells) > MOST_CELLS:
