@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from course_utils import exercises
-from course_utils.grading.definitions import Definitions, Found, Statement
+from course_utils.grading.student_code import StudentCode, Found, Statement
 from course_utils.grading.portable import missing_packages, portable
 from course_utils.grading.records import Cell, CodeCell, RunnableNotebook
 from course_utils.grading.source import LARGEST_CELL, names_defined, parse
@@ -56,13 +56,13 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
     """
     given = {name for cell in template.cells if not cell.exercise for name in names_defined(cell.source)}
     stubs = {exercises.get(exercise).title: stub for exercise, stub in template.stubs.items()}
-    definitions = Definitions(submitted, stubs, given)
+    code = StudentCode(submitted, stubs, given)
     cells, unclear, remarks, notes = [], {}, [], []
     for cell in template.cells:
         if not cell.exercise:
             cells.append(cell)
             continue
-        found = _find(definitions, cell.exercise, cell.source)
+        found = _find(code, cell.exercise, cell.source)
         if found.unclear:
             unclear[cell.exercise] = found.unclear
         elif found.source is not None:
@@ -83,12 +83,12 @@ def is_stub(source: str, stub: str) -> bool:
     return ast.dump(tree) == ast.dump(other)
 
 
-def _find(definitions: Definitions, exercise_id: str, stub: str) -> _StudentAnswer:
+def _find(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:
     title = exercises.get(exercise_id).title
-    if found := definitions.answer(title):
-        answer = _defined(definitions, found, exercise_id)
+    if found := code.answer(title):
+        answer = _defined(code, found, exercise_id)
     else:
-        answer = _not_defined(definitions, exercise_id, stub)
+        answer = _not_defined(code, exercise_id, stub)
     if answer.source is not None and len(answer.source) > LARGEST_CELL:
         return _StudentAnswer(
             unclear=f"Its code has {len(answer.source):,} characters, more than any answer."
@@ -105,14 +105,14 @@ def _find(definitions: Definitions, exercise_id: str, stub: str) -> _StudentAnsw
     return answer
 
 
-def _defined(definitions: Definitions, found: Found, exercise_id: str) -> _StudentAnswer:
+def _defined(code: StudentCode, found: Found, exercise_id: str) -> _StudentAnswer:
     title = exercises.get(exercise_id).title
-    answer = _StudentAnswer(_joined(definitions, found))
-    cell = definitions.cells[found.chosen.cell]
+    answer = _StudentAnswer(_joined(code, found))
+    cell = code.cells[found.chosen.cell]
     if not cell.is_code:
         answer.notes.append(f"`{title}` was found in a text cell, which does not run; its code was taken.")
     elif cell.grade_id != exercise_id:
-        has_own = any(other.is_code and other.grade_id == exercise_id for other in definitions.cells)
+        has_own = any(other.is_code and other.grade_id == exercise_id for other in code.cells)
         answer.remarks.append(
             f"`{title}` was found in a cell other than its own."
             if has_own
@@ -127,24 +127,24 @@ def _defined(definitions: Definitions, found: Found, exercise_id: str) -> _Stude
     return answer
 
 
-def _not_defined(definitions: Definitions, exercise_id: str, stub: str) -> _StudentAnswer:
+def _not_defined(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:
     title = exercises.get(exercise_id).title
-    own = [cell for cell in definitions.cells if cell.grade_id == exercise_id]
+    own = [cell for cell in code.cells if cell.grade_id == exercise_id]
     started = _distinct([cell for cell in own if cell.is_code and not is_stub(cell.source, stub)])
-    broken = _distinct([definitions.cells[place] for place in definitions.unread])
+    broken = _distinct([code.cells[place] for place in code.unread])
     if broken := [cell for cell in broken if cell in started or _seems_to_define(cell.source, title)]:
         return _StudentAnswer(broken[-1].source)
-    if found := definitions.similar(title):
+    if found := code.similar(title):
         name = min(found.chosen.binds)
-        source = f"{_joined(definitions, found)}\n\n{title} = {name}"
+        source = f"{_joined(code, found)}\n\n{title} = {name}"
         return _StudentAnswer(source, notes=[f"its function is called `{name}`, not `{title}`."])
-    if definitions.untouched(title):
+    if code.untouched(title):
         return _StudentAnswer(stub)
     if any(cell.is_code for cell in own):
         renamed = any(names_defined(cell.source) for cell in started)
         note = [f"its cell does not define `{title}`; was the function renamed?"] if renamed else []
         return _StudentAnswer("\n\n".join(cell.source for cell in started), notes=note)
-    if missing := [name for s in definitions.star_imports for name in missing_packages(s.text)]:
+    if missing := [name for s in code.star_imports for name in missing_packages(s.text)]:
         return _StudentAnswer(
             unclear=f"It may be in `{missing[0]}`, which was not graded: paste its code into the notebook."
         )
@@ -153,10 +153,10 @@ def _not_defined(definitions: Definitions, exercise_id: str, stub: str) -> _Stud
     )
 
 
-def _joined(definitions: Definitions, found: Found) -> str:
+def _joined(code: StudentCode, found: Found) -> str:
     """Return the code of an answer: of its own cell the text as it is, if all of it is needed."""
-    own = definitions.of_cell(found.chosen.cell)
-    cell = definitions.cells[found.chosen.cell]
+    own = code.of_cell(found.chosen.cell)
+    cell = code.cells[found.chosen.cell]
     needless = any(s not in found.needed and not _does_nothing(s.node) for s in own)
     as_it_is = cell.is_code and (found.whole or not needless) and not cell.source.lstrip().startswith("%%")
     parts, last = [], None

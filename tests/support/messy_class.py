@@ -148,7 +148,11 @@ def global_counter(nb: Notebook) -> None:
 @student()
 def device_chosen_in_a_cell(nb: Notebook) -> None:
     above(nb, "zero_pad", "device = 'cuda' if torch.cuda.is_available() else 'cpu'")
-    whole(nb, "zero_pad", PAD.format("[padding] * 4).to(device").replace("image,", "image.to(device),"))
+    whole(
+        nb,
+        "zero_pad",
+        PAD.format("[padding] * 4).to(device").replace("F.pad(image,", "F.pad(image.to(device),"),
+    )
 
 
 @student()
@@ -307,7 +311,11 @@ def sleeps_and_trains(nb: Notebook) -> None:
 @student()
 def asked_for_a_gpu(nb: Notebook) -> None:
     append(nb, "conv2d", "conv2d(torch.rand(3, 8, 8).cuda(), torch.rand(2, 3, 3, 3).cuda())")
-    whole(nb, "zero_pad", PAD.format("[padding] * 4).cuda(").replace("image,", "image.to('cuda:0'),"))
+    whole(
+        nb,
+        "zero_pad",
+        PAD.format("[padding] * 4).cuda(").replace("F.pad(image,", "F.pad(image.to('cuda:0'),"),
+    )
 
 
 @student()

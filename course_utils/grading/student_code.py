@@ -106,7 +106,7 @@ class Found:
     whole: bool
 
 
-class Definitions:
+class StudentCode:
     """The statements of a submitted notebook.
 
     Attributes
