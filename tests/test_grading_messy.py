@@ -62,8 +62,10 @@ def answers(result: Rebuilt) -> dict[str, Any]:
 def test_what_a_fair_human_gives_is_given(name):
     result = rebuilt(name)
     assert tuple(result.unclear) == CLASS[name].unclear
+    known = solutions(CLASS[name].lab)
+    right = {cell.exercise for cell in result.notebook.cells if cell.source == known.get(cell.exercise)}
     taken = answers(result)
-    right = {e for e, answer in taken.items() if exercises.evaluate(e, answer).status == "correct"}
+    right |= {e for e in taken.keys() - right if exercises.evaluate(e, taken[e]).status == "correct"}
     assert set(template(CLASS[name].lab).stubs) - right == set(CLASS[name].lost), result.notes
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from course_utils import exercises
-from course_utils.grading.student_code import StudentCode, Found, Statement
 from course_utils.grading.portable import missing_packages, portable
 from course_utils.grading.records import Cell, CodeCell, RunnableNotebook
 from course_utils.grading.source import LARGEST_CELL, names_defined, parse
+from course_utils.grading.student_code import Found, Statement, StudentCode
 from course_utils.grading.template import Template
 
 
