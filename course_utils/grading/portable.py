@@ -33,7 +33,7 @@ def portable(source: str) -> tuple[str, list[str]]:
         return source, []
     edits = dict(_edits(tree))
     lines = [line.encode() for line in source.split("\n")]
-    remarks = []
+    remarks: list[str] = []
     for (line, start, last, end), (new, remark) in sorted(edits.items(), reverse=True):
         lines[line - 1 : last] = [lines[line - 1][:start] + new.encode() + lines[last - 1][end:]]
         remarks.insert(0, remark)
