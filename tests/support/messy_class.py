@@ -133,6 +133,12 @@ def helper_overwritten_further_down(nb: Notebook) -> None:
 
 
 @student()
+def helper_hidden_by_a_variable(nb: Notebook) -> None:
+    helper_above(nb)
+    above(nb, "zero_pad", "sides = 3")
+
+
+@student()
 def table_filled_by_a_loop(nb: Notebook) -> None:
     above(nb, "same_padding", "halves = {}\nfor f in range(100):\n    halves[f] = f // 2")
     whole(nb, "same_padding", "def same_padding(f):\n    return halves[f]")
