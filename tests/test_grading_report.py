@@ -243,14 +243,8 @@ def test_an_optional_exercise_has_no_points_and_takes_none(tmp_path, report):
 
 
 def test_an_unclear_exercise_is_graded_in_part_and_for_a_human(tmp_path, report):
-    notebook = submission(RIGHT)
-    notebook.cells.append(
-        {**notebook.cells[-1], "cell_type": "code", "source": "def zero_pad(i, p): return i"}
-    )
-    notebook.cells[-1]["metadata"] = {"nbgrader": {"grade_id": "zero_pad", "solution": True}}
-    for cell in notebook.cells:
-        if cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") == "zero_pad":
-            cell["source"] = cell["source"].replace("# RIGHT", "def zero_pad(i, p): return p  # RIGHT")
+    missing = "import a_package_that_nobody_has as p\n\ndef zero_pad(i, n):\n    return p.pad(i, n)  # RIGHT"
+    notebook = submission(RIGHT | {"zero_pad": missing})
     write(notebook, tmp_path / "unclear" / "ann" / "x.ipynb")
     graded, output = report(folder=tmp_path / "unclear")
     assert graded.rows[0].status == "in part"

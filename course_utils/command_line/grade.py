@@ -118,8 +118,9 @@ def grade(
 
     It writes grades.csv, grades.json, a page for each student and one for
     you. Before it grades, it shows whose each file is; where the names do not
-    say so, it stops and asks. Only the exercise cells of a submission run, between the cells of
-    solutions/. They run in the strictest sandbox that this machine supports,
+    say so, it stops and asks. Only the answers of a submission run, with the
+    helpers that they use, between the cells of solutions/. They run in the
+    strictest sandbox that this machine supports,
     and the report says which. The same command, run again, grades only what
     is new or has changed.
 

@@ -1,20 +1,17 @@
-"""Rebuild the notebook to run: the instructor's setup, and only the exercise cells of the student."""
+"""Rebuild the notebook to run: the instructor's setup, and of the student's code only the answers."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from course_utils import exercises
+from course_utils.grading.portable import missing_packages, portable
 from course_utils.grading.records import Cell, CodeCell, RunnableNotebook
-from course_utils.grading.source import (
-    LARGEST_CELL,
-    imported_by,
-    names_defined,
-    names_used,
-    parse,
-)
+from course_utils.grading.source import LARGEST_CELL, names_defined, parse
+from course_utils.grading.student_code import Found, Statement, StudentCode
 from course_utils.grading.template import Template
 
 
@@ -45,31 +42,34 @@ class _StudentAnswer:
 
     source: str | None = None
     unclear: str = ""
-    remark: str = ""
-    note: str = ""
+    remarks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
-    """Take the exercise cells out of a student's notebook and put them between the instructor's.
+    """Take the answers out of a student's notebook and put them between the instructor's cells.
 
-    A cell is matched by its id; where the id is missing, by the one cell that defines the exercise's
-    function or class. What is ambiguous is reported in `unclear` and does not run.
+    An answer is the last definition of the function or class that is asked for, wherever it stands; the stub
+    that the lab gives is none. With it come the definitions that it uses, and nothing else: no prints, no
+    training. Where nothing defines it, the exercise's own cell says why. What is ambiguous is reported in
+    `unclear` and does not run.
     """
+    given = {name for cell in template.cells if not cell.exercise for name in names_defined(cell.source)}
+    stubs = {exercises.get(exercise).title: stub for exercise, stub in template.stubs.items()}
+    code = StudentCode(submitted, stubs, given)
     cells, unclear, remarks, notes = [], {}, [], []
     for cell in template.cells:
         if not cell.exercise:
             cells.append(cell)
             continue
-        found = _find(submitted, cell.exercise, cell.source)
+        found = _find(code, cell.exercise, cell.source)
         if found.unclear:
             unclear[cell.exercise] = found.unclear
         elif found.source is not None:
             cells.append(CodeCell(found.source, cell.exercise))
-        remarks += [found.remark] if found.remark else []
-        notes += [found.note] if found.note else []
-    cells, taken = _with_imports(submitted, cells)
-    remarks += [*taken, *_about_checks(submitted, template)]
-    notes += _names_from_elsewhere(submitted, cells)
+        remarks += [f"{_called(cell.exercise)}: {remark}" for remark in found.remarks]
+        notes += [f"{_called(cell.exercise)}: {note}" for note in found.notes]
+    remarks += _about_checks(submitted, template)
     notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
     runnable = RunnableNotebook(template.lab, tuple(cells), template.references)
     return Rebuilt(runnable, unclear, tuple(remarks), tuple(notes))
@@ -85,66 +85,112 @@ def is_stub(source: str, stub: str) -> bool:
 
 def count_answers(submitted: Sequence[Cell], template: Template) -> int:
     """Return how many exercises a student has begun to answer."""
-    return sum(
-        bool(found.unclear) or (found.source is not None and not is_stub(found.source, stub))
-        for exercise, stub in template.stubs.items()
-        for found in [_find(submitted, exercise, stub)]
+    rebuilt = rebuild(submitted, template)
+    answers = (cell for cell in rebuilt.notebook.cells if cell.exercise)
+    begun = (cell for cell in answers if not is_stub(cell.source, template.stubs[cell.exercise or ""]))
+    return len(rebuilt.unclear) + len(list(begun))
+
+
+def _find(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:
+    title = exercises.get(exercise_id).title
+    if found := code.answer(title):
+        answer = _defined(code, found, exercise_id)
+    else:
+        answer = _not_defined(code, exercise_id, stub)
+    if answer.source is not None and len(answer.source) > LARGEST_CELL:
+        return _StudentAnswer(
+            unclear=f"Its code has {len(answer.source):,} characters, more than any answer."
+        )
+    if answer.source is not None:
+        answer.source, changed = portable(answer.source)
+        answer.remarks += changed
+        if missing := missing_packages(answer.source):
+            names = " and ".join(f"`{name}`" for name in missing[:3])
+            return _StudentAnswer(
+                unclear=f"It imports {names}, not installed here: write it with PyTorch, or paste your own "
+                "module's code into the notebook."
+            )
+    return answer
+
+
+def _defined(code: StudentCode, found: Found, exercise_id: str) -> _StudentAnswer:
+    title = exercises.get(exercise_id).title
+    answer = _StudentAnswer(_joined(code, found))
+    cell = code.cells[found.chosen.cell]
+    if not cell.is_code:
+        answer.notes.append(f"`{title}` was found in a text cell, which does not run; its code was taken.")
+    elif cell.grade_id != exercise_id:
+        has_own = any(other.is_code and other.grade_id == exercise_id for other in code.cells)
+        answer.remarks.append(
+            f"`{title}` was found in a cell other than its own."
+            if has_own
+            else f"its cell has lost its id and was found by `{title}`."
+        )
+    if found.differing > 1:
+        answer.notes.append(f"{found.differing} cells define `{title}`, each differently; the last counts.")
+    taken = [s for s in found.needed if s.cell != found.chosen.cell]
+    if taken:
+        added = ", ".join(_named(statement) for statement in taken[:5])
+        answer.remarks.append(f"copied from other cells: {added}.")
+    return answer
+
+
+def _not_defined(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:
+    title = exercises.get(exercise_id).title
+    own = [cell for cell in code.cells if cell.grade_id == exercise_id]
+    started = _distinct([cell for cell in own if cell.is_code and not is_stub(cell.source, stub)])
+    broken = _distinct([code.cells[place] for place in code.unread])
+    if broken := [cell for cell in broken if cell in started or _seems_to_define(cell.source, title)]:
+        return _StudentAnswer(broken[-1].source)
+    if found := code.similar(title):
+        name = min(found.chosen.binds)
+        source = f"{_joined(code, found)}\n\n{title} = {name}"
+        return _StudentAnswer(source, notes=[f"its function is called `{name}`, not `{title}`."])
+    if code.untouched(title):
+        return _StudentAnswer(stub)
+    if any(cell.is_code for cell in own):
+        renamed = any(names_defined(cell.source) for cell in started)
+        note = [f"its cell does not define `{title}`; was the function renamed?"] if renamed else []
+        return _StudentAnswer("\n\n".join(cell.source for cell in started), notes=note)
+    if missing := [name for s in code.star_imports for name in missing_packages(s.text)]:
+        return _StudentAnswer(
+            unclear=f"It may be in `{missing[0]}`, which was not graded: paste its code into the notebook."
+        )
+    return _StudentAnswer(
+        notes=["its cell is text, not code." if own else "the notebook has no cell for it."]
     )
 
 
-def _find(cells: Sequence[Cell], exercise_id: str, stub: str) -> _StudentAnswer:
-    name = exercises.get(exercise_id).title
-    by_id = [cell for cell in cells if cell.grade_id == exercise_id and cell.is_code]
-    started = [cell for cell in by_id if not is_stub(cell.source, stub)]
-    by_id = _distinct(started or by_id)
-    by_name = _distinct(
-        [c for c in cells if c.is_code and not _is_check(c) and name in names_defined(c.source)]
-    )
-    found = _by_id(by_id, by_name, name) if by_id else _by_name(by_name, name, cells, exercise_id)
-    if found.source is not None and len(found.source) > LARGEST_CELL:
-        return _StudentAnswer(unclear=f"Its cell has {len(found.source):,} characters, more than any answer.")
-    called = _called(exercise_id)
-    found.remark = found.remark and f"{called}: {found.remark}"
-    found.note = found.note and f"{called}: {found.note}"
-    return found
+def _joined(code: StudentCode, found: Found) -> str:
+    """Return the code of an answer: of its own cell the text as it is, if all of it is needed."""
+    own = code.of_cell(found.chosen.cell)
+    cell = code.cells[found.chosen.cell]
+    needless = any(s not in found.needed and not _does_nothing(s.node) for s in own)
+    as_it_is = cell.is_code and (found.whole or not needless) and not cell.source.lstrip().startswith("%%")
+    parts, last = [], None
+    for statement in found.needed:
+        if not as_it_is or statement.cell != found.chosen.cell:
+            parts.append(statement.text)
+        elif last != statement.cell:
+            parts.append(cell.source)
+        last = statement.cell
+    source = "\n\n".join(parts)
+    hints = "from __future__ import annotations"
+    return f"{hints}\n\n{source}" if found.whole and hints not in source else source
 
 
-def _by_id(by_id: list[Cell], by_name: list[Cell], name: str) -> _StudentAnswer:
-    defining = [cell for cell in by_id if name in names_defined(cell.source)]
-    elsewhere = [cell for cell in by_name if cell not in by_id]
-    if len(defining) > 1:
-        return _StudentAnswer(unclear=f"{len(defining)} cells define `{name}`, each differently.")
-    if not defining and len(elsewhere) == 1:
-        source = "\n\n".join(cell.source for cell in [*by_id, elsewhere[0]])
-        return _StudentAnswer(source, remark=f"`{name}` was found in a cell other than its own.")
-    if not defining and elsewhere:
-        return _StudentAnswer(
-            unclear=f"Its cell does not define `{name}`, and {len(elsewhere)} other cells do."
-        )
-    source = "\n\n".join(cell.source for cell in by_id)
-    if not defining and any(names_defined(cell.source) for cell in by_id):
-        return _StudentAnswer(source, note=f"its cell does not define `{name}`; was the function renamed?")
-    if elsewhere:
-        return _StudentAnswer(
-            source, note=f"`{name}` is also defined in another cell; only its own cell counts."
-        )
-    if len(by_id) > 1:
-        return _StudentAnswer(source, remark=f"its cell was split; the {len(by_id)} parts were joined.")
-    return _StudentAnswer(source)
+def _does_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
-def _by_name(by_name: list[Cell], name: str, cells: Sequence[Cell], exercise_id: str) -> _StudentAnswer:
-    if len(by_name) == 1:
-        return _StudentAnswer(
-            by_name[0].source, remark=f"its cell has lost its id and was found by `{name}`."
-        )
-    if by_name:
-        return _StudentAnswer(
-            unclear=f"Its cell has lost its id, and {len(by_name)} cells define `{name}`, each differently."
-        )
-    if any(cell.grade_id == exercise_id for cell in cells):
-        return _StudentAnswer(note="its cell is text, not code.")
-    return _StudentAnswer(note="the notebook has no cell for it.")
+def _named(statement: Statement) -> str:
+    if statement.is_import:
+        return f"`{statement.text}`"
+    return ", ".join(f"`{name}`" for name in sorted(statement.binds)[:3]) or f"`{statement.text[:40]}`"
+
+
+def _seems_to_define(source: str, title: str) -> bool:
+    return bool(re.search(rf"^[ \t]*(?:async +)?(?:def|class) +{title}\b", source, re.M))
 
 
 def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
@@ -163,54 +209,8 @@ def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
     return remarks
 
 
-def _with_imports(submitted: Sequence[Cell], cells: Sequence[CodeCell]) -> tuple[list[CodeCell], list[str]]:
-    """Put before each answer the imports that it needs from other cells of the student."""
-    given = {name for cell in cells for name in names_defined(cell.source)}
-    imports: dict[str, set[str]] = {}
-    for one in submitted:
-        tree = parse(one.source) if one.is_code else None
-        for name, statement in imported_by(tree) if tree else ():
-            imports.setdefault(name, set()).add(statement)
-    completed, remarks = [], []
-    for cell in cells:
-        missing = sorted(names_used(cell.source) - given) if cell.exercise else []
-        # Where two imports bind a name differently, choosing one would be a guess.
-        needed = [next(iter(imports[name])) for name in missing if len(imports.get(name, ())) == 1]
-        if cell.exercise and needed:
-            added = ", ".join(f"`{statement}`" for statement in needed)
-            remarks.append(f"{_called(cell.exercise)}: {added} was copied from another cell.")
-            cell = CodeCell("\n".join([*needed, cell.source]), cell.exercise)
-        completed.append(cell)
-    return completed, remarks
-
-
-def _names_from_elsewhere(submitted: Sequence[Cell], cells: Sequence[CodeCell]) -> list[str]:
-    """Report answers that depend on what only another cell of the student's notebook defines."""
-    given = {name for cell in cells for name in names_defined(cell.source)}
-    taken = {cell.source for cell in cells}
-    others = {
-        name
-        for cell in submitted
-        if cell.is_code and not _is_check(cell) and cell.source not in taken
-        for name in names_defined(cell.source)
-    }
-    notes = []
-    for cell in cells:
-        if cell.exercise and (missing := sorted((names_used(cell.source) - given) & others)):
-            names = ", ".join(f"`{name}`" for name in missing[:5])
-            notes.append(
-                f"{_called(cell.exercise)}: its cell uses {names}, which only another cell of the notebook "
-                "defines; it was graded without that cell."
-            )
-    return notes
-
-
 def _distinct(cells: Sequence[Cell]) -> list[Cell]:
     return list({cell.source.strip(): cell for cell in cells}.values())
-
-
-def _is_check(cell: Cell) -> bool:
-    return cell.grade_id.startswith("check_")
 
 
 def _called(exercise_id: str) -> str:

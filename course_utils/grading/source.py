@@ -48,6 +48,17 @@ def parse_unchecked(source: str) -> ast.Module:
             return ast.parse(TransformerManager().transform_cell(source))
 
 
+def is_plain(source: str) -> bool:
+    """Whether it is Python as it is, without IPython's magics."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+    except _NOT_PARSED:
+        return False
+    return True
+
+
 def too_deep(tree: ast.AST) -> bool:
     """Whether a tree has more than `DEEPEST` levels. Python 3.14 parses what earlier versions refuse."""
     level = [tree]
@@ -95,14 +106,6 @@ def single_imports(statement: ast.stmt) -> list[ast.stmt]:
     if isinstance(statement, ast.Import):
         return [ast.Import([alias]) for alias in statement.names]
     return [statement]
-
-
-def imported_by(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield each name that a top-level import binds, and the statement that binds it alone."""
-    for statement in tree.body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            for alone in single_imports(statement):
-                yield next(bound_by(alone)), ast.unparse(alone)
 
 
 def names_used(source: str) -> set[str]:

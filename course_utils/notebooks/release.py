@@ -64,9 +64,9 @@ course lab {first}                     # opens the first notebook
 2. `course check labs/{file}` shows the verdict of every check in the terminal.
 3. Hand in the notebook file. You may give it any name.
 
-Only the cells of the exercises are graded: your functions, in the order of the notebook, on new numbers. So
-keep what a function needs in its own cell, including helpers and `import` lines. Do not delete these cells;
-if you copied one, keep only one. You may change all other cells.
+Only your functions are graded, on new numbers: of each, the last version in the notebook, with the helpers,
+constants and imports that it uses, in whatever cell they stand. Prints, plots and training are not run. You
+may add and change cells.
 
 ## A word on fairness
 

@@ -22,7 +22,7 @@ from course_utils.grading.collect.layouts import (
 )
 from course_utils.grading.collect.names import is_wrapper
 from course_utils.grading.collect.roster import Roster, mapped, read_mapping, read_roster
-from course_utils.grading.collect.submitted_files import SubmittedFile, find_files
+from course_utils.grading.collect.submitted_files import NOTEBOOKS, SubmittedFile, find_files
 from course_utils.grading.collect.submitted_notebook import UnreadableNotebookError, read_cells
 from course_utils.grading.records import Cell, CollectedFile, Collection, Submission
 from course_utils.grading.source import names_defined
@@ -76,7 +76,7 @@ class _StudentFile:
 
     @property
     def is_notebook(self) -> bool:
-        return self.parts[-1].lower().endswith(".ipynb")
+        return self.parts[-1].lower().endswith(".ipynb") or self.lab is not None
 
     @property
     def submitted(self) -> datetime | None:
@@ -290,7 +290,8 @@ def _read(
                 cells = tuple(read_cells(file.content))
                 lab = lab_of(cells)
             except UnreadableNotebookError as error:
-                problem, cells = str(error), ()
+                # Any other file may be there too; that it is no notebook is no problem.
+                problem, cells = str(error) if file.name.lower().endswith(".ipynb") else "", ()
         items.append(_StudentFile(file.parts, file.folders, file.time, cells, problem, lab))
     return items, stamps, lists
 
@@ -324,7 +325,7 @@ def _version(
 ) -> tuple[Submission, list[CollectedFile]]:
     """Return the version that counts; where the versions may be several students', choose none.
 
-    The newest counts by the platform's own time; where it gives none, or the same, the one with the most
+    A notebook counts before a script. The newest counts by the platform's own time; where it gives none, or the same, the one with the most
     answers; then the file's own time decides, which a copy can change.
     """
     places = {tuple(part for part in item.owner.where if not is_wrapper(part))[:1] for item in versions}
@@ -341,13 +342,15 @@ def _version(
 
     def rank(item: _StudentFile) -> tuple[Any, ...]:
         age = item.age if dated else ()
-        return age, answers[item.path], item.time or datetime.min, item.path
+        is_notebook = item.parts[-1].lower().endswith(NOTEBOOKS)
+        return is_notebook, age, answers[item.path], item.time or datetime.min, item.path
 
     best, *older = sorted(versions, key=rank, reverse=True)
     number, why = len(versions), ""
     notes: list[str] = []
     for item in older[:1]:
         reasons = (
+            "the notebook, beside a script",
             f"the newest of {number} by {best.owner.platform or 'nbgrader'}'s own account",
             f"the one of {number} with the most answers ({answers[best.path]})",
             f"the newest of {number} by the files' own times",
@@ -355,7 +358,7 @@ def _version(
         )
         decided = [mine != its for mine, its in zip(rank(best), rank(item), strict=True)].index(True)
         why = reasons[decided] if differ else f"one of {number} that are the same"
-        if differ and reasons[decided] in reasons[1:3]:
+        if differ and reasons[decided] in reasons[2:4]:
             notes.append(f"{best.path} was graded: {why}. No platform says which version is newer.")
     notes += [
         f"{item.path} is as new as the version that was graded, and differs from it."

@@ -16,7 +16,7 @@ from typing import IO
 from course_utils.errors import GradingError
 from course_utils.grading.collect.layouts import METADATA
 
-MOST_BYTES = 32 * 2**20
+MOST_BYTES = 64 * 2**20
 """The largest notebook. Larger ones are full of pictures or output; they are reported and not read."""
 MOST_ENTRIES = 50_000
 MOST_UNPACKED = 4 * 2**30
@@ -25,7 +25,10 @@ _ROOM = 64 * 2**20
 _IN_MEMORY = 8 * 2**20
 _ZIPS_IN_ZIPS = 2
 _NOISE = ("__MACOSX", "Thumbs.db", "desktop.ini")
-_READ = (".ipynb", "timestamp.txt", METADATA)
+NOTEBOOKS = (".ipynb", ".ipynb.txt", ".json")
+"""How the names of notebooks end; browsers and editors add to them."""
+SCRIPT = ".py"
+_READ = (*NOTEBOOKS, SCRIPT, "timestamp.txt", METADATA)
 _OTHER_ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -51,7 +54,7 @@ class SubmittedFile:
     time : datetime or None
         When it was last changed, as far as the file system or the archive tells.
     content : bytes or None
-        Only for notebooks, nbgrader's ``timestamp.txt`` and Gradescope's list.
+        Only for notebooks, scripts, nbgrader's ``timestamp.txt`` and Gradescope's list.
     problem : str
         Why it was not read, as a sentence.
     """
