@@ -137,11 +137,13 @@ def _problem(model: Any) -> str:
 
 
 def _where_forward_is(kind: type) -> str:
+    if kind is nn.Module:
+        return ""
     for name, method in vars(kind).items():
         inside = getattr(getattr(method, "__code__", None), "co_consts", ())
         if any(getattr(part, "co_name", "") == "forward" for part in inside):
             return f": it is indented too far, so that it is inside {name}"
-    methods = [name for name, value in vars(kind).items() if callable(value) and name != "forward"]
+    methods = [name for name, value in vars(kind).items() if callable(value)]
     near = get_close_matches("forward", methods, n=1)
     return f", but one named {near[0]}" if near else ""
 

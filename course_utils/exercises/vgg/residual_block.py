@@ -149,7 +149,7 @@ EXERCISE = Exercise(
         *(
             Misconception(
                 name,
-                lambda channels, kept=kept: _MiddleAdded(channels, kept),  # type: ignore[misc]
+                lambda channels, kept=kept: _MiddleAdded(channels, kept),
                 "The output of the first convolution is added, not the input: the name x no longer stands "
                 "for the input.",
             )

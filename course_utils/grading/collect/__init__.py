@@ -325,8 +325,8 @@ def _version(
 ) -> tuple[Submission, list[CollectedFile]]:
     """Return the version that counts; where the versions may be several students', choose none.
 
-    A notebook counts before a script. The newest counts by the platform's own time; where it gives none, or the same, the one with the most
-    answers; then the file's own time decides, which a copy can change.
+    A notebook counts before a script. The newest counts by the platform's own time; where it gives none, or
+    the same, the one with the most answers; then the file's own time decides, which a copy can change.
     """
     places = {tuple(part for part in item.owner.where if not is_wrapper(part))[:1] for item in versions}
     if len(places) > 1:
