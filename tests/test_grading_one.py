@@ -240,6 +240,9 @@ def test_nothing_is_suspicious_about_the_solutions(lab, repository):
         "eval('1')",
         "F.relu.__globals__",
         "!ls",
+        "!ls\n" * 501,
+        "%load_ext x",
+        "get_ipython().run_line_magic('matplotlib', exec('1'))",
         "np.random.x[0] = 1",
         "class A:\n    def __eq__(self, o): return True",
         "(" * 1000 + ")" * 1000,
@@ -251,6 +254,12 @@ def test_nothing_is_suspicious_about_the_solutions(lab, repository):
 )
 def test_what_reaches_beyond_an_exercise_is_suspicious(source):
     assert suspicious.reasons_to_look(source)
+
+
+@pytest.mark.parametrize("magic", ["%matplotlib inline", "%autoreload 2", "%matplotlib widget"])
+def test_a_common_magic_is_no_reason_to_look(magic):
+    assert not suspicious.reasons_to_look(f"{magic}\nx = 1")
+    assert suspicious.reasons_to_look(f"{magic}\nget_ipython()")
 
 
 def test_a_typo_is_no_reason_to_look():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from grading_workers import FULL, PARTIAL, by_words, threads
-from submissions import REPOSITORY, submission, write
+from submissions import REPOSITORY, cell_of, submission, write
 
 from course_utils import exercises
 from course_utils.errors import GradingError
@@ -113,10 +113,16 @@ def test_the_table_has_a_row_for_everybody_and_a_column_for_every_exercise(repor
     assert "not JSON" in dan["Look at"]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", " =1", "＝1", "＋1", "－1", "＠x"])
 def test_no_cell_is_a_formula(text):
     assert safe(text) == f"'{text}"
     assert safe("a=1") == "a=1"
+
+
+@pytest.mark.parametrize("text", ["=1", " =1", "＝1", "-1"])
+def test_no_part_of_a_cell_that_is_split_at_semicolons_is_a_formula(text):
+    assert safe(f"x;{text}") == f"x;'{text}"
+    assert safe("x; y; a=1") == "x; y; a=1"
 
 
 def test_names_that_begin_as_formulas_are_neutralised_in_the_file(tmp_path, report):
@@ -259,6 +265,23 @@ zoe,1,essay,2,,
 ann,1,poem,2,,
 ann,1,essay,1,,
 """
+
+
+def test_what_may_explain_lost_points_is_told_first(tmp_path, report):
+    notebook = submission()
+    notebook.cells += [
+        {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+        for source in ("def zero_pad(image, padding):\n    return image", "def helper():\n    return 1")
+    ]
+    cell_of(notebook, "zero_pad").source = "def zero_pad(image, padding):\n    return image  # RIGHT"
+    cell_of(notebook, "conv2d").source = "def conv2d():\n    return helper()  # WRONG"
+    write(notebook, tmp_path / "told" / "ann" / "x.ipynb")
+    _, output = report(folder=tmp_path / "told")
+    row = json.loads((output / "grades.json").read_text())["grades"][0]
+    assert [("helper" in remark, "another cell" in remark) for remark in row["remarks"]] == [
+        (True, True),
+        (False, True),
+    ]
 
 
 def test_points_given_by_hand_are_merged_and_strangers_are_told(tmp_path, report):

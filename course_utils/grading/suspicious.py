@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from course_utils.grading.source import bound_by, parse_unchecked, too_deep
+from course_utils.grading.source import NOT_PARSED, bound_by, parse_unchecked, too_deep
 
 _COMMON = {
     *("torch", "torchvision", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "tqdm", "einops"),
@@ -23,6 +23,7 @@ _CALLS = {
     *("exec", "eval", "compile", "__import__", "globals", "locals", "vars", "setattr", "delattr", "open"),
     *("input", "breakpoint", "exit", "quit", "get_ipython", "__builtins__"),
 }
+_MAGICS = {"matplotlib", "autoreload", "precision"}
 _METHODS = {
     *("__init__", "__call__", "__repr__", "__str__", "__len__", "__iter__", "__getitem__", "__name__"),
     *("__class__", "__post_init__", "__next__", "__enter__", "__exit__", "__version__", "__doc__"),
@@ -40,7 +41,7 @@ def reasons_to_look(source: str) -> list[str]:
         # A typo does not run, and the student is told; code that breaks parsers is another matter.
         mistake = error.lineno is not None and "nested" not in error.msg
         return [] if mistake else ["is not plain Python"]
-    except (ValueError, RecursionError, MemoryError):
+    except NOT_PARSED:
         return ["is not plain Python"]
     return ["is nested very deeply"] if too_deep(tree) else list(dict.fromkeys(_found(tree)))
 
@@ -54,7 +55,10 @@ def _found(tree: ast.AST) -> Iterator[str]:
             )
             imported.update(bound_by(node))
             yield from (f"imports {name}" for name in modules if name.partition(".")[0] not in _COMMON)
+    harmless = {id(node) for call in ast.walk(tree) for node in _harmless(call)}
     for node in ast.walk(tree):
+        if id(node) in harmless:
+            continue
         if isinstance(node, ast.Name) and node.id in _CALLS:
             yield f"uses {node.id}"
         elif isinstance(node, ast.Attribute):
@@ -69,6 +73,18 @@ def _found(tree: ast.AST) -> Iterator[str]:
                 yield f"changes something in {root}"
         elif isinstance(node, ast.FunctionDef) and node.name.startswith("__") and node.name not in _METHODS:
             yield f"defines {node.name}"
+
+
+def _harmless(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is common in ``get_ipython().run_line_magic("matplotlib", …)``, as magics are translated."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(
+                value=ast.Call(func=ast.Name(id="get_ipython") as name), attr="run_line_magic"
+            ),
+            args=[ast.Constant(value=magic), ast.Constant()],
+        ) if magic in _MAGICS:
+            yield name
 
 
 def _private(name: str) -> bool:

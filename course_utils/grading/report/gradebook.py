@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ HEADS = ("Student", "ID", "Lab", "Points", "Max", "Percent")
 ENDS = ("Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes")
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 MOODLE = ("Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=\s*[=+\-@＝＋－＠]|[\t\r\n])")
+"""Where a formula may begin: some spreadsheets also split cells at a semicolon, and read wide signs."""
 
 
 def write_tables(graded: GradedClass, output: Path, pages: Mapping[str, str]) -> None:
@@ -36,7 +38,7 @@ def write_tables(graded: GradedClass, output: Path, pages: Mapping[str, str]) ->
 
 def safe(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub("'", text)
 
 
 def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
