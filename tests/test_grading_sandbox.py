@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ from course_utils.grading.grade_one import grade_notebook
 from course_utils.grading.records import CodeCell, Isolation, Limits, RunnableNotebook
 from course_utils.grading.sandbox import Sandbox, probe_isolation
 from course_utils.grading.sandbox.inside import supervisor
-from course_utils.grading.sandbox.launch import launcher, remove_folder
+from course_utils.grading.sandbox.launch import _hold, launcher, remove_folder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
 LEVELS = ("full", "partial", "none")
@@ -111,6 +112,35 @@ def test_a_sandbox_leaves_no_process_and_no_folder(levels, level):
     while list(supervisor.descendants(launcher()._process.pid)) and time.monotonic() < end:
         time.sleep(0.01)
     assert not list(supervisor.descendants(launcher()._process.pid))
+
+
+def test_what_a_killed_run_leaves_behind_is_removed_by_the_next(tmp_path):
+    make = (
+        "import os, signal; from course_utils.grading.sandbox.launch import own_folder; "
+        "print(own_folder(), flush=True); {}"
+    )
+
+    def run(end: str) -> Path:
+        done = subprocess.run(
+            [sys.executable, "-c", make.format(end)],
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return Path(done.stdout.strip())
+
+    killed = run("os.kill(os.getpid(), signal.SIGKILL)")
+    new = run("os.kill(os.getpid(), signal.SIGKILL)")
+    os.utime(killed, (1_700_000_000, 1_700_000_000))
+    mine, others = tmp_path / "course-grade-mine", tmp_path / "course-other"
+    for folder in (mine, others):
+        folder.mkdir()
+        os.utime(folder, (1_700_000_000, 1_700_000_000))
+    lock = _hold(mine)
+    assert killed.exists() and new.exists()
+    assert not run("pass").exists()
+    os.close(lock)
+    assert {path.name for path in tmp_path.iterdir()} == {new.name, mine.name, others.name}
 
 
 def test_a_warden_whose_grader_is_gone_ends_its_kernel(levels):

@@ -7,10 +7,12 @@ import contextlib
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -20,6 +22,8 @@ from course_utils.grading.redact import write_redacted
 from course_utils.grading.sandbox.inside.walls import Spec
 
 MODULES = "course_utils.grading.sandbox.inside"
+_PREFIX = "course-grade-"
+_LOCKED_SECONDS = 60.0
 _START_SECONDS = 120.0
 _LONGEST = 1 << 16
 
@@ -42,11 +46,50 @@ def environment() -> dict[str, str]:
 
 
 @cache
-def redacted_course_folder() -> Path:
-    """Return the folder with the redacted course; each process writes one and removes it at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="course-redacted-")).resolve()
+def own_folder() -> Path:
+    """Return this process's temporary folder, which is removed at exit; and remove those of killed ones."""
+    for other in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if _is_left_behind(other):
+            remove_folder(other)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+    folder.chmod(0o711)
+    _hold(folder)
     owner = os.getpid()
     atexit.register(lambda: remove_folder(folder) if os.getpid() == owner else None)
+    return folder
+
+
+def _is_left_behind(folder: Path) -> bool:
+    """Whether a folder is this user's, and the process that made it has ended."""
+    try:
+        about = folder.lstat()
+        is_new = time.time() - about.st_mtime < _LOCKED_SECONDS
+        if about.st_uid != os.geteuid() or is_new or not stat.S_ISDIR(about.st_mode):
+            return False
+        os.close(_hold(folder))
+    except OSError:
+        return False
+    return True
+
+
+def _hold(folder: Path) -> int:
+    """Lock a folder for as long as this process lives, or until what is returned is closed."""
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+@cache
+def redacted_course_folder() -> Path:
+    """Return the folder with the redacted course; each process writes one."""
+    folder = own_folder() / "course"
+    folder.mkdir()
     write_redacted(folder)
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", str(folder)], check=True, stdin=subprocess.DEVNULL

@@ -24,7 +24,7 @@ from course_utils.grading.records import Isolation, Limits
 from course_utils.grading.redact import PACKAGE
 from course_utils.grading.sandbox.inside import supervisor
 from course_utils.grading.sandbox.inside.walls import Spec
-from course_utils.grading.sandbox.launch import launcher, redacted_course_folder, remove_folder
+from course_utils.grading.sandbox.launch import launcher, own_folder, redacted_course_folder, remove_folder
 
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _END_SECONDS = 15.0
@@ -162,7 +162,7 @@ def users() -> range:
 
 def new_spec(mechanisms: tuple[str, ...], limits: Limits) -> Spec:
     """Make a private folder and return the spec of a sandbox in it."""
-    folder = Path(tempfile.mkdtemp(prefix="course-grade-")).resolve()
+    folder = Path(tempfile.mkdtemp(dir=own_folder()))
     folder.chmod(0o711)
     user = users().start + next(_numbers) % _USERS
     for name in ("home", "exchange"):
