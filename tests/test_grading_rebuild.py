@@ -12,6 +12,7 @@ from submissions import REPOSITORY, cell_of, lab_notebook, solutions, submission
 
 from course_utils.grading.collect.submitted_notebook import read_cells
 from course_utils.grading.rebuild import rebuild
+from course_utils.grading.suspicious import reasons_to_look
 from course_utils.grading.template import read_template, template_of
 from course_utils.notebooks.layout import Lab, find_labs
 from course_utils.notebooks.strip import strip
@@ -269,3 +270,14 @@ def test_code_made_to_break_parsers_breaks_nothing(source, rebuilt, notebook):
     notebook.cells.append(extra(source))
     cell_of(notebook, "conv2d").source = source
     assert source_of(rebuilt(notebook).notebook, "zero_pad") == ANSWER
+
+
+@pytest.mark.parametrize(
+    "cell", ["!ls\n" * 501, "%x\n" * 600, "x = 1" + "+1" * 1_000, "x = 0x" + "f" * 200_000]
+)
+def test_a_cell_that_breaks_a_parser_costs_no_other_answer(cell, rebuilt, notebook):
+    notebook.cells.append(extra(cell))
+    assert source_of(rebuilt(notebook).notebook, "zero_pad") == ANSWER
+    cell_of(notebook, "same_padding").source = cell
+    assert source_of(rebuilt(notebook).notebook, "zero_pad") == ANSWER
+    assert reasons_to_look(cell) is not None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from course_utils import exercises
 from course_utils.grading.portable import missing_packages, portable
 from course_utils.grading.records import Cell, CodeCell, RunnableNotebook
-from course_utils.grading.source import LARGEST_CELL, names_defined, parse
+from course_utils.grading.source import LARGEST_CELL, names_defined, without_comments
 from course_utils.grading.student_code import Found, Statement, StudentCode
 from course_utils.grading.template import Template
 
@@ -77,10 +77,8 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
 
 def is_stub(source: str, stub: str) -> bool:
     """Whether a cell is as the lab gave it, comments and blank space aside."""
-    tree, other = parse(source), parse(stub)
-    if tree is None or other is None:
-        return source.split() == stub.split()
-    return ast.dump(tree) == ast.dump(other)
+    code, given = without_comments(source), without_comments(stub)
+    return code == given if code or given else source.split() == stub.split()
 
 
 def count_answers(submitted: Sequence[Cell], template: Template) -> int:

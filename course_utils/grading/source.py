@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "get_ipython", "display"}
-_NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
+NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What Python raises for text that is not its code."""
 
 LARGEST_CELL = 256 * 2**10
 """Characters; no answer is longer, and a syntax tree takes a hundred times the memory of its text."""
+
+MOST_MAGICS = 50
+_MAGIC = re.compile(r"^\s*[!%?,;/]|=\s*[!%]|\?\s*$", re.M)
+
+MOST_BITS = 14_000
+"""Of an integer: Python writes at most 4,300 digits."""
 
 DEEPEST = 200
 """Levels of a syntax tree that Python's own functions can walk: they call themselves for each one."""
 
 
 def parse(source: str) -> ast.Module | None:
-    """Return a cell's syntax tree; None if it is too long, too deep, or not Python even without magics."""
+    """Return a cell's syntax tree; None if it is too long, too deep, or not Python even without magics.
+
+    Nor if it holds an integer that Python refuses to write in decimal digits.
+    """
     if len(source) > LARGEST_CELL:
         return None
     try:
         tree = parse_unchecked(source)
-    except _NOT_PARSED:
+    except NOT_PARSED:
         return None
-    return None if too_deep(tree) else tree
+    giant = any(isinstance(n, ast.Constant) and _is_giant(n.value) for n in ast.walk(tree))
+    return None if giant or too_deep(tree) else tree
+
+
+def _is_giant(value: object) -> bool:
+    return isinstance(value, int) and value.bit_length() > MOST_BITS
 
 
 def parse_unchecked(source: str) -> ast.Module:
@@ -43,9 +59,27 @@ def parse_unchecked(source: str) -> ast.Module:
         try:
             return ast.parse(source)
         except SyntaxError:
-            from IPython.core.inputtransformer2 import TransformerManager
+            return ast.parse(_without_magics(source))
 
-            return ast.parse(TransformerManager().transform_cell(source))
+
+@lru_cache(maxsize=512)
+def _without_magics(source: str) -> str:
+    # IPython reads the whole cell again after each one, and refuses 500.
+    if len(_MAGIC.findall(source)) > MOST_MAGICS:
+        raise ValueError("there are more magics than in any cell")
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager().transform_cell(source)
+
+
+@lru_cache(maxsize=512)
+def without_comments(source: str) -> str:
+    """Return a cell's code as Python writes it; empty if there is none, or if it is not Python."""
+    tree = parse(source)
+    try:
+        return ast.unparse(tree) if tree else ""
+    except NOT_PARSED:
+        return ""
 
 
 def is_plain(source: str) -> bool:
@@ -54,7 +88,7 @@ def is_plain(source: str) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ast.parse(source)
-    except _NOT_PARSED:
+    except NOT_PARSED:
         return False
     return True
 
