@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from grading_workers import FULL, PARTIAL, by_words, threads
-from submissions import REPOSITORY, cell_of, submission, write
+from submissions import REPOSITORY, submission, write
 
 from course_utils import exercises
 from course_utils.errors import GradingError
