@@ -121,7 +121,7 @@ def test_the_text_sets_input_expected_and_yours_side_by_side() -> None:
         " 12  13  14  15                  9  10  11      9  10  11",
         " 16  17  18  19",
         "",
-        "[ ] differs   ( ) what the first differing number is made from",
+        "[ ] differs   ( ) what the first that differs is made from",
     ]
     assert "The reason." in told
     assert told.endswith("For a hint: check.cross_correlate.hint()")

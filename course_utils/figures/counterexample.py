@@ -12,7 +12,7 @@ from course_utils.figures.arrays import as_array
 from course_utils.figures.grids import Grid, beside, grid_html, grid_text, grids, mask_of
 from course_utils.text import digits_to_tell_apart, value_text
 
-_LEGEND = {"differs": "differs", "window": "what the first differing number is made from"}
+_LEGEND = {"differs": "differs", "window": "what the first that differs is made from"}
 _SIGNS = {"differs": "[ ]", "window": "( )"}
 _LONGEST = 400
 
@@ -95,7 +95,7 @@ def _html(given: list[Grid], results: list[Grid], words: list[tuple[str, str]]) 
         said = between.join(f"{name} <code>{escape(text)}</code>" for name, text in words)
         parts.append(f"<p>{said}</p>")
     if keys := _keys(given + results):
-        samples = (f'<span class="cl-key cl-{key}">5</span> {_LEGEND[key]}' for key in keys)
+        samples = (f'<span class="cl-key cl-{key}">&emsp;</span> {_LEGEND[key]}' for key in keys)
         parts.append(f'<p class="cl-quiet">{" &nbsp; ".join(samples)}</p>')
     return "\n".join(parts)
 
