@@ -139,7 +139,7 @@ def test_a_stride_shrinks_the_map_by_s_and_the_work_by_its_square(repository: Pa
         whole, less = size(10_000, 3, 1), size(10_000, 3, 1, s)
         assert whole / less == pytest.approx(s, rel=1e-3)
         assert work(3, 64, whole, whole, 3) / work(3, 64, less, less, 3) == pytest.approx(s**2, rel=2e-3)
-    assert "shrinks by about s in each direction, and the work by about s²" in lab(repository, 1)
+    assert "shrinks by a factor of about s in each direction, and the work by about s²" in lab(repository, 1)
 
 
 def test_im2col_copies_a_pixel_up_to_f_by_f_times(repository: Path) -> None:

@@ -27,12 +27,14 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page
 HERE = Path(__file__).parents[2]
 SOLUTIONS = sorted((HERE / "solutions").glob("*.ipynb"))
 LABS = sorted((HERE / "labs").glob("*.ipynb"))
+# What students and their instructors open in class; the answers run with nbval, and their page is tested.
+OPENED = [notebook for notebook in SOLUTIONS if notebook.stem != "answers"] + LABS
 # Notebook 7 shows outputs with JupyterLab's code: a lab and a solution, the one with the pad, are enough.
 IN_BOTH = ("labs/01_conv_layer.ipynb", "solutions/03_lenet5.ipynb")
 CASES = [
     pytest.param(notebook, front_end, id=f"{label}{notebook.parent.name}-{notebook.stem}")
     for front_end, label in ((JUPYTERLAB, ""), (NOTEBOOK_7, "notebook7-"))
-    for notebook in SOLUTIONS + LABS
+    for notebook in OPENED
     if front_end == JUPYTERLAB or f"{notebook.parent.name}/{notebook.name}" in IN_BOTH
 ]
 FIGURE = ".cl-live[role=group]"
@@ -54,7 +56,7 @@ def front_end(request: pytest.FixtureRequest) -> FrontEnd:
 
 @pytest.fixture(scope="module")
 def address(browser: Browser, front_end: FrontEnd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with jupyterlab(tmp_path_factory.mktemp(front_end.module), SOLUTIONS + LABS, front_end) as address:
+    with jupyterlab(tmp_path_factory.mktemp(front_end.module), OPENED, front_end) as address:
         yield address
 
 

@@ -124,11 +124,6 @@ EXERCISE = Exercise(
             "for the product.",
         ),
         Misconception(
-            "matrix-not-transposed",
-            lambda x, weight, bias: x.mean(dim=(2, 3)) @ weight[:, :, 0, 0] + bias,
-            "The weight has a row for each filter, K×C: it has to be transposed for a product with N×C.",
-        ),
-        Misconception(
             "axes-kept",
             _like(pool=lambda maps: maps.mean(dim=(2, 3), keepdim=True)),
             "The height and the width are still there, with length 1; the scores are N×K.",
@@ -253,7 +248,8 @@ EXERCISE = Exercise(
         Misconception(
             "weight-transposed",
             _transposed,
-            "The weight is transposed: a filter is one of its rows, K×C×1×1.",
+            "The weight is used the wrong way round: each of its rows is a filter, so that a product with "
+            "N×C takes weight[:, :, 0, 0].T.",
         ),
     ),
     hints=(
