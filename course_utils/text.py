@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,17 @@ def number_text(value: Any, digits: int = 4) -> str:
     if not np.isfinite(value):
         return str(value)
     return str(int(value)) if value == round(value) and abs(value) < 1e9 else f"{value:.{digits}g}"
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Return names of code for a sentence.
+
+    Examples
+    --------
+    >>> quoted(["x", "weight"])
+    '`x` and `weight`'
+    """
+    return " and ".join(f"`{name}`" for name in names)
 
 
 def digits_to_tell_apart(pairs: Sequence[tuple[Any, Any]]) -> int:

@@ -1,10 +1,8 @@
 """What an error means, in plain words: the errors of PyTorch, and those of Python."""
 
-import linecache
-import warnings
-
 import pytest
 import torch
+from cells import run_cell
 from doubled import verdict_of
 from torch import nn
 
@@ -99,18 +97,8 @@ def test_an_error_of_pytorch_is_told_in_plain_words_beside_the_original(fails, t
 # Errors of Python
 
 
-def written(code, name="doubled"):
-    """Run a cell as a notebook does, so that its lines can be shown, and return what it defines."""
-    file = f"<cell {code}>"
-    linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
-    namespace = {"torch": torch, "nn": nn, "F": nn.functional}
-    with warnings.catch_warnings(action="ignore"):  # Python warns of some of these lines
-        exec(compile(code, file, "exec"), namespace)
-    return namespace[name]
-
-
 def told_of(*body):
-    return verdict_of(written("\n    ".join(["def doubled(image, times=1):", *body]))).reason
+    return verdict_of(run_cell("\n    ".join(["def doubled(image, times=1):", *body]), "doubled")).reason
 
 
 @pytest.mark.parametrize(
@@ -204,7 +192,7 @@ class LeNet5(nn.Module):
 )
 def test_an_error_of_a_network_is_told_with_what_to_change(changes, told):
     usual = {"init": "super().__init__()", "parameters": "self, x", "forward": "return x"}
-    network = written(NETWORK.format(**usual | changes), "LeNet5")
+    network = run_cell(NETWORK.format(**usual | changes), "LeNet5")
     assert told in exercises.evaluate("lenet5", network).reason
 
 

@@ -1,21 +1,11 @@
 """Slips in an answer's source: what a check reads there, and what it leaves alone."""
 
-import linecache
-
 import pytest
+from cells import run_cell
 
 from course_utils import exercises
 from course_utils.exercises.layer_counts import CountedConvolution, CountedLinear, explain_layers
 from course_utils.exercises.slips import slips
-
-
-def defined(source, name="answer"):
-    """Run a cell that defines `name`."""
-    file = f"<slips {hash(source)}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    namespace = {"__name__": "__main__"}
-    exec(compile(source, file, "exec"), namespace)
-    return namespace[name]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +27,7 @@ def defined(source, name="answer"):
     ],
 )
 def test_a_slip_is_read(body, kind, said):
-    found = slips(defined(f"def answer(x):\n    {body}\n"))
+    found = slips(run_cell(f"def answer(x):\n    {body}\n", "answer"))
     assert [slip.kind for slip in found] == [kind]
     assert said in found[0].sentence
 
@@ -57,12 +47,12 @@ def test_a_slip_is_read(body, kind, said):
     ],
 )
 def test_what_is_no_slip_is_left_alone(body):
-    assert slips(defined(f"def answer(x):\n    {body}\n")) == ()
+    assert slips(run_cell(f"def answer(x):\n    {body}\n", "answer")) == ()
 
 
 def test_the_methods_of_a_class_are_read():
     source = "class Answer:\n    def forward(self, x):\n        x.relu\n        return x\n"
-    (slip,) = slips(defined(source, "Answer"))
+    (slip,) = slips(run_cell(source, "Answer"))
     assert "`x.relu`" in slip.sentence
 
 
@@ -73,10 +63,10 @@ def test_without_source_or_in_the_course_itself_there_are_no_slips():
 def test_a_slip_is_told_beside_a_misconception_and_in_place_of_a_guess():
     bare = "def evaluate(model, batches):\n    model.eval\n    raise ValueError\n"
     assert (
-        "`model.eval` has no parentheses" in exercises.evaluate("evaluate", defined(bare, "evaluate")).reason
+        "`model.eval` has no parentheses" in exercises.evaluate("evaluate", run_cell(bare, "evaluate")).reason
     )
     gaps = "def vgg_learning_rate(epoch):\n    if epoch < 10:\n        return 0.25\n"
-    reason = exercises.evaluate("vgg_learning_rate", defined(gaps, "vgg_learning_rate")).reason
+    reason = exercises.evaluate("vgg_learning_rate", run_cell(gaps, "vgg_learning_rate")).reason
     assert reason.startswith("It returns nothing (None).") and "no `return` is reached" in reason
 
 
@@ -110,7 +100,7 @@ def test_a_forward_that_is_indented_too_far_or_misspelt_is_found():
         ("        def forward(self, x):\n            return x\n", "inside __init__"),
         ("    def foward(self, x):\n        return x\n", "but one named foward"),
     ):
-        assert said in exercises.evaluate("residual_block", defined(head + rest, "ResidualBlock")).reason
+        assert said in exercises.evaluate("residual_block", run_cell(head + rest, "ResidualBlock")).reason
 
 
 def test_the_pairs_of_arch_may_be_read_the_wrong_way_round():

@@ -1,26 +1,15 @@
 """What is not started: a stub, and a body that does nothing; and the line of a stub beside an answer."""
 
-import linecache
-
 import pytest
 import torch
+from cells import run_cell
 from doubled import verdict_of
-from torch import nn
 
 from course_utils import exercises
 
 
-def cell(code, name="doubled"):
-    """Run a cell as a notebook does, so that its lines are known, and return what it defines."""
-    file = f"<cell {code}>"
-    linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
-    namespace = {"torch": torch, "nn": nn}
-    exec(compile(code, file, "exec"), namespace)
-    return namespace[name]
-
-
 def of_body(*lines):
-    return cell("\n    ".join(["def doubled(image, times=1):", *lines]))
+    return run_cell("\n    ".join(["def doubled(image, times=1):", *lines]), "doubled")
 
 
 def test_only_a_bare_raise_of_the_authors_own_is_a_stub():
@@ -80,7 +69,8 @@ def test_a_decorator_that_wraps_what_it_should_not_breaks_no_check():
 
 def test_a_decorator_does_not_start_an_answer():
     assert (
-        verdict_of(cell("@torch.no_grad()\ndef doubled(image, times=1):\n    pass")).status == "not started"
+        verdict_of(run_cell("@torch.no_grad()\ndef doubled(image, times=1):\n    pass", "doubled")).status
+        == "not started"
     )
 
 
@@ -115,7 +105,7 @@ class VGG(nn.Module):
     ],
 )
 def test_a_network_is_started_when_one_of_its_methods_is(init, forward, status):
-    network = cell(NETWORK.format(init=init, forward=forward), "VGG")
+    network = run_cell(NETWORK.format(init=init, forward=forward), "VGG")
     assert exercises.evaluate("vgg", network).status == status
 
 

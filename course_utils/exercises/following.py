@@ -5,7 +5,6 @@ So a slip in ``zero_pad`` costs the points of ``zero_pad`` alone, and what calls
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,8 @@ from typing import Any
 
 from course_utils.exercises import judging
 from course_utils.exercises.model import Exercise, Verdict
+from course_utils.exercises.own_source import functions_of
+from course_utils.text import quoted
 
 
 def evaluate(exercise: Exercise, candidate: Any, *, get: Callable[[str], Exercise], seed: int = 0) -> Verdict:
@@ -25,7 +26,7 @@ def evaluate(exercise: Exercise, candidate: Any, *, get: Callable[[str], Exercis
         Returns the exercise that has an id.
     """
     verdict = judging.evaluate(exercise, candidate, seed=seed)
-    functions = list(_functions(candidate))
+    functions = functions_of(candidate)
     if verdict.status == "correct" or not functions:
         return verdict
     namespace = functions[0].__globals__
@@ -51,8 +52,8 @@ def judged_with(verdict: Verdict, lent: Sequence[str]) -> Verdict:
     lent : sequence of str
         Their names.
     """
-    names = " and ".join(f"`{name}`" for name in lent)
-    told = f"It was judged with the course's {names}: yours {'are' if len(lent) > 1 else 'is'} not right yet."
+    yours = f"yours {'are' if len(lent) > 1 else 'is'} not right yet"
+    told = f"It was judged with the course's {quoted(lent)}: {yours}."
     reason = told if verdict.status == "correct" else f"{told} {verdict.reason}".rstrip()
     return replace(verdict, reason=reason, lent=tuple(lent))
 
@@ -62,16 +63,9 @@ def _called(functions: Sequence[FunctionType], namespace: dict[str, Any]) -> set
     names, unread = set[str](), list(functions)
     while unread:
         used = {name for code in _codes(unread.pop().__code__) for name in code.co_names} & namespace.keys()
-        unread += [function for name in used - names for function in _functions(namespace[name])]
+        unread += [function for name in used - names for function in functions_of(namespace[name])]
         names |= used
     return names
-
-
-def _functions(value: Any) -> Iterator[FunctionType]:
-    if inspect.isclass(value):
-        yield from (each for each in vars(value).values() if inspect.isfunction(each))
-    elif inspect.isfunction(value):
-        yield value
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -24,7 +24,7 @@ from course_utils.exercises.model import (
 )
 from course_utils.exercises.observing import SECONDS, observe
 from course_utils.exercises.plain_words import in_plain_words
-from course_utils.text import duration_text
+from course_utils.text import duration_text, quoted
 
 _TRUSTED_SECONDS = 60.0
 
@@ -274,15 +274,15 @@ def _right(
 
 
 def _changes(seen: Observation) -> str:
-    names = " and ".join(f"`{name}`" for name in seen.changed_inputs)
+    names = quoted(seen.changed_inputs)
     return f"It changes its input {names} in place: its caller finds other values there afterwards."
 
 
 def _cuts_off(seen: Observation) -> str:
-    names = " and ".join(f"`{name}`" for name in seen.cut_off)
     return (
-        f"no gradient flows back to {names}, so nothing would be learned: compute with PyTorch's tensors "
-        "alone, without .item(), float(), .tolist(), .detach(), .data, torch.no_grad() and NumPy."
+        f"no gradient flows back to {quoted(seen.cut_off)}, so nothing would be learned: compute with "
+        "PyTorch's tensors alone, without .item(), float(), .tolist(), .detach(), .data, torch.no_grad() "
+        "and NumPy."
     )
 
 

@@ -46,17 +46,9 @@ class CountedConvolution:
 
     def biases(self) -> Iterator[tuple[int, str]]:
         """Yield wrong numbers of biases, and what is wrong."""
-        yield 0, f"the biases are not counted, one for each of the {self.outputs} filters"
-        yield 1, f"a single bias is counted; there is one for each of the {self.outputs} filters"
-        yield (
-            self.inputs,
-            f"a bias is counted for each input channel; there is one for each of the {self.outputs} filters",
-        )
-        yield (
-            self.inputs * self.outputs,
-            f"a bias is counted for each kernel; there is one for each of the {self.outputs} filters",
-        )
-        yield 2 * self.outputs, "the biases are counted twice"
+        filters = f"there is one for each of the {self.outputs} filters"
+        kernels = (self.inputs * self.outputs, f"a bias is counted for each kernel; {filters}")
+        yield from _wrong_biases(self.inputs, "input channel", self.outputs, "filters", kernels)
 
 
 @dataclass(frozen=True)
@@ -95,13 +87,17 @@ class CountedLinear:
 
     def biases(self) -> Iterator[tuple[int, str]]:
         """Yield wrong numbers of biases, and what is wrong."""
-        yield 0, f"the biases are not counted, one for each of the {self.outputs} outputs"
-        yield 1, f"a single bias is counted; there is one for each of the {self.outputs} outputs"
-        yield (
-            self.inputs,
-            f"a bias is counted for each input; there is one for each of the {self.outputs} outputs",
-        )
-        yield 2 * self.outputs, "the biases are counted twice"
+        yield from _wrong_biases(self.inputs, "input", self.outputs, "outputs")
+
+
+def _wrong_biases(
+    inputs: int, each: str, outputs: int, units: str, *more: tuple[int, str]
+) -> Iterator[tuple[int, str]]:
+    yield 0, f"the biases are not counted, one for each of the {outputs} {units}"
+    yield 1, f"a single bias is counted; there is one for each of the {outputs} {units}"
+    yield inputs, f"a bias is counted for each {each}; there is one for each of the {outputs} {units}"
+    yield from more
+    yield 2 * outputs, "the biases are counted twice"
 
 
 Layer = CountedConvolution | CountedLinear

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-import linecache
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from types import FunctionType
 from typing import Any, NamedTuple
+
+from course_utils.exercises.own_source import definition
 
 _OF_NONE = ("append", "extend", "insert", "sort", "reverse", "remove", "clear", "update")
 _PURE = (
@@ -51,23 +52,15 @@ def slips(candidate: Any) -> tuple[Slip, ...]:
         except (AttributeError, ValueError):  # a decorator may wrap anything
             continue
         if isinstance(function, FunctionType) and not (function.__module__ or "").startswith("course_utils"):
-            code = function.__code__
-            lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
-            found += _in_source("".join(lines), function.__name__)
+            node = definition(function.__code__)
+            if isinstance(node, _Function) and node.name == function.__name__:
+                found += _in_function(node)
     return tuple(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=256)
-def _in_source(source: str, name: str) -> Sequence[Slip]:
-    indented = source[:1].isspace()
-    try:
-        block = "".join(inspect.getblock(source.splitlines(keepends=True)))
-        tree = ast.parse("if True:\n" * indented + block)
-    except (SyntaxError, ValueError, IndexError):
-        return ()
-    functions = (node for node in ast.walk(tree) if isinstance(node, _Function) and node.name == name)
-    function = next(functions, None)
-    return [slip for look in _LOOKS for slip in look(function)] if function else ()
+def _in_function(function: _Function) -> Sequence[Slip]:
+    return [slip for look in _LOOKS for slip in look(function)]
 
 
 def _own_statements(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

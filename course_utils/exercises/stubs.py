@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-import linecache
-import tokenize
 import traceback
 from collections.abc import Sequence
-from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any
 
+from course_utils.exercises.own_source import definition, functions_of
 from course_utils.exercises.tracebacks import is_library
 
 
@@ -26,8 +24,7 @@ def does_nothing(candidate: Any) -> bool:
     >>> does_nothing(lambda f: None)
     False
     """
-    parts = vars(candidate).values() if isinstance(candidate, type) else [candidate]
-    functions = [part for part in parts if isinstance(part, FunctionType)]
+    functions = functions_of(candidate)
     return bool(functions) and all(map(_is_empty, functions))
 
 
@@ -63,20 +60,8 @@ def _is_empty(function: FunctionType) -> bool:
 
 def _body(code: CodeType) -> Sequence[ast.stmt]:
     """Return the statements of a function or class; none if its source is not known."""
-    return _body_at(code.co_filename, code.co_firstlineno)
-
-
-@lru_cache(maxsize=1024)
-def _body_at(file: str, first_line: int) -> Sequence[ast.stmt]:
-    lines = linecache.getlines(file)[first_line - 1 :]
-    try:
-        block = "".join(inspect.getblock(lines))
-        # A method is indented, and a docstring in it may be less so.
-        tree = ast.parse("if True:\n" * block[:1].isspace() + block)
-    except (SyntaxError, ValueError, RecursionError, tokenize.TokenError):
-        return []
-    found = (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
-    return next((node.body for node in found), [])
+    found = definition(code)
+    return [] if found is None or isinstance(found, ast.AsyncFunctionDef) else found.body
 
 
 def _is_nothing(statement: ast.stmt) -> bool:

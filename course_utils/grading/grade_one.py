@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from course_utils import exercises
@@ -131,17 +131,9 @@ class _Grading:
         return {None, name, *(other for other in self.verdicts if self._correct(other))}
 
     def _needed(self, name: str) -> set[str | None]:
-        """Return the exercises that this one's cell mentions, and so on."""
+        """Return the exercises that this one's cell mentions, even as text, and so on."""
         sources = {cell.exercise: cell.source for cell in self.notebook.cells if cell.exercise}
-        defines = {exercises.get(other).title: other for other in sources}
-        needed, unread = {name}, [name]
-        while unread:
-            mentioned = {
-                defines[word] for word in re.findall(r"\w+", sources[unread.pop()]) if word in defines
-            }
-            unread += mentioned - needed
-            needed |= mentioned
-        return {None, *needed}
+        return {None, *_called(name, sources, words=lambda source: re.findall(r"\w+", source))}
 
     def _correct(self, exercise_id: str) -> bool:
         return exercise_id in self.verdicts and self.verdicts[exercise_id].status == "correct"
@@ -240,12 +232,14 @@ class _Grading:
             self.notes.append(text)
 
 
-def _called(name: str, sources: Mapping[str, str]) -> set[str]:
-    """Return `name`, the exercises that its code uses by their titles, what these use, and so on."""
+def _called(
+    name: str, sources: Mapping[str, str], words: Callable[[str], Iterable[str]] = names_used
+) -> set[str]:
+    """Return `name`, the exercises whose titles are among the `words` of its code, and so on."""
     titles = {exercises.get(other).title: other for other in exercises.names()}
     called, unread = {name}, [name]
     while unread:
-        used = {titles[word] for word in names_used(sources.get(unread.pop(), "")) if word in titles}
+        used = {titles[word] for word in words(sources.get(unread.pop(), "")) if word in titles}
         unread += used - called
         called |= used
     return called

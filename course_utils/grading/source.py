@@ -144,11 +144,8 @@ def single_imports(statement: ast.stmt) -> list[ast.stmt]:
 
 def names_used(source: str) -> set[str]:
     """Return the global names that a cell reads, anywhere in it; builtins are left out."""
-    tree = parse(source)
-    if tree is None:
-        return set()
     try:
-        table = symtable.symtable(ast.unparse(tree), "<cell>", "exec")
+        table = symtable.symtable(without_comments(source), "<cell>", "exec")
     except (SyntaxError, ValueError, RecursionError):
         return set()
     return {name for name in _globals(table) if name not in _BUILTINS}

@@ -246,10 +246,6 @@ class StudentCode:
         differing = {ast.dump(s.node): s.cell for s in others}
         return Found(tuple(ordered), chosen, len(set(differing.values())), lost)
 
-    def _made_in(self, cell: int, name: str) -> bool:
-        bound = (s for s in self._binding.get(name, ()) if s.cell == cell)
-        return any(s.is_import or s.is_function(name) for s in bound)
-
     def _resolved(self, name: str, end: int, user: Statement) -> Statement | None:
         """Return the definition of a name that stands last up to a place, or else the first below it.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from course_utils import exercises
 from course_utils.grading.grades import Mark, UnexplainedAnswer
-from course_utils.grading.source import parse
+from course_utils.grading.source import without_comments
 
 
 def find_unexplained(marks: Sequence[Mark], cells: Mapping[str, str]) -> set[UnexplainedAnswer]:
@@ -25,9 +24,9 @@ def find_unexplained(marks: Sequence[Mark], cells: Mapping[str, str]) -> set[Une
     found = set()
     for mark in marks:
         wrong = mark.status in ("wrong", "error") and mark.misconception is None
-        if wrong and (tree := parse(cells.get(mark.exercise, ""))) and tree.body:
+        if wrong and (code := without_comments(cells.get(mark.exercise, ""))):
             reason = "".join(c for c in " ".join(mark.reason.split()) if c.isprintable())
-            found.add(UnexplainedAnswer(mark.exercise, ast.unparse(tree), reason))
+            found.add(UnexplainedAnswer(mark.exercise, code, reason))
     return found
 
 

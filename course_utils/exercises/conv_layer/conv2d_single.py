@@ -22,7 +22,7 @@ from course_utils.exercises.conv_layer.sliding import (
 from course_utils.exercises.conv_layer.zero_pad import zero_pad
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
-from course_utils.exercises.windows import patch
+from course_utils.exercises.windows import patch, stored_at_the_pixel
 
 
 def conv2d_single(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
@@ -47,14 +47,8 @@ def _beyond_the_image(image: Tensor, kernel: Tensor, padding: int = 0, stride: i
 
 
 def _stored_at_the_pixel(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
-    every, out = (
-        correlate(image, kernel, padding),
-        torch.zeros_like(correlate(image, kernel, padding, stride)),
-    )
-    for i in range(0, every.shape[0], stride):
-        for j in range(0, every.shape[1], stride):
-            out[i, j] = every[i, j]
-    return out
+    every, strided = correlate(image, kernel, padding), correlate(image, kernel, padding, stride)
+    return stored_at_the_pixel(every, strided, stride)
 
 
 def probes(seed: int) -> Sequence[Probe]:

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 from course_utils.exercises.model import Misconception, Probe, Window
 from course_utils.exercises.probes import Draw
-from course_utils.exercises.windows import patch
+from course_utils.exercises.windows import patch, stored_at_the_pixel
 
 Pool = Callable[..., Tensor]
 """``(x C×H×W, size, stride, ceil_mode) -> C×H'×W'``; sizes and strides may be pairs."""
@@ -68,11 +68,7 @@ def _counted(pool: Pool, x: Tensor, size: int, stride: int, count: Callable[[int
 
 
 def _stored_at_the_pixel(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
-    every, out = pool(x, size, 1), torch.zeros_like(pool(x, size, stride))
-    for i in range(0, every.shape[1], stride):
-        for j in range(0, every.shape[2], stride):
-            out[:, i, j] = every[:, i, j]
-    return out
+    return stored_at_the_pixel(pool(x, size, 1), pool(x, size, stride), stride)
 
 
 def _over_axes(pool: Pool, x: Tensor, size: int, stride: int, order: tuple[int, int, int]) -> Tensor:
