@@ -35,7 +35,8 @@ def test_a_notebook_s_page_is_live_and_accessible_from_disk(
     # Parts that are too wide for a telephone scroll, also from the keyboard.
     page.set_viewport_size({"width": 400, "height": 900})
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert violations(page) == []
+    # Colours are the same at every width, and take nine tenths of the time.
+    assert violations(page, color_contrast=False) == []
 
 
 def test_a_wide_figure_is_scrolled_with_the_keyboard_on_a_narrow_page(show: Callable[..., Page]) -> None:
