@@ -150,8 +150,18 @@ def errors(page: Page) -> list[str]:
     return [re.sub(r"\x1b\[[0-9;]*m", "", text) for text in found]
 
 
+def change_theme(page: Page, theme: str) -> None:
+    """Choose JupyterLab's light or dark theme, and wait until it is there."""
+    command(page, "apputils:change-theme", theme=f"JupyterLab {theme}")
+    page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {theme}")
+    # While a theme is loaded, nothing is shown.
+    page.wait_for_function("() => document.querySelector('.jp-WindowedPanel-outer').clientHeight > 0")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def unfold(page: Page) -> None:
     """Make the window as tall as the notebook, so that a screenshot shows all of it."""
     height = page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+    assert height > page.evaluate("() => innerHeight") / 2, "the notebook is not shown"
     page.set_viewport_size({"width": 1250, "height": min(int(height) + 150, 16_000)})
     page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")

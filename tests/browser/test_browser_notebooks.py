@@ -13,7 +13,7 @@ from lab_server import (
     JUPYTERLAB,
     NOTEBOOK_7,
     FrontEnd,
-    command,
+    change_theme,
     end_kernels,
     errors,
     jupyterlab,
@@ -139,10 +139,7 @@ def test_run_all_then_reopen_with_a_fresh_kernel(
         assert page.locator(".cl-draw-answer .cl-shares tr").count() == 10
 
     for theme in ("Light", "Dark"):
-        command(page, "apputils:change-theme", theme=f"JupyterLab {theme}")
-        page.wait_for_function(
-            "name => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {theme}"
-        )
+        change_theme(page, theme)
         unfold(page)
         # The front ends' body is 0 pixels high and clips: axe would take all that is in it for hidden.
         page.add_style_tag(content="body { height: 100vh }")
