@@ -1,4 +1,4 @@
-"""Every notebook in JupyterLab, and one in Notebook 7, as readers meet them: Run All, use figures, open again."""
+"""Every notebook in JupyterLab, and one in Notebook 7, as readers meet them: Run All, use figures, reopen."""
 
 from __future__ import annotations
 
