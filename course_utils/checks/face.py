@@ -44,7 +44,7 @@ class ExerciseCheck:
             While nbgrader validates or grades, unless the answer is correct: nbgrader counts a cell that
             raises nothing as passed. An optional exercise may also be left out.
         """
-        verdict = exercises.evaluate(self._exercise.id, candidate)
+        verdict = exercises.evaluate(self._exercise.id, candidate, closely=True)
         if _nbgrader():
             skipped = self._exercise.optional and verdict.status == "not started"
             assert verdict.status == "correct" or skipped, verdict.message

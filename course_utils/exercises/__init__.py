@@ -18,6 +18,7 @@ from course_utils.exercises.model import (
     Verdict,
 )
 from course_utils.exercises.observing import observe
+from course_utils.exercises.one_change import look_closer
 
 __all__ = [
     "LABS",
@@ -70,7 +71,7 @@ def get(exercise_id: str) -> Exercise:
     return _bank()[exercise_id]
 
 
-def evaluate(exercise_id: str, candidate: Any, *, seed: int = 0) -> Verdict:
+def evaluate(exercise_id: str, candidate: Any, *, seed: int = 0, closely: bool = False) -> Verdict:
     """Run `candidate` on an exercise's probes and judge what it did.
 
     Where it is not right and calls another exercise's answer that is not right either, it is judged with the
@@ -84,5 +85,8 @@ def evaluate(exercise_id: str, candidate: Any, *, seed: int = 0) -> Verdict:
         The answer: a function or a class.
     seed : int
         Decides which numbers and sizes the probes draw.
+    closely : bool
+        Where no cause is known, look for one small change that makes the answer right, for up to a second.
     """
-    return following.evaluate(get(exercise_id), candidate, get=get, seed=seed)
+    verdict = following.evaluate(get(exercise_id), candidate, get=get, seed=seed)
+    return look_closer(get(exercise_id), candidate, verdict, seed=seed) if closely else verdict

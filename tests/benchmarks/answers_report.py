@@ -53,7 +53,7 @@ def main() -> None:
     for name in [options.exercise] if options.exercise else exercises.names():
         counts: Counter[str] = Counter()
         for answer in answers(name):
-            verdict = judged(answer)
+            verdict = judged(answer, closely=True)
             kind = outcome(answer, verdict)
             counts.update([kind] + ["wrong"] * (answer.verdict == "wrong"))
             if kind not in ("agreed", "cause named"):

@@ -38,7 +38,9 @@ Outcome = Literal[
 """What came of an answer. ``"agreed"``: it is right or not started, and judged so. ``"start mistaken"``: a
 cell without an answer is called wrong, or a written answer not started."""
 
-_FACTS = re.compile("The case: |It is right |It changes its input |Its layers are as expected |It stops ")
+_FACTS = re.compile(
+    "The case: |One thing is wrong: |It is right |It changes its input |Its layers are as expected |It stops "
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def answers(exercise_id: str) -> tuple[Answer, ...]:
     return tuple(Answer(exercise_id, number, **fields) for number, fields in enumerate(found, start=1))
 
 
-def judged(answer: Answer) -> Verdict:
+def judged(answer: Answer, *, closely: bool = False) -> Verdict:
     """Run an answer's cell where it stands in the notebook, and judge what it defines."""
     exercise = exercises.get(answer.exercise)
     try:
@@ -91,7 +93,7 @@ def judged(answer: Answer) -> Verdict:
     except Exception as error:
         said = "".join(traceback.format_exception_only(error)).strip()
         return Verdict(exercise.id, exercise.number, exercise.title, "error", traceback=said)
-    return exercises.evaluate(answer.exercise, defined)
+    return exercises.evaluate(answer.exercise, defined, closely=closely)
 
 
 def outcome(answer: Answer, verdict: Verdict) -> Outcome:
