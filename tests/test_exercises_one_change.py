@@ -142,7 +142,7 @@ def test_the_search_ends_and_leaves_the_notebook_as_it_was():
     assert exercises.evaluate("output_size", counts_for_ever, closely=True).status == "wrong"
     assert time.process_time() - began < 5
     exercises.evaluate("output_size", remembers, closely=True)
-    # The changed copies have variables of their own; the answer itself runs once more, to find where it fails.
+    # Changed copies have variables of their own; the answer itself runs once more, to find where it fails.
     assert len(CALLS) <= 2 * len(exercises.get("output_size").probes(0))
 
 

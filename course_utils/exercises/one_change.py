@@ -154,8 +154,9 @@ def _definition(code: CodeType, name: str, is_class: bool) -> Definition | None:
     tree = _parsed("".join(linecache.getlines(code.co_filename)))
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, Definition) and node.name == name:
-            lines = range(min([node.lineno, *(d.lineno for d in node.decorator_list)]), node.end_lineno + 1)
-            if code.co_firstlineno in lines and isinstance(node, ast.ClassDef) == is_class:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            inside = first <= code.co_firstlineno <= (node.end_lineno or first)
+            if inside and isinstance(node, ast.ClassDef) == is_class:
                 return node
     return None
 
@@ -278,7 +279,7 @@ def _with_body(loop: ast.For, body: list[ast.stmt]) -> ast.For:
 
 def _of_assignment(statement: ast.stmt, *, in_loop: bool) -> Iterator[tuple[str, int, ast.stmt]]:
     match statement:
-        case ast.Assign([target], value) if in_loop and not isinstance(target, ast.Tuple):
+        case ast.Assign([ast.Name() | ast.Attribute() | ast.Subscript() as target], value) if in_loop:
             yield "`=` replaces what earlier rounds left", 1, ast.AugAssign(target, ast.Add(), value)
         case ast.AugAssign(target, op, value):
             symbol = _OPERATIONS.get(type(op), "")
@@ -317,27 +318,27 @@ def _of_node(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[i
     text = _short(node)
     match node:
         case ast.Compare(ops=[op]) if type(op) in _COMPARISONS:
-            for other in _COMPARISONS:
-                if not isinstance(op, other):
-                    said = f"`{_COMPARISONS[type(op)]}` is not the comparison that is needed"
-                    yield 0, _but(node, ops=[other()]), said
+            said = f"`{_COMPARISONS[type(op)]}` is not the comparison that is needed"
+            for comparison in _COMPARISONS:
+                if not isinstance(op, comparison):
+                    yield 0, _but(node, ops=[comparison()]), said
         case ast.Constant(value=bool(value)):
             yield 1, ast.Constant(not value), f"`{value}` should be the other of True and False"
         case ast.Constant(value=int(value)):
             said = _wrong_number(node, parent)
-            for other in dict.fromkeys((value + 1, value - 1, 0, 1, 2, 3, -1, -2, 2 * value)):
-                if other != value:
-                    yield 1, ast.Constant(other), said
+            for number in dict.fromkeys((value + 1, value - 1, 0, 1, 2, 3, -1, -2, 2 * value)):
+                if number != value:
+                    yield 1, ast.Constant(number), said
         case ast.Name(id=name) if name in names.every:
             for other in names.every:
                 if other != name:
                     yield 2, ast.Name(other, ast.Load()), f"`{name}` is not the variable that is needed"
         case ast.BinOp(left=left, op=op, right=right):
             symbol = _OPERATIONS.get(type(op), "")
-            for other in _OPERATIONS:
-                if not isinstance(op, other):
-                    said = f"the `{symbol}` of `{text}` is not the operation that is needed"
-                    yield 1, _but(node, op=other()), said
+            said = f"the `{symbol}` of `{text}` is not the operation that is needed"
+            for operation in _OPERATIONS:
+                if not isinstance(op, operation):
+                    yield 1, _but(node, op=operation()), said
             if isinstance(op, _ORDERED):
                 yield 1, ast.BinOp(right, op, left), f"the two sides of `{text}` have to change places"
             yield from _other_brackets(left, op, right)
@@ -393,7 +394,9 @@ def _of_call(
 
 def _of_both(parts: list[ast.expr], names: _Names) -> Iterator[tuple[int, list[ast.expr], str]]:
     """Yield the last two parts of a list, height and width mostly, changed alike."""
-    *others, one, two = parts if len(parts) > 1 else [None, None]
+    if len(parts) < 2:
+        return
+    *others, one, two = parts
     if type(one) is not type(two) or not isinstance(one, ast.Slice | ast.Name | ast.BinOp):
         return
     if isinstance(one, ast.Slice):
@@ -417,10 +420,10 @@ def _of_both(parts: list[ast.expr], names: _Names) -> Iterator[tuple[int, list[a
 def _wrong_number(node: ast.Constant, parent: ast.AST) -> str:
     match parent:
         case ast.keyword(arg=name) if name in _DIMENSIONS:
-            return f"`{name}={node.value}` is not the dimension that is needed"
+            return f"`{name}={node.value!r}` is not the dimension that is needed"
         case ast.Subscript(value=ast.Attribute(attr="shape")):
             return f"`{_short(parent)}` is not the size that is needed"
-    return f"the {node.value} in `{_short(parent)}` is not the number that is needed"
+    return f"the {node.value!r} in `{_short(parent)}` is not the number that is needed"
 
 
 def _of_amount(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[int, ast.expr, str]]:
