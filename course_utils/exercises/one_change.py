@@ -423,7 +423,9 @@ def _wrong_number(node: ast.Constant, parent: ast.AST) -> str:
             return f"`{name}={node.value!r}` is not the dimension that is needed"
         case ast.Subscript(value=ast.Attribute(attr="shape")):
             return f"`{_short(parent)}` is not the size that is needed"
-    return f"the {node.value!r} in `{_short(parent)}` is not the number that is needed"
+    around = _short(parent)
+    where = f" in `{around}`" if len(around) < _LONGEST / 2 else ""
+    return f"the {node.value!r}{where} is not the number that is needed"
 
 
 def _of_amount(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[int, ast.expr, str]]:
