@@ -96,7 +96,7 @@ def without_haste(monkeypatch):
         ("receptive_field", reset_too_rarely, "`kernel` is off by one"),
         ("error_rate", pair_of_values, "`max` is not the function that is needed"),
         ("fuse_filters", earlier_rounds_lost, "`=` replaces what earlier rounds left"),
-        ("residual_block", FilterOfOtherSize, "the 5 in `nn.Conv2d"),
+        ("residual_block", FilterOfOtherSize, "the 5 is not the number"),
     ],
 )
 def test_the_one_thing_that_is_wrong_is_named(exercise_id, answer, told, without_haste):
