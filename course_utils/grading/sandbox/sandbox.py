@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
+
 from course_utils.grading.records import Isolation, Limits
 from course_utils.grading.redact import PACKAGE
 from course_utils.grading.sandbox.inside import supervisor
@@ -63,6 +65,7 @@ class Sandbox:
         self._exchange = os.open(self.spec.exchange, os.O_RDONLY | os.O_DIRECTORY)
         self._line: socket.socket | None = None
         self._supervisor = 0
+        self._used = 0.0
 
     def __enter__(self) -> Sandbox:
         try:
@@ -85,6 +88,17 @@ class Sandbox:
         if self.ended is None and self._line is not None and select.select([self._line], [], [], 0)[0]:
             self.ended = self._last_words()
         return self.ended is None and self._line is not None
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that all processes of the kernel have used, also those that have ended."""
+        with contextlib.suppress(psutil.Error):
+            supervisor = psutil.Process(self._supervisor)
+            used = 0.0
+            for process in (supervisor, *supervisor.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    used += sum(process.cpu_times()[:4])  # the last two are those of children that have ended
+            self._used = max(self._used, used)
+        return self._used
 
     def wait_for_sockets(self, seconds: float) -> bool:
         """Wait until the kernel can be reached; return whether it can."""
