@@ -24,8 +24,9 @@ import psutil
 
 from course_utils.grading.records import Isolation, Limits
 from course_utils.grading.redact import PACKAGE
+from course_utils.grading.sandbox.copies import find_copies
 from course_utils.grading.sandbox.inside import supervisor
-from course_utils.grading.sandbox.inside.walls import Spec
+from course_utils.grading.sandbox.inside.walls import SYSTEM, Spec
 from course_utils.grading.sandbox.launch import launcher, own_folder, redacted_course_folder, remove_folder
 
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -189,7 +190,7 @@ def new_spec(mechanisms: tuple[str, ...], limits: Limits) -> Spec:
         home=str(folder / "home"),
         exchange=str(folder / "exchange"),
         visible=_visible(),
-        hidden=_hidden(),
+        hidden=(*_hidden(), *other_copies()),
         uid=user,
         memory=limits.memory_bytes,
         processes=limits.processes,
@@ -221,3 +222,14 @@ def _hidden() -> tuple[str, ...]:
     course = PACKAGE
     developed_in = course.parent if (course.parent / "pyproject.toml").exists() else None
     return tuple(str(path) for path in (course, developed_in) if path)
+
+
+def other_copies() -> tuple[str, ...]:
+    """Return where else, among what kernels can read, the course's answers are."""
+    return _copies(_visible(), _hidden())
+
+
+@cache
+def _copies(visible: tuple[str, ...], hidden: tuple[str, ...]) -> tuple[str, ...]:
+    known = (*hidden, str(redacted_course_folder()))
+    return tuple(sorted(find_copies((*SYSTEM, *visible), known)))
