@@ -153,6 +153,9 @@ def grade_tasks(
 ) -> None:
     """Grade what is not in the store yet, and store each result as it arrives.
 
+    What failed, and what the clock stopped with CPU time left, is graded once more after everything else, one
+    by one: other work may have kept it from its time.
+
     Parameters
     ----------
     tasks : mapping
@@ -193,8 +196,7 @@ class _Batch:
             suspects += self._round(queue, self.workers.size + 1)
             if len(queue) == before:
                 raise GradingError("No worker can be started.", next_step="Run course doctor.")
-        # What ran when a worker died is retried one by one: only the submission that kills it again fails. So
-        # is what others may have kept from its time.
+        # So is what ran when a worker died: only the submission that kills it again fails.
         suspects += self.again or ()
         self.again = None
         while suspects:

@@ -66,6 +66,7 @@ class Sandbox:
         self._exchange = os.open(self.spec.exchange, os.O_RDONLY | os.O_DIRECTORY)
         self._line: socket.socket | None = None
         self._supervisor = 0
+        self._watched: psutil.Process | None = None
         self._used = 0.0
 
     def __enter__(self) -> Sandbox:
@@ -73,6 +74,8 @@ class Sandbox:
             self._line = launcher().fork(self.spec)
             self._line.settimeout(_END_SECONDS)
             self._supervisor = int(json.loads(self._line.recv(4096) or b"0"))
+            with contextlib.suppress(psutil.Error):
+                self._watched = psutil.Process(self._supervisor)
         except BaseException:
             self._forget()
             raise
@@ -92,10 +95,12 @@ class Sandbox:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that all processes of the kernel have used, also those that have ended."""
+        if self._watched is None:
+            return 0.0
+        # It has ended where this fails, even if another process has its number now.
         with contextlib.suppress(psutil.Error):
-            supervisor = psutil.Process(self._supervisor)
             used = 0.0
-            for process in (supervisor, *supervisor.children(recursive=True)):
+            for process in (self._watched, *self._watched.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     used += sum(process.cpu_times()[:4])  # the last two are those of children that have ended
             self._used = max(self._used, used)
