@@ -66,12 +66,6 @@ def test_grades_are_the_same_at_load_0_and_load_10(isolation):
     for processes in (0, 10):
         with load(processes):
             done = graded(isolation, limits, output_size=FLOOD, same_padding=SLOW)
-        print(
-            processes,
-            f"{done.seconds:.1f} s",
-            done.notes,
-            [v.message for v in done.verdicts if v.status == "error"],
-        )
         found[processes] = earned(done)
     assert found[0] == found[10]
     assert found[0]["output_size"] > 0 and found[0]["same_padding"] > 0
