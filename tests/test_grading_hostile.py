@@ -27,6 +27,7 @@ LIMITS = Limits(
     cell_seconds=5,
     call_seconds=3,
     notebook_seconds=40,
+    patience=2,
     memory_bytes=1500 * MIB,
     processes=64,
     file_bytes=16 * MIB,
@@ -34,7 +35,12 @@ LIMITS = Limits(
     restarts=6,
 )
 PATIENT = replace(
-    LIMITS, cell_seconds=60, call_seconds=60, notebook_seconds=180, memory_bytes=Limits().memory_bytes
+    LIMITS,
+    cell_seconds=60,
+    call_seconds=60,
+    notebook_seconds=180,
+    patience=6,
+    memory_bytes=Limits().memory_bytes,
 )
 """For submissions that deserve points: a slow machine must not take them away."""
 NEIGHBOURS = ("fuse_filters", "count_conv_parameters")

@@ -109,6 +109,48 @@ def test_a_worker_that_raises_fails_that_submission_alone_and_is_not_kept(store)
     assert store.get(bad.key) is None
 
 
+class TestAgain:
+    """What the clock stopped, or what failed, is tried again after everything else, alone."""
+
+    @pytest.fixture
+    def tried(self) -> list[tuple[str, int]]:
+        """What was tried, in order, and how many ran then."""
+        return []
+
+    @pytest.fixture
+    def starved(self, tried):
+        running = []
+
+        def grade(text: str) -> str:
+            source = Task.from_json(text).notebook.cells[1].source
+            running.append(source)
+            time.sleep(0.05)
+            tried.append((source, len(running)))
+            running.remove(source)
+            first = [word for word, _ in tried].count(source) == 1
+            if first and "RAISE" in source:
+                raise OSError("no kernel")
+            result = Result.from_json(by_words(text.replace("RAISE", "")))
+            return replace(result, waited="SLOW" in source and (first or "ALWAYS" in source)).to_json()
+
+        return grade
+
+    def test_it_is_told_once_and_loses_nothing(self, store, tried, starved):
+        tasks = keyed(*(task(f"RIGHT {word}") for word in ("SLOW", "RAISE", *map(str, range(6)))))
+        told = []
+        grade_tasks(tasks, store, threads(), grade=starved, done=lambda *one: told.append(one))
+        assert sorted(key for key, _ in told) == sorted(tasks)
+        assert not [result for _, result in told if result.failed or result.waited]
+        assert all(store.get(key) == result for key, result in told)
+        assert len(tried) == 10 and tried[8:] == [(word, 1) for word, _ in tried[8:]]
+        assert {word for word, _ in tried[8:]} == {"RIGHT SLOW", "RIGHT RAISE"}
+
+    def test_what_always_waits_is_tried_twice_and_kept(self, store, tried, starved):
+        one = task("WRONG SLOW ALWAYS")
+        assert graded(keyed(one), store, grade=starved)[one.key].waited
+        assert len(tried) == 2 and store.get(one.key).waited
+
+
 @pytest.mark.slow
 def test_a_worker_that_dies_takes_no_other_submission_with_it(store):
     bad = task("DIE")

@@ -40,7 +40,7 @@ for name, ways in ways_of.items():
     exercise = exercises.get(name)
     for way in ways[:2]:
         probes = exercise.probes(int(sys.argv[2]))
-        seen = [to_json(observe(exercise, way, probe, seconds=60)) for probe in probes]
+        seen = [to_json(observe(exercise, way, probe, limit=60)) for probe in probes]
         print(json.dumps([name, way.__name__, seen]))
 """
 

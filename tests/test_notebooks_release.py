@@ -9,16 +9,20 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from notebook_samples import edit
 
 from course_utils import exercises
 from course_utils.command_line import main
 from course_utils.errors import NotebookError
+from course_utils.notebooks import release as module
 from course_utils.notebooks.layout import ANSWERS, Source, find_labs
 from course_utils.notebooks.pairing import read_text
 from course_utils.notebooks.release import release
+from course_utils.notebooks.strip import find_leaks, strip
 
 REPOSITORY = Path(__file__).parents[1]
 TOP = ("labs", "solutions", "environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore")
@@ -129,6 +133,90 @@ def test_a_lab_that_shows_a_solution_is_not_released(checkout, tmp_path):
     with pytest.raises(NotebookError, match=r"output_size"):
         release(find_labs(checkout, 1), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("return (n + 2 * p - f) // s + 1", True),
+        ("The size is `(n+2p-f)//s+1`.", True),
+        ("Try (N + 2P − F) // S + 1", True),
+        (r"$(n + 2 \cdot p - f) // s + 1$", True),
+        ("out = ((n - f) + 1)", False),
+    ],
+)
+def test_an_answer_in_another_spelling_is_found_in_the_text(text, found):
+    answer = new_code_cell(
+        "def output_size(n, f, p=0, s=1):\n    ### BEGIN SOLUTION\n    return (n + 2 * p - f) // s + 1\n"
+        "    ### END SOLUTION",
+        metadata={"nbgrader": {"grade_id": "output_size", "solution": True, "grade": False}},
+    )
+    notebook = new_notebook(cells=[new_markdown_cell(f"How large is the output? {text}"), answer])
+    assert [leak.exercise for leak in find_leaks(notebook, strip(notebook))] == ["output_size"] * found
+
+
+class TestWhatLiesAround:
+    """Students get what the package declares and Git knows."""
+
+    @pytest.fixture
+    def package(self, tmp_path, monkeypatch) -> Path:
+        """A checkout of the package alone, from which it is released."""
+        package = tmp_path / "course" / "course_utils"
+        for name in ("exercises/old.py", "figures/live/card.js", "py.typed", "grading/grades.py"):
+            (package / name).parent.mkdir(parents=True, exist_ok=True)
+            (package / name).write_text(name)
+        (package / "notebooks").mkdir()
+        monkeypatch.setattr(module, "check", lambda lab: [])
+        monkeypatch.setattr(module, "__file__", str(package / "notebooks" / "release.py"))
+        return package
+
+    @staticmethod
+    def git(package: Path, *arguments: str) -> None:
+        command = ["git", "-c", "safe.directory=*", *arguments]
+        subprocess.run(command, cwd=package.parent, check=True, capture_output=True)
+
+    @staticmethod
+    def released(package: Path) -> set[str]:
+        out = release(find_labs(REPOSITORY, 2), package.parents[1] / "out").folder
+        return {name for name in contents(out) if name.startswith("course_utils/")}
+
+    WHOLE: ClassVar = {
+        "course_utils/exercises/old.py",
+        "course_utils/figures/live/card.js",
+        "course_utils/py.typed",
+    }
+    STRAY = ("answers_2026.txt", "exercises/.ipynb_checkpoints/old.py", "exercises/__pycache__/old.pyc")
+
+    def test_outside_a_checkout_it_is_what_the_package_declares(self, package):
+        for name in self.STRAY:
+            (package / name).parent.mkdir(exist_ok=True)
+            (package / name).write_text("answers")
+        assert self.released(package) == self.WHOLE
+
+    @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+    def test_in_a_checkout_what_git_does_not_know_stops_it(self, package):
+        self.git(package, "init", "-q")
+        self.git(package, "add", ".")
+        (package / "grading" / "notes.txt").write_text("not for students anyway")
+        assert self.released(package) == self.WHOLE
+        for name in (*self.STRAY, "exercises/old_solutions.py"):
+            (package / name).parent.mkdir(exist_ok=True)
+            (package / name).write_text("answers")
+        with pytest.raises(NotebookError) as caught:
+            self.released(package)
+        assert caught.value.why == "course_utils/answers_2026.txt, course_utils/exercises/old_solutions.py"
+        assert "git add" in str(caught.value) and ".gitignore" in str(caught.value)
+        (package.parent / ".gitignore").write_text("old_solutions.py\nanswers*\n")
+        assert self.released(package) == self.WHOLE
+        (package / "answers_2026.txt").rename(package / "declared.json")
+        self.git(package, "add", "-f", ".")
+        names = self.released(package)
+        assert "course_utils/declared.json" in names and not [name for name in names if "/." in name]
+
+    def test_a_checkout_that_git_cannot_read_is_not_released(self, package):
+        (package.parent / ".git").write_text("gitdir: nowhere")
+        with pytest.raises(NotebookError, match="cannot tell"):
+            self.released(package)
 
 
 def test_the_readme_speaks_of_the_labs_that_are_there(tmp_path):

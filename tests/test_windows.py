@@ -103,7 +103,7 @@ def test_an_interruption_during_the_end_of_a_deadline_leaves_no_watcher(monkeypa
     # Threads have events of their own.
     mine = SimpleNamespace(Event=Late, Thread=threading.Thread, get_ident=threading.get_ident)
     monkeypatch.setattr(guard, "threading", mine)
-    with guard._watch(60):
+    with guard._watch(guard.TimeLimit(60)):
         pass
     assert threading.active_count() == before
 

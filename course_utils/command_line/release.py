@@ -23,7 +23,8 @@ def release(directory: Directory, labs: Labs = None, json: Json = False) -> None
 
     The bytes are the same wherever and whenever you make it. Solutions, tests and grading are not part of it;
     the references that the checks compare with are, inside course_utils. If the labs are out of step with
-    their solutions or would show one, nothing is written and the exit code is 1.
+    their solutions or would show one, or if Git neither knows nor ignores a file in course_utils, nothing is
+    written and the exit code is 1.
     """
     from course_utils.errors import SettingsError
     from course_utils.notebooks.layout import find_checkout, find_labs

@@ -26,6 +26,7 @@ def to_json(observation: Observation) -> str:
         "changed_inputs": list(observation.changed_inputs),
         "cut_off": list(observation.cut_off),
         "numpy": observation.numpy,
+        "stopped_after": observation.stopped_after,
         "slips": [list(slip) for slip in observation.slips],
         "value": _encoded(observation.value),
     }
@@ -51,6 +52,7 @@ def from_json(text: str) -> Observation:
             changed_inputs=tuple(_text(name) for name in _some(fields["changed_inputs"])),
             cut_off=tuple(_text(name) for name in _some(fields["cut_off"])),
             numpy=fields["numpy"] is True,
+            stopped_after=_seconds(fields["stopped_after"]),
             slips=tuple((_text(kind), _text(sentence)) for kind, sentence in _some(fields["slips"])),
             **texts,
         )
@@ -119,6 +121,12 @@ def _array(content: str, dtype: str, shape: list[Any]) -> np.ndarray:
         raise ValueError("an array that is too large")
     data = base64.b64decode(content, validate=True)
     return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1e6:
+        raise ValueError("a time that is none")
+    return float(value)
 
 
 def _some(items: Any) -> list[Any]:

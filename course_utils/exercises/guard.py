@@ -17,11 +17,45 @@ import numpy as np
 import torch
 
 MOST_PRINTED = 2_000
-_AGAIN = 0.5  # an answer may swallow the first interruption with a bare `except:`
+PATIENCE = 6.0
+_AGAIN = 0.2  # an answer may swallow the first interruption with a bare `except:`
 
 
 class RunawayError(BaseException):
     """Raised inside an answer that takes too long; not an `Exception`, so `except Exception` lets it pass."""
+
+
+class TimeLimit:
+    """A limit of CPU time, which other programs do not use up; and one of the clock's, for what waits.
+
+    Parameters
+    ----------
+    seconds : float
+        How much CPU time this process may use from now on. Nothing is over earlier by the clock, either:
+        several threads use up CPU time faster than time goes by.
+    patience : float
+        How many times as long everything may take by the clock.
+
+    Examples
+    --------
+    >>> limit = TimeLimit(10)
+    >>> limit.left() > 9, limit.reached
+    (True, 60.0)
+    """
+
+    def __init__(self, seconds: float, patience: float = PATIENCE) -> None:
+        self.seconds, self.longest = seconds, seconds * patience
+        self._clock, self._cpu = time.monotonic(), time.process_time()
+
+    def left(self) -> float:
+        """Return for how many seconds it is not over, if one thread computes all the time."""
+        passed, used = time.monotonic() - self._clock, time.process_time() - self._cpu
+        return min(self.seconds - min(passed, used), self.longest - passed)
+
+    @property
+    def reached(self) -> float:
+        """The seconds after which it is over: of CPU time, or by the clock while CPU time is left."""
+        return self.seconds if time.process_time() - self._cpu >= self.seconds else self.longest
 
 
 class _Printed(io.TextIOBase):
@@ -39,13 +73,13 @@ class _Printed(io.TextIOBase):
 
 
 @contextmanager
-def guarded(seconds: float) -> Iterator[_Printed]:
+def guarded(limit: TimeLimit | float) -> Iterator[_Printed]:
     """Run the body with fixed random states, gradients, float32 and one thread; then restore everything.
 
     Raises
     ------
     RunawayError
-        In the body, after `seconds`.
+        In the body, when the limit is reached.
     """
     printed = _Printed()
     with (
@@ -55,7 +89,7 @@ def guarded(seconds: float) -> Iterator[_Printed]:
         redirect_stdout(printed),
         redirect_stderr(printed),
         _no_keyboard(),
-        deadline(seconds),
+        deadline(limit),
     ):
         warnings.simplefilter("ignore")
         yield printed
@@ -106,26 +140,27 @@ def _same_torch_modes() -> Iterator[None]:
 
 
 @contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Raise `RunawayError` in the body when it takes longer than `seconds`.
+def deadline(limit: TimeLimit | float) -> Iterator[None]:
+    """Raise `RunawayError` in the body when the limit is reached; a number is seconds of CPU time.
 
     On Unix, in the main thread, an alarm signal ends it. Elsewhere (Windows, other threads) a watching thread
     asks the interpreter to raise, which reaches Python code but waits for a long call into C to return.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
-    limit = _alarm if in_main_thread and hasattr(signal, "setitimer") else _watch
-    with limit(max(seconds, 0.001)):
+    ends = _alarm if in_main_thread and hasattr(signal, "setitimer") else _watch
+    with ends(limit if isinstance(limit, TimeLimit) else TimeLimit(limit)):
         yield
 
 
 @contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+def _alarm(limit: TimeLimit) -> Iterator[None]:
     def ring(*_: object) -> None:
-        raise RunawayError
+        if limit.left() <= 0:
+            raise RunawayError
 
     started = time.monotonic()
     handler = signal.signal(signal.SIGALRM, ring)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, max(limit.left(), 0.001), _AGAIN)
     try:
         yield
     finally:
@@ -136,15 +171,16 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def _watch(seconds: float) -> Iterator[None]:
+def _watch(limit: TimeLimit) -> Iterator[None]:
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     thread = ctypes.c_ulong(threading.get_ident())
     over = threading.Event()
 
     def watch() -> None:
-        wait = seconds
+        wait = max(limit.left(), 0.001)
         while not over.wait(wait):
-            raise_in(thread, ctypes.py_object(RunawayError))
+            if limit.left() <= 0:
+                raise_in(thread, ctypes.py_object(RunawayError))
             wait = _AGAIN
 
     watcher = threading.Thread(target=watch, daemon=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from course_utils.errors import ExerciseError
 from course_utils.exercises import calls, explain
 from course_utils.exercises.compare import Difference
 from course_utils.exercises.forms import other_form
+from course_utils.exercises.guard import TimeLimit
 from course_utils.exercises.model import (
     Counterexample,
     Exercise,
@@ -30,24 +30,18 @@ _TRUSTED_SECONDS = 60.0
 
 
 def evaluate(exercise: Exercise, candidate: Any, *, seed: int = 0, seconds: float = SECONDS) -> Verdict:
-    """Observe `candidate` on every probe, within `seconds` in all, and judge it."""
+    """Observe `candidate` on every probe, within `seconds` of CPU time in all, and judge it."""
     probes = exercise.probes(seed)
     observations: list[Observation] = []
-    end = time.monotonic() + seconds
+    limit = TimeLimit(seconds)
     for probe in probes:
-        observations.append(observe(exercise, candidate, probe, seconds=end - time.monotonic()))
+        observations.append(observe(exercise, candidate, probe, limit=limit))
         if observations[-1].status == "timeout" or observations[0].status == "not started":
             break
-    return judge(exercise, probes, observations, seconds=seconds)
+    return judge(exercise, probes, observations)
 
 
-def judge(
-    exercise: Exercise,
-    probes: Sequence[Probe],
-    observations: Sequence[Observation],
-    *,
-    seconds: float = SECONDS,
-) -> Verdict:
+def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
     """Compare what was observed with the reference; the answer itself is never run.
 
     Parameters
@@ -56,8 +50,6 @@ def judge(
         The probes that were asked, smallest first.
     observations : sequence of Observation
         What the answer did on each; fewer when it was stopped.
-    seconds : float
-        After how many it was stopped.
 
     Raises
     ------
@@ -82,7 +74,7 @@ def judge(
     if any(_agrees(exercise, also, probes, observations) for also in exercise.also_right):
         return _right(exercise, probes, observations, expected)
     first = next(i for i, problem in enumerate(found) if problem)
-    return _Case(exercise, probes, observations, expected, found, first, seconds).verdict()
+    return _Case(exercise, probes, observations, expected, found, first).verdict()
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,6 @@ class _Case:
     expected: Sequence[Any]
     problems: Sequence[Difference | None]
     first: int
-    seconds: float
 
     @property
     def probe(self) -> Probe:
@@ -146,10 +137,10 @@ class _Case:
             return _verdict(
                 self.exercise,
                 "error",
-                f"{text} did not end within {duration_text(self.seconds)}{',' * bool(before)}{before}. "
+                f"{text} did not end within {duration_text(seen.stopped_after)}{',' * bool(before)}{before}. "
                 f"{look} it in a loop that never ends, or in work that a loop repeats needlessly?",
                 traceback=seen.traceback,
-                stopped_after=self.seconds,
+                stopped_after=seen.stopped_after,
                 printed=seen.printed,
             )
         if seen.error in ("NotCallable", "Signature"):
@@ -201,7 +192,7 @@ class _Case:
 
 
 def _reference_value(exercise: Exercise, probe: Probe) -> Any:
-    seen = observe(exercise, exercise.reference, probe, seconds=_TRUSTED_SECONDS)
+    seen = observe(exercise, exercise.reference, probe, limit=_TRUSTED_SECONDS)
     if seen.status != "returned":
         raise ExerciseError(f"The reference of {exercise.id} fails on {seen.call}.", why=seen.traceback)
     return seen.value
@@ -234,7 +225,7 @@ def _agrees(
     ):
         return False
     for probe, seen in cases:
-        theirs = observe(exercise, other, probe, seconds=_TRUSTED_SECONDS)
+        theirs = observe(exercise, other, probe, limit=_TRUSTED_SECONDS)
         if theirs.status != seen.status or (theirs.value is None) != (seen.value is None):
             return False
         if seen.value is not None and _compared(exercise, theirs.value, seen.value):

@@ -187,6 +187,8 @@ class Observation:
         Names of the arguments that need a gradient and would get none from what was returned.
     slips : tuple of (kind, sentence)
         What `slips.slips` reads from the candidate's source.
+    stopped_after : float
+        For ``"timeout"``: the limit that was reached, in seconds.
     """
 
     status: ObservationStatus
@@ -200,6 +202,7 @@ class Observation:
     numpy: bool = False
     cut_off: tuple[str, ...] = ()
     slips: tuple[tuple[str, str], ...] = ()
+    stopped_after: float = 0.0
 
 
 @dataclass(frozen=True)

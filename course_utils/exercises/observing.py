@@ -9,7 +9,7 @@ from typing import Any
 from course_utils.exercises import calls
 from course_utils.exercises.compare import difference
 from course_utils.exercises.gradients import reached_from
-from course_utils.exercises.guard import RunawayError, guarded
+from course_utils.exercises.guard import RunawayError, TimeLimit, guarded
 from course_utils.exercises.model import Exercise, Observation, Probe
 from course_utils.exercises.slips import slips
 from course_utils.exercises.stubs import does_nothing, is_stub, other_function
@@ -20,11 +20,13 @@ from course_utils.text import describe
 SECONDS = 10.0
 
 
-def observe(exercise: Exercise, candidate: Any, probe: Probe, *, seconds: float = SECONDS) -> Observation:
+def observe(
+    exercise: Exercise, candidate: Any, probe: Probe, *, limit: TimeLimit | float = SECONDS
+) -> Observation:
     """Run `candidate` on one probe and return what it did, as plain data.
 
-    The candidate gets deep copies of the arguments and `seconds` of time. Random states, torch's modes and
-    the output streams are restored afterwards.
+    The candidate gets deep copies of the arguments, and is stopped at the limit; a number is seconds. Random
+    states, torch's modes and the output streams are restored afterwards.
     """
     text = calls.call_text(exercise, probe)
     if not callable(candidate):
@@ -38,15 +40,18 @@ def observe(exercise: Exercise, candidate: Any, probe: Probe, *, seconds: float 
     fitted = calls.fit_to(candidate, exercise, probe)
     if isinstance(fitted, str):
         return Observation("error", traceback=fitted, call=text, error="Signature")
-    seen = _run(exercise, candidate, copy.deepcopy(fitted), text, seconds)
+    seen = _run(exercise, candidate, copy.deepcopy(fitted), text, limit)
     return replace(seen, slips=slips(candidate))
 
 
-def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: float) -> Observation:
+def _run(
+    exercise: Exercise, candidate: Any, probe: Probe, text: str, limit: TimeLimit | float
+) -> Observation:
+    limit = limit if isinstance(limit, TimeLimit) else TimeLimit(limit)
     before = _plain_arguments(exercise, probe)
     printed = ""
     try:
-        with guarded(seconds) as output:
+        with guarded(limit) as output:
             try:
                 returned = exercise.observe(candidate, probe)
                 value = plain(returned)
@@ -55,7 +60,13 @@ def _run(exercise: Exercise, candidate: Any, probe: Probe, text: str, seconds: f
     except KeyboardInterrupt:
         raise
     except RunawayError as error:
-        return Observation("timeout", traceback="\n".join(own_calls(error)), call=text, printed=printed)
+        return Observation(
+            "timeout",
+            traceback="\n".join(own_calls(error)),
+            call=text,
+            printed=printed,
+            stopped_after=limit.reached,
+        )
     except BaseException as error:
         name = type(error).__name__
         if is_stub(error):

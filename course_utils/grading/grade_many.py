@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from course_utils.errors import GradingError
@@ -153,6 +153,9 @@ def grade_tasks(
 ) -> None:
     """Grade what is not in the store yet, and store each result as it arrives.
 
+    What failed, and what the clock stopped with CPU time left, is graded once more after everything else, one
+    by one: other work may have kept it from its time.
+
     Parameters
     ----------
     tasks : mapping
@@ -183,6 +186,7 @@ class _Batch:
     grade: Grade
     done: Callable[[str, Result], None]
     stopping: Callable[[int], None]
+    again: deque[str] | None = field(default_factory=deque)
 
     def run(self) -> None:
         queue = deque(sorted(self.texts))
@@ -192,7 +196,9 @@ class _Batch:
             suspects += self._round(queue, self.workers.size + 1)
             if len(queue) == before:
                 raise GradingError("No worker can be started.", next_step="Run course doctor.")
-        # What ran when a worker died is retried one by one: only the submission that kills it again fails.
+        # So is what ran when a worker died: only the submission that kills it again fails.
+        suspects += self.again or ()
+        self.again = None
         while suspects:
             for key in self._round(suspects, 1):
                 self.done(key, Result(failed="It was not graded: the process that graded it died, twice."))
@@ -225,6 +231,9 @@ class _Batch:
             raise
         except Exception as error:  # a failure in a worker concerns this submission alone
             result = Result(failed=f"It was not graded: {type(error).__name__}: {str(error)[:300]}")
+        if self.again is not None and (result.failed or result.waited):
+            self.again.append(key)
+            return
         if not result.failed:
             self.store.put(key, result)
         self.done(key, result)

@@ -11,7 +11,7 @@ from course_utils import exercises
 from course_utils.errors import ExerciseError
 from course_utils.exercises.crossing import from_json
 from course_utils.exercises.following import judged_with
-from course_utils.exercises.guard import RunawayError, deadline
+from course_utils.exercises.guard import RunawayError, TimeLimit, deadline
 from course_utils.exercises.model import Exercise, Observation, Verdict, VerdictStatus
 from course_utils.grading import kernel_run
 from course_utils.grading.grades import JudgedSubmission
@@ -57,7 +57,9 @@ class _Grading:
     def __init__(self, notebook: RunnableNotebook, isolation: Isolation, limits: Limits, seed: int) -> None:
         self.notebook, self.isolation, self.limits, self.seed = notebook, isolation, limits, seed
         self.start = time.monotonic()
-        self.end = self.start + limits.notebook_seconds
+        self.end = self.start + limits.notebook_seconds * limits.patience
+        self.cpu_seconds = limits.notebook_seconds
+        self.waited = False
         self.notes: list[str] = []
         self.verdicts: dict[str, Verdict] = {}
         self.suspects: set[str] = set()
@@ -86,7 +88,30 @@ class _Grading:
             self.verdicts.get(exercise.id) or _without_answer(exercise, "It is not in the notebook.")
             for exercise in lab
         )
-        return JudgedSubmission(verdicts, tuple(self.notes), time.monotonic() - self.start, self.isolation)
+        waited = self.waited and not all(map(self._correct, wanted))
+        if waited:
+            self._note("It was stopped by the clock, with CPU time left: it waited, or the machine was busy")
+        seconds = time.monotonic() - self.start
+        return JudgedSubmission(verdicts, tuple(self.notes), seconds, self.isolation, waited)
+
+    def _run(self, cells: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> KernelRun:
+        outcome = kernel_run.run(
+            cells,
+            asked,
+            isolation=self.isolation,
+            limits=self.limits,
+            seed=self.seed,
+            end=self.end,
+            cpu_seconds=self.cpu_seconds,
+        )
+        self.cpu_seconds -= outcome.cpu_seconds
+        self.waited |= outcome.waited
+        return outcome
+
+    def _is_over(self) -> bool:
+        """Whether the submission has used up its time."""
+        self.waited |= time.monotonic() > self.end
+        return self.cpu_seconds <= 0 or time.monotonic() > self.end
 
     def _follow_through(self, name: str) -> None:
         """Judge an exercise again, the instructor's answers in place of what it calls and is not right.
@@ -96,14 +121,12 @@ class _Grading:
         the text of what was lent.
         """
         lent, company = self._lent(name)
-        if not lent or time.monotonic() > self.end:
+        if not lent or self._is_over():
             return
         cells = [entry for entry in self.cells if entry[1].exercise in company]
         place = [cell.exercise for _, cell in cells].index(name)
         cells[place:place] = [(_LENT, CodeCell(source)) for source in lent.values()]
-        outcome = kernel_run.run(
-            cells, [name], isolation=self.isolation, limits=self.limits, seed=self.seed, end=self.end
-        )
+        outcome = self._run(cells, [name])
         if name not in outcome.observed:
             return
         verdict, exercise = self._judged(name, outcome, None), exercises.get(name)
@@ -151,8 +174,8 @@ class _Grading:
         cells, asked = list(cells), list(asked)
         kernels, died = 0, False
         while asked:
-            if kernels > self.limits.restarts or time.monotonic() > self.end:
-                what = "time" if time.monotonic() > self.end else "kernels"
+            if self._is_over() or kernels > self.limits.restarts:
+                what = "time" if self._is_over() else "kernels"
                 self._note(f"The submission used up its {what}; not fully tried: {', '.join(asked)}")
                 self.suspects.update(asked)
                 for name in asked:
@@ -161,9 +184,7 @@ class _Grading:
                     )
                 return
             kernels += 1
-            outcome = kernel_run.run(
-                cells, asked, isolation=self.isolation, limits=self.limits, seed=self.seed, end=self.end
-            )
+            outcome = self._run(cells, asked)
             blamed = self._blamed(outcome)
             over = outcome.culprit is None and outcome.asked is None
             died |= not over and not outcome.overdue
@@ -201,11 +222,14 @@ class _Grading:
             return _without_answer(exercise, f"Its cell does not define {exercise.title}.", "error")
         probes = exercise.probes(probe_seed(self.seed, name))
         seen = self._read(name, outcome.observed[name])[: len(probes)]
+        self.waited |= any(one.stopped_after > self.limits.call_seconds for one in seen)
+        limit = TimeLimit(_JUDGE_SECONDS)
         try:
-            with deadline(_JUDGE_SECONDS):
-                return exercises.judge(exercise, probes, seen, seconds=self.limits.call_seconds)
+            with deadline(limit):
+                return exercises.judge(exercise, probes, seen)
         except (Exception, RunawayError) as error:
             # A forged observation that breaks the judge is not a right answer.
+            self.waited |= isinstance(error, RunawayError) and limit.reached > _JUDGE_SECONDS
             self._note(f"{name}: what came back could not be judged ({type(error).__name__})")
             return _without_answer(exercise, "What it returned could not be judged.", "error")
 

@@ -27,12 +27,15 @@ class JudgedSubmission:
         Wall time.
     isolation : Isolation
         How it was run.
+    waited : bool
+        Whether it may have lost points because the clock stopped it, with CPU time left.
     """
 
     verdicts: Sequence[Verdict]
     notes: tuple[str, ...]
     seconds: float
     isolation: Isolation
+    waited: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Result:
         The isolation it ran under.
     failed : str
         Why it was not graded, for a reason that is not its own; such a result is not stored.
+    waited : bool
+        As in `JudgedSubmission`: it is graded again, alone.
     """
 
     marks: tuple[Mark, ...] = ()
@@ -85,6 +90,7 @@ class Result:
     seconds: float = 0.0
     level: str = ""
     failed: str = ""
+    waited: bool = False
 
     def to_json(self) -> str:
         """Return the result as one line of JSON."""
@@ -217,6 +223,7 @@ def result_of(judged: JudgedSubmission) -> Result:
         notes=tuple(judged.notes),
         seconds=round(judged.seconds, 3),
         level=judged.isolation.level,
+        waited=judged.waited,
     )
 
 

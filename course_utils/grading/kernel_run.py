@@ -32,6 +32,7 @@ _LARGEST_MESSAGE = 4 * MIB
 _MOST_MESSAGES = 100
 _START_SECONDS = 60.0
 _LOOK_EVERY = 0.02
+_LOOK_AT_CPU_EVERY = 0.5
 _MOST_TEXT = 400
 
 
@@ -53,6 +54,10 @@ class KernelRun:
         How it ended.
     overdue : bool
         Whether it was ended because it took too long.
+    waited : bool
+        Whether that was by the clock, while CPU time was left.
+    cpu_seconds : float
+        CPU time that it used.
     """
 
     observed: dict[str, bytes] = field(default_factory=dict)
@@ -61,6 +66,8 @@ class KernelRun:
     asked: str | None = None
     why: str = ""
     overdue: bool = False
+    waited: bool = False
+    cpu_seconds: float = 0.0
 
 
 class _KernelEndedError(Exception):
@@ -68,7 +75,9 @@ class _KernelEndedError(Exception):
 
 
 class _OverdueError(_KernelEndedError):
-    pass
+    def __init__(self, seconds: float, *, waited: bool) -> None:
+        super().__init__(f"it did not end within {max(seconds, 0):.0f} s")
+        self.waited = waited
 
 
 class _Channel(AsyncZMQSocketChannel):
@@ -134,6 +143,7 @@ def run(
     limits: Limits,
     seed: int,
     end: float,
+    cpu_seconds: float,
 ) -> KernelRun:
     """Run `cells`, numbered, in a fresh kernel, then ask the probes of the exercises `asked`.
 
@@ -141,6 +151,8 @@ def run(
     ----------
     end : float
         When everything must be over, on the clock `time.monotonic`.
+    cpu_seconds : float
+        How much CPU time everything may use.
 
     Raises
     ------
@@ -148,7 +160,7 @@ def run(
         If no kernel can be started.
     """
     with Sandbox(isolation, limits) as sandbox:
-        work = _Session(sandbox, limits, seed, end).all(cells, asked)
+        work = _Session(sandbox, limits, seed, end, cpu_seconds).all(cells, asked)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -158,8 +170,9 @@ def run(
 
 
 class _Session:
-    def __init__(self, sandbox: Sandbox, limits: Limits, seed: int, end: float) -> None:
-        self.sandbox, self.limits, self.seed, self.end = sandbox, limits, seed, end
+    def __init__(self, sandbox: Sandbox, limits: Limits, seed: int, end: float, cpu_seconds: float) -> None:
+        self.sandbox, self.limits, self.seed = sandbox, limits, seed
+        self.end, self.cpu_seconds = end, cpu_seconds
         self.outcome = KernelRun()
 
     async def all(self, cells: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> KernelRun:
@@ -182,6 +195,7 @@ class _Session:
             if self.outcome.culprit is None:
                 await self._probes(asked)
         finally:
+            self.outcome.cpu_seconds = self.sandbox.cpu_seconds()
             with contextlib.suppress(Exception):
                 client.stop_channels()
             context.destroy(linger=0)
@@ -221,7 +235,8 @@ class _Session:
             # The name is new for each question, so that no answer can be waiting there.
             name = hashlib.sha256(f"{self.sandbox.connection['key']} {exercise}".encode()).hexdigest()[:16]
             seconds = self.limits.call_seconds
-            question = (exercise, probe_seed(self.seed, exercise), self.sandbox.path(name), seconds)
+            probes = probe_seed(self.seed, exercise)
+            question = (exercise, probes, self.sandbox.path(name), seconds, self.limits.patience)
             try:
                 await self._observer(f"ask{question!r}", seconds + 3)
             except _KernelEndedError as error:
@@ -235,6 +250,7 @@ class _Session:
 
     def _ended(self, error: _KernelEndedError) -> None:
         self.outcome.why, self.outcome.overdue = str(error), isinstance(error, _OverdueError)
+        self.outcome.waited = isinstance(error, _OverdueError) and error.waited
 
     async def _observer(self, call: str, seconds: float) -> None:
         with contextlib.suppress(CellExecutionError):
@@ -242,18 +258,27 @@ class _Session:
 
     async def _execute(self, source: str, seconds: float) -> None:
         cell = new_code_cell(source)
-        seconds = min(seconds, self.end - time.monotonic())
         await self._unless_ended(self.notebook.async_execute_cell(cell, 0, store_history=False), seconds)
 
     async def _unless_ended(self, work: Awaitable[Any], seconds: float) -> None:
-        end = time.monotonic() + seconds
+        start, look = time.monotonic(), _LOOK_AT_CPU_EVERY
+        longest = min(seconds * self.limits.patience, self.end - start)
+        before = None
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=_LOOK_EVERY))[0]:
                 if not self.sandbox.alive:
                     raise _KernelEndedError(self.sandbox.ended)
-                if time.monotonic() > end:
-                    raise _OverdueError(f"it did not end within {max(seconds, 0):.0f} s")
+                passed = time.monotonic() - start
+                if passed > longest:
+                    raise _OverdueError(longest, waited=True)
+                if passed > look:
+                    look = passed + _LOOK_AT_CPU_EVERY
+                    used = self.sandbox.cpu_seconds()
+                    before = used if before is None else before
+                    # Processes side by side use it up faster than time goes by, but the words are of seconds.
+                    if used > self.cpu_seconds or min(used - before, passed) > seconds:
+                        raise _OverdueError(seconds, waited=False)
             error = task.exception()
         finally:
             task.cancel()

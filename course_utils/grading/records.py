@@ -147,7 +147,10 @@ class Limits:
     Attributes
     ----------
     cell_seconds, call_seconds, notebook_seconds : float
-        Wall time of one cell; of all calls that the probes of one exercise make; of everything together.
+        CPU time of one cell; of all calls that the probes of one exercise make; of everything together. All
+        processes of the submission count.
+    patience : float
+        How many times as long each of these may take by the clock.
     memory_bytes : int
         Memory of all processes of the submission together.
     processes : int
@@ -163,6 +166,7 @@ class Limits:
     cell_seconds: float = 10.0
     call_seconds: float = 10.0
     notebook_seconds: float = 120.0
+    patience: float = 6.0
     memory_bytes: int = 3072 * MIB
     processes: int = 128
     file_bytes: int = 64 * MIB

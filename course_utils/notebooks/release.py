@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import tomllib
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -97,7 +100,7 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
 
     It contains the notebooks, the files that install their environment, and `course_utils` without grading.
     The references that checks compare with are part of it, because the checks need them. Solutions and tests
-    are not.
+    are not. Of the package, what pyproject.toml declares is released; in a Git checkout, only what Git knows.
 
     Parameters
     ----------
@@ -108,8 +111,8 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
     Raises
     ------
     NotebookError
-        If a lab is out of step with its solution or would show one, or if the folder contains files that are
-        not part of the release.
+        If a lab is out of step with its solution or would show one, if there are files that Git neither knows
+        nor ignores, or if the folder contains files that are not part of the release.
     """
     differences = [difference for lab in labs for difference in check(lab)]
     if differences:
@@ -120,7 +123,7 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
             left=str(directory),
             next_step="course build",
         )
-    files = dict(sorted(_files(labs)))
+    files = dict(sorted(_files(labs, directory)))
     folder, archive = directory / NAME, directory / f"{NAME}.zip"
     _refuse_strangers(folder, set(files))
     for name, content in files.items():
@@ -137,19 +140,68 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
     return Release(folder, archive, len(files))
 
 
-def _files(labs: Sequence[Lab]) -> Iterator[tuple[str, bytes]]:
+def _files(labs: Sequence[Lab], directory: Path) -> Iterator[tuple[str, bytes]]:
     root = labs[0].root
-    for lab in labs:
-        yield lab.shown(lab.notebook), lab.notebook.read_bytes()
-    for name in _COPIED:
+    notebooks = [lab.shown(lab.notebook) for lab in labs]
+    _refuse_unknown(root, (*notebooks, *_COPIED), directory)
+    for name in (*notebooks, *_COPIED):
         yield name, _bytes(root / name)
-    package = Path(__file__).parents[1]
-    for path in package.rglob("*"):
-        inside = path.relative_to(package).parts
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in inside)
-        if path.is_file() and not hidden and inside[0] not in _INSTRUCTORS:
-            yield f"{_PACKAGE}/{'/'.join(inside)}", path.read_bytes()
+    checkout = Path(__file__).resolve().parents[2]
+    _refuse_unknown(checkout, (_PACKAGE,), directory)
+    known = _git(checkout, "--cached", _PACKAGE)
+    for path in _declared(checkout / _PACKAGE, root):
+        name = path.relative_to(checkout).as_posix()
+        if _is_students(name) and (known is None or name in known):
+            yield name, path.read_bytes()
     yield "README.md", _readme(labs).encode()
+
+
+def _declared(package: Path, root: Path) -> Iterator[Path]:
+    """Yield the package's modules and the data that pyproject.toml declares."""
+    project = tomllib.loads(_bytes(root / "pyproject.toml").decode())
+    data = project["tool"]["setuptools"]["package-data"][_PACKAGE]
+    yield from {path for pattern in ("**/*.py", *data) for path in package.glob(pattern) if path.is_file()}
+
+
+def _is_students(name: str) -> bool:
+    """Whether a file of the package is for students, and no tool's own."""
+    parts = name.split("/")
+    own = any(part.startswith(".") or part == "__pycache__" for part in parts)
+    return not own and parts[1] not in _INSTRUCTORS
+
+
+def _refuse_unknown(root: Path, names: Sequence[str], directory: Path) -> None:
+    """Refuse files below `names` that Git neither knows nor ignores: nobody decided who may see them."""
+    found = _git(root, "--others", "--exclude-standard", *names) or set()
+    unknown = sorted(name for name in found if not name.startswith(f"{_PACKAGE}/") or _is_students(name))
+    if unknown:
+        raise NotebookError(
+            "Nothing was released: Git does not know " + ("a file." if len(unknown) == 1 else "some files."),
+            why=", ".join(unknown[:10]) + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""),
+            left=str(directory),
+            next_step="For students: git add FILE. Not for them: remove it, or name it in .gitignore.",
+        )
+
+
+def _git(root: Path, *arguments: str) -> set[str] | None:
+    """Return the files that ``git ls-files`` lists; None if `root` is no checkout."""
+    if not (root / ".git").exists():
+        return None
+    # What a hook of Git sets would lead to another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", *arguments]
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", b"") or str(error).encode()
+        raise NotebookError(
+            f"Nothing was released: Git cannot tell which files of {root} belong to the course.",
+            why=said.decode(errors="replace").strip(),
+            next_step="Install git, or release from a copy without .git.",
+        ) from error
+    return set(filter(None, os.fsdecode(done.stdout).split("\0")))
 
 
 def _bytes(path: Path) -> bytes:

@@ -92,16 +92,23 @@ def find_leaks(solution: NotebookNode, lab: NotebookNode) -> list[Leak]:
     whole answer and computes something (``return f // 2``). Shorter ones, such as ``return x`` or
     ``loss.backward()``, and unpacked shapes (``channels, height, width = x.shape``) occur in any code and
     give nothing away.
+
+    In the text of the lab, what a line computes is found in any spelling: without brackets and signs of
+    multiplication, and in capitals (``(n+2p-f)//s+1``).
     """
     haystack = [(cell.get("id", ""), _squeezed(text)) for cell in lab.cells for text in _texts(cell)]
     haystack += [("(notebook)", _squeezed(text)) for text in _texts(lab.metadata)]
+    prose = [(cell.get("id", ""), _bare(cell.source)) for cell in lab.cells if cell.cell_type == "markdown"]
     leaks = []
     for cell in solution.cells:
         lines = solution_lines(cell)
         for line in lines:
             if _gives_away(line, alone=len(lines) == 1):
                 wanted = _squeezed(line)
-                leaks += [Leak(grade_id_of(cell), line, where) for where, text in haystack if wanted in text]
+                places = [where for where, text in haystack if wanted in text]
+                if computed := _computed(line):
+                    places += [where for where, text in prose if computed in text and where not in places]
+                leaks += [Leak(grade_id_of(cell), line, where) for where in places]
     return leaks
 
 
@@ -177,6 +184,13 @@ def _gives_away(line: str, *, alone: bool) -> bool:
     return len(tokens) >= _DISTINCTIVE_TOKENS or (alone and len(tokens) > 3)
 
 
+def _computed(line: str) -> str:
+    """Return, in its barest spelling, what a line computes with at least two operators; else nothing."""
+    value = re.sub(r"^(return\b|[\w\s,.]+[-+*/]?=(?!=))", "", line)
+    operators = [token for token in _tokens(value) if token in ("+", "-", "/", "//", "%", "@", "*", "**")]
+    return _bare(value).strip(",") if len(operators) >= 2 else ""
+
+
 def _tokens(line: str) -> list[str]:
     if line.startswith("#"):
         return re.findall(r"\w+", line)
@@ -189,6 +203,12 @@ def _tokens(line: str) -> list[str]:
 
 def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
+
+
+def _bare(text: str) -> str:
+    """Return a text in small letters, without spaces, brackets, signs of multiplication and of Markdown."""
+    text = re.sub(r"\\(cdot|times|left|right)\b", "", text.replace("−", "-"))
+    return re.sub(r"[\s()\[\]{}*·×`$]", "", text).casefold()
 
 
 def _texts(node: object) -> Iterator[str]:

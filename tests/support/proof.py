@@ -97,7 +97,7 @@ def is_right(exercise, candidate, asked: Iterable[Case]):
     """Whether `candidate` is right in every case; ends at the first that it gets wrong, cheap ones first."""
     agreeing = list(range(1 + len(exercise.also_right)))
     for case in sorted(asked, key=lambda case: case.seconds):
-        seen = observe(exercise, candidate, case.probe, seconds=3 + 20 * case.seconds)
+        seen = observe(exercise, candidate, case.probe, limit=3 + 20 * case.seconds)
         if seen.status != "returned" or seen.changed_inputs or seen.cut_off:
             return False
         agreeing = [k for k in agreeing if not exercise.compare(case.right[k], seen.value)]

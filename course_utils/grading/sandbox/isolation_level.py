@@ -9,7 +9,7 @@ from pathlib import Path
 
 from course_utils.grading.records import Isolation, IsolationLevel, Limits
 from course_utils.grading.sandbox.launch import MODULES, environment, remove_folder
-from course_utils.grading.sandbox.sandbox import new_spec
+from course_utils.grading.sandbox.sandbox import new_spec, other_copies
 
 _SECONDS = 30.0
 _ALWAYS = (
@@ -91,6 +91,12 @@ def _described(level: IsolationLevel, mechanisms: tuple[str, ...]) -> Isolation:
         if mechanism not in mechanisms and not _covered(mechanism, mechanisms)
     ]
     lacks = [text for mechanism in missing for text in _LACKS[mechanism]]
+    if copies := other_copies():
+        paths = ", ".join(copies)
+        if {"namespaces", "landlock"} & set(mechanisms):
+            holds.append(f"other copies of the course are hidden: {paths}")
+        else:
+            lacks.append(f"other copies of the course can be read: {paths}")
     return Isolation(level, (*holds, *_ALWAYS), tuple(lacks), mechanisms)
 
 

@@ -20,10 +20,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
+
 from course_utils.grading.records import Isolation, Limits
 from course_utils.grading.redact import PACKAGE
+from course_utils.grading.sandbox.copies import find_copies
 from course_utils.grading.sandbox.inside import supervisor
-from course_utils.grading.sandbox.inside.walls import Spec
+from course_utils.grading.sandbox.inside.walls import SYSTEM, Spec
 from course_utils.grading.sandbox.launch import launcher, own_folder, redacted_course_folder, remove_folder
 
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -63,12 +66,16 @@ class Sandbox:
         self._exchange = os.open(self.spec.exchange, os.O_RDONLY | os.O_DIRECTORY)
         self._line: socket.socket | None = None
         self._supervisor = 0
+        self._watched: psutil.Process | None = None
+        self._used = 0.0
 
     def __enter__(self) -> Sandbox:
         try:
             self._line = launcher().fork(self.spec)
             self._line.settimeout(_END_SECONDS)
             self._supervisor = int(json.loads(self._line.recv(4096) or b"0"))
+            with contextlib.suppress(psutil.Error):
+                self._watched = psutil.Process(self._supervisor)
         except BaseException:
             self._forget()
             raise
@@ -85,6 +92,19 @@ class Sandbox:
         if self.ended is None and self._line is not None and select.select([self._line], [], [], 0)[0]:
             self.ended = self._last_words()
         return self.ended is None and self._line is not None
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that all processes of the kernel have used, also those that have ended."""
+        if self._watched is None:
+            return 0.0
+        # It has ended where this fails, even if another process has its number now.
+        with contextlib.suppress(psutil.Error):
+            used = 0.0
+            for process in (self._watched, *self._watched.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    used += sum(process.cpu_times()[:4])  # the last two are those of children that have ended
+            self._used = max(self._used, used)
+        return self._used
 
     def wait_for_sockets(self, seconds: float) -> bool:
         """Wait until the kernel can be reached; return whether it can."""
@@ -175,7 +195,7 @@ def new_spec(mechanisms: tuple[str, ...], limits: Limits) -> Spec:
         home=str(folder / "home"),
         exchange=str(folder / "exchange"),
         visible=_visible(),
-        hidden=_hidden(),
+        hidden=(*_hidden(), *other_copies()),
         uid=user,
         memory=limits.memory_bytes,
         processes=limits.processes,
@@ -207,3 +227,14 @@ def _hidden() -> tuple[str, ...]:
     course = PACKAGE
     developed_in = course.parent if (course.parent / "pyproject.toml").exists() else None
     return tuple(str(path) for path in (course, developed_in) if path)
+
+
+def other_copies() -> tuple[str, ...]:
+    """Return where else, among what kernels can read, the course's answers are."""
+    return _copies(_visible(), _hidden())
+
+
+@cache
+def _copies(visible: tuple[str, ...], hidden: tuple[str, ...]) -> tuple[str, ...]:
+    known = (*hidden, str(redacted_course_folder()))
+    return tuple(sorted(find_copies((*SYSTEM, *visible), known)))

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from course_utils.grading.sandbox.inside import syscalls
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/localtime")
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/localtime")
 _SHARED_MEMORY = 64 << 20
 
 
@@ -135,7 +135,7 @@ def _own_root(spec: Spec) -> None:
     os.makedirs(root, exist_ok=True)
     syscalls.mount(None, "/", None, syscalls.REC | syscalls.PRIVATE)
     syscalls.mount("tmpfs", root, "tmpfs", plain, "size=1m,mode=755")
-    everything = [(path, True) for path in (*_SYSTEM, *spec.visible)]
+    everything = [(path, True) for path in (*SYSTEM, *spec.visible)]
     everything += [(path, False) for path in spec.hidden]
     masks = []
     for path, shown in sorted(set(everything), key=lambda entry: (entry[0].count("/"), entry[0])):
@@ -144,6 +144,8 @@ def _own_root(spec: Spec) -> None:
         elif os.path.isdir(root + path):
             syscalls.mount("tmpfs", root + path, "tmpfs", plain, "size=64k,mode=755")
             masks.append(root + path)
+        elif os.path.exists(root + path):
+            syscalls.mount("/dev/null", root + path, None, syscalls.BIND)
     for mask in masks:
         syscalls.restrict_mount(mask, read_only=True)
     os.makedirs(f"{root}/dev/shm")
@@ -192,8 +194,8 @@ def _show(root: str, path: str) -> None:
 def give_up_rights(spec: Spec) -> None:
     """Set the limits of this process and give up every right that the kernel does not need."""
     os.umask(0o077)
-    # So that the supervisor is always served first.
-    os.setpriority(os.PRIO_PROCESS, 0, 10)
+    # So that the supervisor is served first, and yet an answer is not starved by what else the machine does.
+    os.setpriority(os.PRIO_PROCESS, 0, 1)
     limit_resources(spec)
     if "uid" in spec.mechanisms:
         syscalls.become(spec.uid, reads="reads" in spec.mechanisms)
@@ -204,7 +206,7 @@ def give_up_rights(spec: Spec) -> None:
         syscalls.die_with_parent()
     if "landlock" in spec.mechanisms:
         devices = [f"/dev/{name}" for name in _DEVICES]
-        system = (*_SYSTEM, "/proc", "/sys/devices/system/cpu", "/etc/passwd", "/etc/nsswitch.conf")
+        system = (*SYSTEM, "/proc", "/sys/devices/system/cpu", "/etc/passwd", "/etc/nsswitch.conf")
         shown, hidden = ([os.path.realpath(path) for path in paths] for paths in (spec.visible, spec.hidden))
         readable = [found for path in (*system, *shown) for found in _without(path, shown, hidden)]
         syscalls.landlock(readable, [spec.home, spec.exchange, *devices])
