@@ -175,7 +175,7 @@ def read_corrections(
             f"{len(problems)} mistake{'s' * (len(problems) > 1)} in points and comments given by hand.",
             why="\n        ".join(problems),
             left="Everything: nothing was graded or changed.",
-            next_step="A line is student,exercise,points,comment. Correct it and run the same command again.",
+            next_step='A line is student,exercise,points,"comment"; a name with a comma needs quotes, too.',
         )
     result = Corrections([*strange, *newest.values()], asked=class_.questions, regrade=again, problems=told)
     for (student, lab, name), (_, _, points, comment, *_) in newest.items():
@@ -272,10 +272,10 @@ class _Class:
             return self.questions[lab][name]
         else:
             asked = [one for known in self.questions.values() for one in known]
+            columns = "columns lab and max" if len(self.labs) > 1 else "a column max"
             problem(
-                f"there is no exercise or open question {name!r}{_near(name, [*mine, *asked])}"
-                " One outside the notebooks needs its points in a column max"
-                + (", and its lab in a column lab." if len(self.labs) > 1 else ".")
+                f"there is no exercise or open question {name!r}"
+                + (_near(name, [*mine, *asked]) or f"; a question outside the notebooks needs {columns}.")
             )
         return None
 
@@ -290,7 +290,7 @@ class _Class:
             problem(f"{name!r} may be {', '.join(one.name for one in found)}: write the id.")
         elif name:
             every = [one.name for one in self.people.people]
-            problem(f"nobody in this class is called {name!r}{_near(name, every)}")
+            problem(f"nobody in this class is called {name!r}{_near(name, every) or '.'}")
         else:
             problem("it names no student.")
         return name
@@ -298,7 +298,7 @@ class _Class:
 
 def _near(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-    return f"; is it {near[0]!r}?" if near else "."
+    return f"; is it {near[0]!r}?" if near else ""
 
 
 def _number(text: str) -> float | None:
