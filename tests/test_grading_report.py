@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
 import os
@@ -178,7 +180,7 @@ def test_json_holds_every_exercise_and_the_isolation(report):
     assert len(bea["exercises"]) == len(LAB_ONE)
 
 
-def test_every_page_is_whole_in_itself_and_runs_nothing(report):
+def test_every_page_is_whole_in_itself_and_runs_only_our_script(report):
     _, output = report()
     pages = [output / "index.html", *(output / "students").glob("*.html")]
     assert len(pages) == 6
@@ -186,7 +188,11 @@ def test_every_page_is_whole_in_itself_and_runs_nothing(report):
         page = Page(path)
         tags = [tag for tag, _ in page.tags]
         assert tags.count("h1") == 1
-        assert not {"script", "link", "iframe", "img", "object"} & set(tags)
+        assert not {"link", "iframe", "img", "object"} & set(tags)
+        scripts = re.findall(r"<script[^>]*>(.*?)</script>", path.read_text(), re.S)
+        allowed = re.findall(r"script-src 'sha256-(.+?)'", path.read_text())
+        assert [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts] == allowed
+        assert len(scripts) == (path.name == "index.html")
         assert not [a for _, a in page.tags if any(name.startswith("on") for name in a)]
         assert "default-src 'none'" in path.read_text()
         assert not re.search(r"https?://", path.read_text())
@@ -232,6 +238,9 @@ def test_the_instructors_page_begins_with_isolation_and_tells_what_is_common(rep
 def test_the_hardest_exercise_comes_first(report):
     _, output = report()
     text = Page(output / "index.html").text
+    assert (
+        text.index("The next lecture") < text.index("the hardest first") < text.index("percent of the points")
+    )
     table_of_exercises = text[text.index("the hardest first") :]
     order = [table_of_exercises.index(number) for number in ("1.10", "1.3", "1.2", "1.9")]
     assert order == sorted(order)  # the last is optional
