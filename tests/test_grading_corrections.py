@@ -165,6 +165,7 @@ def test_every_mistake_is_listed_with_its_line_and_what_to_do(read):
         (b"PK\x03\x04,,,", "is a workbook: save it as CSV"),
         (b"", "has no lines"),
         (b"student,exercise,points,comment\n", "has no lines"),
+        ("17,essay,0,5", "for 0.5 points, write 0.5"),
         ("17,zero_pad", "ends before the points, which may be empty: 17,zero_pad,$"),
         (b"student,lab\nann,1\n", "there is no column comment"),
         (b"student,exercise,comment\n17,zero_pad,x\n", "there is no column points"),
@@ -198,6 +199,16 @@ def test_what_is_kept_may_be_about_others_but_not_wrong(read):
         ("Müller, Zoë", "zero_pad", "0"),
     ]
     assert mistakes(read, kept=kept + "17,essay,9,\n") == ["kept.csv, line 5: points are 9, but essay has 4."]
+
+
+def test_what_is_kept_is_no_formula_and_reads_the_same_again(read):
+    name = "=HYPERLINK(1)"
+    people = Roster(()).of_students([(name, "")])
+    first = read(f"{name},zero_pad,0,-1 for the style; =2", f"{name},,,@all", people=people)
+    text = as_csv(("student", "exercise", "points", "comment", "lab", "max"), first.rows)
+    assert not re.search(r"(?:^|[,;] ?)[=@-]", text, re.M)
+    again = read(kept=text, people=people)
+    assert again.rows == first.rows and said(again, name) == {"zero_pad": (0, "-1 for the style; =2")}
 
 
 @pytest.fixture

@@ -223,7 +223,9 @@ def grade(
 def _limits(seconds: float | None) -> Limits:
     from course_utils.grading.records import Limits
 
-    return Limits() if seconds is None else Limits(seconds, seconds, 12 * seconds)
+    if seconds is None:
+        return Limits()
+    return Limits(cell_seconds=seconds, call_seconds=seconds, notebook_seconds=12 * seconds)
 
 
 def _collected(collection: Collection) -> dict[str, Any]:

@@ -235,6 +235,9 @@ class _Class:
             problem(f"points are {line['points']}, which is negative.")
         elif points is not None and most is not None and points > most:
             problem(f"points are {line['points']}, but {name} has {most:g}.")
+        if line["points"].isdigit() and re.fullmatch(r"\d{1,2}", line["comment"]):
+            meant = f"{line['points']}.{line['comment']}"
+            problem(f"the comment is {line['comment']!r}: for {meant} points, write {meant}.")
         extra = name and name not in exercises.names()
         return (
             student,
