@@ -14,6 +14,7 @@ from submissions import REPOSITORY, solutions, submission, write
 from course_utils.command_line import main
 from course_utils.exercises.pooling_layer import EXERCISES
 from course_utils.grading import grade_class, grade_many
+from course_utils.grading.result_store import Task
 
 
 @pytest.fixture
@@ -82,6 +83,33 @@ def test_json_is_all_that_stands_on_stdout(handed_in, quick, tmp_path, capsys):
         assert main(arguments) == 0
         said = json.loads(capsys.readouterr().out)
         assert (said["graded"], said["kept"], said["isolation"]) == (graded, kept, "full")
+
+
+def test_points_by_hand_and_what_is_graded_again_are_said_in_the_shell(
+    handed_in, quick, tmp_path, capsys, monkeypatch
+):
+    def graded(*options: str) -> int:
+        assert main(["grade", str(handed_in), "-o", str(tmp_path / "out"), "--json", *options]) == 0
+        return json.loads(capsys.readouterr().out)["graded"]
+
+    def points() -> str:
+        with (tmp_path / "out" / "grades.csv").open() as file:
+            return next(csv.DictReader(file))["Points"]
+
+    (tmp_path / "marks.csv").write_text("ann;same_padding;0,5;gut")
+    assert graded("--manual", str(tmp_path / "marks.csv"), "--set", "ann,output_size,1") == 1
+    assert points() == "2.5"
+    assert graded("--regrade", "ann") == 1 and points() == "2.5"
+    limits = []
+    monkeypatch.setattr(grade_class, "Task", lambda *task: limits.append(task[2]) or Task(*task))
+    assert graded("--time-limit", "30") == 1 and graded("--time-limit", "30") == 0
+    assert {(one.cell_seconds, one.call_seconds) for one in limits} == {(30, 30)}
+    before = (tmp_path / "out" / "grades.csv").read_bytes()
+    wrong = ["--set", "ann,output_size,9", "--set", "eve,zero_pad,1", "--regrade", "zed"]
+    assert main(["grade", str(handed_in), "-o", str(tmp_path / "out"), *wrong]) == 1
+    err = capsys.readouterr().err
+    assert "3 mistakes" in err and all(name in err for name in ("output_size has 1", "'eve'", "'zed'"))
+    assert (tmp_path / "out" / "grades.csv").read_bytes() == before and graded() == 0
 
 
 @pytest.mark.parametrize(

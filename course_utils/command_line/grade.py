@@ -16,7 +16,7 @@ from course_utils.command_line.run import end_like_ctrl_c
 
 if TYPE_CHECKING:
     from course_utils.grading.grades import GradedClass
-    from course_utils.grading.records import Collection
+    from course_utils.grading.records import Collection, Limits
 
 Submissions = Annotated[
     Path,
@@ -65,11 +65,27 @@ Jobs = Annotated[
         "--jobs", "-j", min=1, metavar="N", help="Processes; default: one per core.", show_default=False
     ),
 ]
-Manual = Annotated[
-    Path | None,
+Corrections = Annotated[
+    list[str] | None,
     typer.Option(
-        metavar="CSV",
-        help="Points for open questions: student,lab,question,points,comment (and max).",
+        "--set",
+        "--manual",
+        metavar="LINE|CSV",
+        help='Points and comments by hand: student,exercise,points,"comment", or a file of such lines. Kept '
+        "for later runs; a line without points and comment takes one back. Repeatable.",
+        show_default=False,
+    ),
+]
+Regrade = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STUDENT", help="Grade this student again. Repeatable.", show_default=False),
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=1,
+        help="For one cell, and for all calls of one exercise; everyone is graded again. Default: 10.",
         show_default=False,
     ),
 ]
@@ -108,7 +124,9 @@ def grade(
     mapping: Mapping = None,
     seed: Seed = 0,
     jobs: Jobs = None,
-    manual: Manual = None,
+    corrections: Corrections = None,
+    regrade: Regrade = None,
+    time_limit: TimeLimit = None,
     unexplained: Unexplained = None,
     scheduler: Scheduler = None,
     require_isolation: RequireIsolation = None,
@@ -178,7 +196,9 @@ def grade(
                 lab=lab,
                 naming=naming,
                 seed=seed,
-                manual=manual,
+                limits=_limits(time_limit),
+                corrections=corrections or (),
+                regrade=regrade or (),
                 require_full=require_isolation == "full",
                 collected=(lambda collection: None) if json else _show,
                 started=progress.start,
@@ -198,6 +218,14 @@ def grade(
         if unexplained:
             say(f"Unexplained wrong answers: {len(graded.unexplained)}, in {unexplained.resolve()}")
     raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
+
+
+def _limits(seconds: float | None) -> Limits:
+    from course_utils.grading.records import Limits
+
+    if seconds is None:
+        return Limits()
+    return Limits(cell_seconds=seconds, call_seconds=seconds, notebook_seconds=12 * seconds)
 
 
 def _collected(collection: Collection) -> dict[str, Any]:
@@ -234,7 +262,9 @@ def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
         "graded": graded.graded,
         "kept": graded.kept,
         "not graded": [
-            {"student": row.student, "lab": row.lab, "why": row.problem} for row in graded.rows if row.problem
+            {"student": row.student, "lab": row.lab, "why": row.problem}
+            for row in graded.rows
+            if row.status == "not graded"
         ],
         "look": sum(bool(row.look) for row in graded.rows),
         "similar": len(graded.similar),
@@ -248,7 +278,7 @@ def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
 def _told(graded: GradedClass, page: Path) -> str:
     lines = [f"Isolation: {graded.isolation.level}."]
     lines += [f"  weakness: {text}" for text in graded.isolation.lacks]
-    problems = [row for row in graded.rows if row.problem]
+    problems = [row for row in graded.rows if row.status == "not graded"]
     lines.append(
         f"{len(graded.rows)} submissions: {graded.graded} graded now, {graded.kept} before, "
         f"{len(problems)} not graded."

@@ -1,4 +1,4 @@
-"""Grade a class: collect, rebuild, run, add points given by hand, and list what needs a human."""
+"""Grade a class: collect, rebuild, run, add the instructor's corrections, and list what needs a human."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from pathlib import Path
 from course_utils import exercises
 from course_utils.errors import GradingError
 from course_utils.grading.collect import Naming, collect
+from course_utils.grading.collect.roster import Roster, read_roster
+from course_utils.grading.corrections import COLUMNS, KEPT, Corrections, read_corrections
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
 from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
-from course_utils.grading.manual_points import ManualPoints, match_points
 from course_utils.grading.rebuild import Rebuilt, count_answers, is_stub, rebuild
 from course_utils.grading.records import Cell, Collection, Limits, Submission
-from course_utils.grading.result_store import Store, Task, seed_of
+from course_utils.grading.result_store import Store, Task, publish, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
+from course_utils.grading.spreadsheets import as_csv
 from course_utils.grading.template import Template, read_template
 from course_utils.grading.unexplained import find_unexplained
 from course_utils.notebooks.layout import find_labs
@@ -60,7 +62,9 @@ def grade_class(
     lab: int | None = None,
     naming: Naming | None = None,
     seed: int = 0,
-    manual: Path | None = None,
+    limits: Limits | None = None,
+    corrections: Sequence[str] = (),
+    regrade: Sequence[str] = (),
     require_full: bool = False,
     collected: Callable[[Collection], None] = lambda collection: None,
     started: Callable[[int, int], None] = lambda todo, kept: None,
@@ -83,8 +87,10 @@ def grade_class(
         What the instructor says about whose files are.
     seed : int, optional
         From it and the student's name, the inputs of every student's checks are drawn.
-    manual : Path, optional
-        CSV with points for open questions.
+    limits : Limits, optional
+        What a submission may use.
+    corrections, regrade : sequence of str, optional
+        Points and comments given by hand, and students to grade again: see `read_corrections`.
     require_full : bool, optional
         Refuse to grade where isolation is not full.
     collected, started, done, stopping : callable, optional
@@ -112,12 +118,15 @@ def grade_class(
     collected(collection)
     handed_in = {submission.lab for submission in collection.submissions}
     templates = {one.number: read_template(one) for one in labs if one.number in handed_in}
-    prepared = _prepare(collection, templates, seed, isolation.level)
-    points = match_points(
-        manual,
-        [(s.student, s.number, s.lab) for s in collection.submissions if s.lab is not None],
-        {number: template.questions for number, template in templates.items()},
+    words = read_corrections(
+        corrections,
+        output / KEPT,
+        people=_people(collection, naming),
+        labs=[one.number for one in labs],
+        questions={number: dict(template.questions) for number, template in templates.items()},
+        regrade=regrade,
     )
+    prepared = _prepare(collection, templates, seed, limits or Limits(), isolation.level)
     failed: dict[str, Result] = {}
 
     def took(key: str, result: Result) -> None:
@@ -127,11 +136,16 @@ def grade_class(
 
     with _alone(output):
         store = Store(output / "results")
+        if corrections:
+            publish(output / KEPT, "\ufeff" + as_csv(COLUMNS, words.rows))
+        for key, one in prepared.items():
+            if one.submission.student in words.regrade:
+                store.drop(key)
         tasks = {key: one.task for key, one in prepared.items() if store.get(key) is None}
         started(len(tasks), len(prepared) - len(tasks))
         grade_tasks(tasks, store, workers, grade=grade, done=took, stopping=stopping)
     return GradedClass(
-        rows=_rows(collection, prepared, store, failed, points),
+        rows=_rows(_with_corrected(collection.submissions, words), prepared, store, failed, words),
         isolation=isolation,
         graded_by=workers.where,
         seed=seed,
@@ -139,7 +153,7 @@ def grade_class(
         kept=len(prepared) - len(tasks),
         similar=_similar(prepared, templates),
         unread=collection.unread,
-        problems=[f"{manual.name}, {problem}" for problem in points.problems] if manual else [],
+        problems=words.problems,
         unexplained=_unexplained(prepared, store),
     )
 
@@ -173,7 +187,7 @@ def _alone(output: Path) -> Iterator[None]:
 
 
 def _prepare(
-    collection: Collection, templates: Mapping[int, Template], seed: int, level: str
+    collection: Collection, templates: Mapping[int, Template], seed: int, limits: Limits, level: str
 ) -> dict[str, _Prepared]:
     prepared = {}
     for submission in collection.submissions:
@@ -181,43 +195,78 @@ def _prepare(
             continue
         rebuilt = rebuild(submission.cells, templates[submission.lab])
         own_seed = seed_of(seed, submission.student, submission.lab)
-        task = Task(rebuilt.notebook, own_seed, Limits(), level)
+        task = Task(rebuilt.notebook, own_seed, limits, level)
         prepared[task.key] = _Prepared(submission, rebuilt, task)
     return prepared
 
 
+def _people(collection: Collection, naming: Naming | None) -> Roster:
+    roster = read_roster(naming.roster) if naming and naming.roster else Roster(())
+    return roster.of_students((one.student, one.number) for one in collection.submissions)
+
+
+def _with_corrected(collected: Sequence[Submission], words: Corrections) -> list[Submission]:
+    """Add labs that were not handed in, or cannot be read, and have points all the same."""
+    submissions = list(collected)
+    known = {(one.student, one.lab) for one in submissions}
+    for student, lab in sorted(words.with_points() - known):
+        places = [i for i, one in enumerate(submissions) if one.student == student]
+        unread = next((i for i in places if submissions[i].lab is None), None)
+        if unread is not None:
+            submissions[unread] = replace(submissions[unread], lab=lab)
+        else:
+            number = submissions[places[0]].number
+            nothing = Submission(student, number, lab=lab, problem="This lab was not handed in.")
+            submissions.insert(places[-1] + 1, nothing)
+    return submissions
+
+
 def _rows(
-    collection: Collection,
+    submissions: Sequence[Submission],
     prepared: Mapping[str, _Prepared],
     store: Store,
     failed: Mapping[str, Result],
-    points: ManualPoints,
+    words: Corrections,
 ) -> list[GradeRow]:
     keys = {(p.submission.student, p.submission.lab): key for key, p in prepared.items()}
     rows = []
-    for submission in collection.submissions:
+    for submission in submissions:
         key = keys.get((submission.student, submission.lab), "")
-        manual = points.of.get((submission.student, submission.lab or 0), ())
-        light = replace(submission, cells=())
-        if not key:
-            rows.append(GradeRow(light, manual=manual, look=(*submission.notes, submission.problem)))
-            continue
-        rebuilt = prepared[key].rebuilt
-        result = failed.get(key) or store.get(key) or Result(failed="Its result cannot be read.")
-        result = _with_unclear(result, rebuilt.unclear)
-        waiting = [f"No points yet for {p.question}." for p in manual if p.points is None]
-        failure = (result.failed,) if result.failed else ()
-        rows.append(
-            GradeRow(
-                light,
-                replace(result, marks=tuple(replace(mark, card="") for mark in result.marks)),
-                key,
-                manual,
-                (*rebuilt.notes, *rebuilt.remarks),
-                (*failure, *submission.notes, *rebuilt.notes, *result.notes, *waiting),
-            )
+        row = GradeRow(
+            replace(submission, cells=()),
+            key=key,
+            corrections=words.exercises(submission.student, submission.lab),
+            questions=words.questions(submission.student, submission.lab),
+            comment=words.comment(submission.student, submission.lab),
         )
+        notes: tuple[str, ...] = ()
+        if key:
+            rebuilt = prepared[key].rebuilt
+            result = failed.get(key) or store.get(key) or Result(failed="Its result cannot be read.")
+            result = _with_unclear(result, rebuilt.unclear)
+            row = replace(
+                row,
+                result=replace(result, marks=tuple(replace(mark, card="") for mark in result.marks)),
+                remarks=(*rebuilt.notes, *rebuilt.remarks),
+            )
+            notes = (*rebuilt.notes, *result.notes)
+        rows.append(replace(row, look=_look(row, notes)))
     return rows
+
+
+def _look(row: GradeRow, notes: Sequence[str]) -> tuple[str, ...]:
+    """Return why a human should look at a row; where the instructor has given points, that is done."""
+    settled = tuple(
+        start
+        for exercise in map(exercises.get, filter(row.is_corrected, row.corrections))
+        for start in (f"{exercise.id}: ", f"Exercise {exercise.number} ({exercise.id}): ")
+    )
+    return (
+        *([row.problem] if row.status == "not graded" else []),
+        *row.submission.notes,
+        *(note for note in notes if not note.startswith(settled)),
+        *(f"No points yet for {one.name}." for one in row.questions if one.points is None),
+    )
 
 
 def _with_unclear(result: Result, unclear: Mapping[str, str]) -> Result:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from course_utils import exercises
 from course_utils.exercises.model import Verdict
-from course_utils.grading.manual_points import Points
+from course_utils.grading.corrections import Correction
 from course_utils.grading.records import Isolation, Submission
 from course_utils.grading.similarity import SimilarPair
 
@@ -53,6 +53,8 @@ class Mark:
         Why, in a sentence or two.
     card : str
         The verdict as the notebook shows it: HTML, the student's text in it escaped.
+    lent : tuple of str
+        As in `Verdict`.
     """
 
     exercise: str
@@ -64,6 +66,7 @@ class Mark:
     earned: int
     reason: str
     card: str
+    lent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class Result:
     def from_json(cls, text: str) -> Result:
         """Return the result that `to_json` wrote."""
         fields = json.loads(text)
-        marks = tuple(Mark(**mark) for mark in fields.pop("marks"))
+        marks = tuple(Mark(**mark | {"lent": tuple(mark["lent"])}) for mark in fields.pop("marks"))
         return cls(marks=marks, notes=tuple(fields.pop("notes")), **fields)
 
 
@@ -116,7 +119,12 @@ class GradeRow:
         Without its cards; empty if the submission could not be graded.
     key : str
         Where the whole result is in the store, or an empty string.
-    manual : tuple of Points
+    corrections : dict
+        By exercise, what the instructor said about it.
+    questions : tuple of Correction
+        The open questions.
+    comment : str
+        The instructor's, on all of it.
     remarks : tuple of str
         What was found in the notebook, in words for the student.
     look : tuple of str
@@ -126,7 +134,9 @@ class GradeRow:
     submission: Submission
     result: Result = field(default_factory=Result)
     key: str = ""
-    manual: tuple[Points, ...] = ()
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
+    questions: tuple[Correction, ...] = ()
+    comment: str = ""
     remarks: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
 
@@ -146,22 +156,39 @@ class GradeRow:
         return self.submission.problem or self.result.failed
 
     @property
+    def points(self) -> dict[str, float | None]:
+        """What each exercise and open question earned; None where nobody has graded it."""
+        return (
+            {mark.exercise: mark.earned for mark in self.result.marks}
+            | {name: one.points for name, one in self.corrections.items() if one.points is not None}
+            | {one.name: one.points for one in self.questions}
+        )
+
+    @property
     def status(self) -> str:
-        """``"graded"``, ``"in part"`` where a human must decide on an exercise, or ``"not graded"``."""
+        """``"graded"``, ``"by hand"``, ``"in part"`` where a human must decide yet, or ``"not graded"``."""
         if self.problem:
-            return "not graded"
-        return "in part" if any(mark.status == "not graded" for mark in self.result.marks) else "graded"
+            return "not graded" if all(value is None for value in self.points.values()) else "by hand"
+        return "in part" if any(self.waits(mark) for mark in self.result.marks) else "graded"
+
+    def waits(self, mark: Mark) -> bool:
+        """Whether a human must decide on an exercise, and has not yet."""
+        return mark.status == "not graded" and not self.is_corrected(mark.exercise)
+
+    def is_corrected(self, exercise: str) -> bool:
+        """Whether the points of an exercise are the instructor's."""
+        return exercise in self.corrections and self.corrections[exercise].points is not None
 
     @property
     def earned(self) -> float:
         """Points of the exercises and of open questions."""
-        return sum(mark.earned for mark in self.result.marks) + sum(p.points or 0 for p in self.manual)
+        return sum(value or 0 for value in self.points.values())
 
     @property
     def maximum(self) -> float:
         """Points that the lab offers."""
         known = [exercises.get(name) for name in exercises.names()]
-        return sum(e.points for e in known if e.lab == self.lab) + sum(p.maximum for p in self.manual)
+        return sum(e.points for e in known if e.lab == self.lab) + sum(one.maximum for one in self.questions)
 
 
 @dataclass(frozen=True, order=True)
@@ -240,4 +267,5 @@ def _mark(verdict: Verdict) -> Mark:
         earned=verdict.earned,
         reason=verdict.reason,
         card=verdict_card(verdict).html,
+        lent=verdict.lent,
     )

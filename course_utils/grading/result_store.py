@@ -94,6 +94,10 @@ class Store:
         """
         publish(self._path(key), result.to_json())
 
+    def drop(self, key: str) -> None:
+        """Forget a result, so that it is made again."""
+        self._path(key).unlink(missing_ok=True)
+
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"
 

@@ -6,7 +6,7 @@ import csv
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,23 @@ class Roster:
         if len(found) > 1:
             return [one for one in found if _folded(number) in one.keys] or found
         return found or [one for one in self.people if "@" in number and _folded(number) in one.keys]
+
+    def of_students(self, students: Iterable[tuple[str, str]]) -> Roster:
+        """Return the roster of these names and numbers, with what this one knows of them.
+
+        Examples
+        --------
+        >>> [one.name for one in Roster(()).of_students([("Ada Lovelace", "17")]).find("Lovelace, Ada")]
+        ['Ada Lovelace']
+        """
+        known = {person.name: person for person in self.people}
+        return Roster(
+            tuple(
+                known.get(name)
+                or Person(name, number, frozenset(_spellings(name)), frozenset({_folded(number)} - {""}))
+                for name, number in dict(students).items()
+            )
+        )
 
 
 def read_roster(file: Path) -> Roster:

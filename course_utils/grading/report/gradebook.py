@@ -1,65 +1,46 @@
-"""Grades as CSV and JSON; no cell is ever a formula."""
+"""Grades as CSV and JSON."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from course_utils import exercises
 from course_utils.grading.grades import GradedClass, GradeRow
 from course_utils.grading.result_store import publish
+from course_utils.grading.spreadsheets import as_csv
 
 HEADS = ("Student", "ID", "Lab", "Points", "Max", "Percent")
-ENDS = ("Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes")
+ENDS = ("By hand", "Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes")
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 MOODLE = ("Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)")
-_FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=\s*[=+\-@＝＋－＠]|[\t\r\n])")
-"""Where a formula may begin: some spreadsheets also split cells at a semicolon, and read wide signs."""
 
 
 def write_tables(graded: GradedClass, output: Path, pages: Mapping[str, str]) -> None:
     """Write ``grades.csv``, ``grades.json``, and a table for each platform and lab that files came from."""
-    publish(output / "grades.csv", _csv(*_grades(graded.rows)))
+    publish(output / "grades.csv", as_csv(*_grades(graded.rows)))
     publish(output / "grades.json", json.dumps(_as_json(graded, pages), indent=2, ensure_ascii=False) + "\n")
     for lab in sorted({row.lab for row in graded.rows if row.lab is not None}):
         rows = [row for row in graded.rows if row.lab == lab and row.submission.number]
         canvas = [row for row in rows if row.submission.platform == "Canvas"]
         moodle = [row for row in rows if row.submission.platform == "Moodle"]
         if canvas:
-            publish(output / f"canvas-lab-{lab:02}.csv", _csv(*_canvas(lab, canvas)))
+            publish(output / f"canvas-lab-{lab:02}.csv", as_csv(*_canvas(lab, canvas)))
         if moodle:
-            publish(output / f"moodle-lab-{lab:02}.csv", _csv(MOODLE, map(_moodle, moodle)))
-
-
-def safe(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return _FORMULA.sub("'", text)
-
-
-def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows([safe(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    return stream.getvalue()
+            publish(output / f"moodle-lab-{lab:02}.csv", as_csv(MOODLE, map(_moodle, moodle)))
 
 
 def _grades(rows: Sequence[GradeRow]) -> tuple[list[str], list[list[Any]]]:
     labs = {row.lab for row in rows}
     asked = [e for e in map(exercises.get, exercises.names()) if e.lab in labs and not e.optional]
-    questions = list(dict.fromkeys(p.question for row in rows for p in row.manual))
+    questions = list(dict.fromkeys(one.name for row in rows for one in row.questions))
     heads = [*HEADS, *(f"{e.number} {e.id}" for e in asked), *questions, *ENDS]
     return heads, [_row(row, [e.id for e in asked], questions) for row in rows]
 
 
 def _row(row: GradeRow, asked: Sequence[str], questions: Sequence[str]) -> list[Any]:
-    marks = {mark.exercise: mark for mark in row.result.marks}
-    points = {p.question: p.points for p in row.manual}
     one = row.submission
     is_graded = row.status != "not graded"
     return [
@@ -69,8 +50,8 @@ def _row(row: GradeRow, asked: Sequence[str], questions: Sequence[str]) -> list[
         _number(row.earned) if is_graded else "",
         _number(row.maximum) if row.lab is not None else "",
         _percent(row) if is_graded else "",
-        *(marks[name].earned if name in marks else "" for name in asked),
-        *("" if points.get(name) is None else _number(points[name]) for name in questions),
+        *("" if row.points.get(name) is None else _number(row.points[name]) for name in (*asked, *questions)),
+        _by_hand(row),
         row.status,
         one.submitted.isoformat(sep=" ") if one.submitted else "",
         "late" if one.late else "",
@@ -81,16 +62,34 @@ def _row(row: GradeRow, asked: Sequence[str], questions: Sequence[str]) -> list[
     ]
 
 
+def _by_hand(row: GradeRow) -> str:
+    """Return the instructor's word: the comment, then what was given for each exercise, and was before."""
+    said = [row.comment] if row.comment else []
+    before = {mark.exercise: f" (was {mark.earned})" for mark in row.result.marks}
+    for one in (*row.corrections.values(), *row.questions):
+        given = [] if one.points is None else [f"{one.name} {one.points:g}{before.get(one.name, '')}"]
+        if given or one.comment:
+            said.append(": ".join([*(given or [one.name]), *([one.comment] if one.comment else [])]))
+    return "; ".join(said)
+
+
 def _canvas(lab: int, rows: Sequence[GradeRow]) -> tuple[list[str], list[list[Any]]]:
     most = [["    Points Possible", "", "", "", "", _number(rows[0].maximum)]]
     return [*CANVAS, f"Lab {lab:02}"], most + [
-        [row.student, row.submission.number, "", "", "", "" if row.problem else _number(row.earned)]
+        [
+            row.student,
+            row.submission.number,
+            "",
+            "",
+            "",
+            "" if row.status == "not graded" else _number(row.earned),
+        ]
         for row in rows
     ]
 
 
 def _moodle(row: GradeRow) -> list[Any]:
-    grade = "" if row.problem else _number(row.earned)
+    grade = "" if row.status == "not graded" else _number(row.earned)
     return [f"Participant {row.submission.number}", row.student, grade, _number(row.maximum), ""]
 
 
@@ -136,9 +135,14 @@ def _row_json(row: GradeRow, pages: Mapping[str, str]) -> dict[str, Any]:
             }
             for mark in row.result.marks
         ],
-        "questions": [
-            {"id": p.question, "max": p.maximum, "earned": p.points, "comment": p.comment} for p in row.manual
+        "by hand": [
+            {"id": one.name, "points": one.points, "comment": one.comment} for one in row.corrections.values()
         ],
+        "questions": [
+            {"id": one.name, "max": one.maximum, "earned": one.points, "comment": one.comment}
+            for one in row.questions
+        ],
+        "comment": row.comment,
         "submitted": one.submitted.isoformat(sep=" ") if one.submitted else None,
         "late": one.late,
         "file": one.path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections import defaultdict
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+_SCRIPT = Path(__file__).parent / "templates" / "tables.js"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
 
@@ -32,24 +34,36 @@ def write_pages(graded: GradedClass, output: Path, store: Store, titles: Mapping
     for old in folder.glob("*.html"):
         if old.name not in names.values():
             old.unlink()
-    environment = _environment()
-    template = environment.get_template("student.html")
+    template = _environment().get_template("student.html")
     for student, rows in by_student.items():
         labs = [(row, _whole(row, store)) for row in rows]
         text = template.render(student=student, labs=labs, titles=titles)
         publish(folder / names[student], text)
     pages = {student: f"students/{name}" for student, name in names.items()}
-    overview = environment.get_template("instructor.html").render(
-        graded=graded,
-        summaries=summarise(graded.rows),
-        example=lambda idea: _example(idea.rows[0], idea.exercise, store),
-        pages=pages,
-        titles=titles,
-        statuses=STATUSES,
-        look=[row for row in graded.rows if row.look],
-    )
-    publish(output / "index.html", overview)
+    publish(output / "index.html", instructors_page(graded, store, pages, titles))
     return pages
+
+
+def instructors_page(
+    graded: GradedClass, store: Store, pages: Mapping[str, str], titles: Mapping[int, str]
+) -> str:
+    """Return the page about the class; its script is the only one that may run there."""
+    script = _SCRIPT.read_text("utf-8")
+    return (
+        _environment()
+        .get_template("instructor.html")
+        .render(
+            graded=graded,
+            summaries=summarise(graded.rows),
+            example=lambda cause: _example(cause.cases[0], store),
+            pages=pages,
+            titles=titles,
+            statuses=STATUSES,
+            look=[row for row in graded.rows if row.look],
+            script=script,
+            script_digest=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        )
+    )
 
 
 def page_names(students: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
@@ -77,7 +91,8 @@ def _with_card(mark: Mark, stored: Mark | None) -> Mark:
     return replace(mark, card=stored.card) if stored and stored.status == mark.status else mark
 
 
-def _example(row: GradeRow, exercise: str, store: Store) -> str:
+def _example(case: tuple[GradeRow, str], store: Store) -> str:
+    row, exercise = case
     return next((mark.card for mark in _whole(row, store).marks if mark.exercise == exercise), "")
 
 

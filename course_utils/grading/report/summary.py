@@ -1,17 +1,21 @@
-"""What a class understood: the spread of points, the hardest exercises, the commonest misconceptions."""
+"""What a class understood: the spread of points, the hardest exercises, the commonest causes."""
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils import exercises
-from course_utils.grading.grades import GradeRow
+from course_utils.exercises.model import Exercise
+from course_utils.grading.grades import GradeRow, Mark
 
 STATUSES = ("correct", "wrong", "error", "not started", "not graded")
 _BINS = 10
+_FEW, _LARGE = 2, 50
+"""A cause is common if two students share it; in a class of this size, three."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +35,26 @@ class HardExercise:
 
 
 @dataclass(frozen=True)
-class CommonMisconception:
-    """A misconception, and who had it."""
+class CommonCause:
+    """Why answers are wrong, and whose.
 
-    number: str
-    exercise: str
-    id: str
+    Attributes
+    ----------
+    exercises : tuple of Exercise
+        One, or for a Python error all in which it occurs.
+    sentence : str
+        The misconception's, or what the verdict says.
+    id, section : str
+        The misconception's, or empty.
+    cases : tuple of (GradeRow, str)
+        The students, and for each the first such exercise's id.
+    """
+
+    exercises: tuple[Exercise, ...]
     sentence: str
+    id: str
     section: str
-    rows: tuple[GradeRow, ...]
+    cases: tuple[tuple[GradeRow, str], ...]
 
 
 @dataclass(frozen=True)
@@ -57,8 +72,8 @@ class LabSummary:
         How many have less than 10 %, 20 %, …, and 90 to 100 %.
     hardest : tuple of HardExercise
         The hardest first, optional ones last.
-    ideas : tuple of CommonMisconception
-        The commonest first.
+    causes : tuple of CommonCause
+        The commonest first, and only those that several students share.
     """
 
     lab: int
@@ -68,7 +83,7 @@ class LabSummary:
     mean: float
     bins: tuple[int, ...]
     hardest: tuple[HardExercise, ...]
-    ideas: tuple[CommonMisconception, ...]
+    causes: tuple[CommonCause, ...]
 
 
 def summarise(rows: Sequence[GradeRow]) -> list[LabSummary]:
@@ -78,7 +93,7 @@ def summarise(rows: Sequence[GradeRow]) -> list[LabSummary]:
 
 
 def _summary(lab: int, rows: Sequence[GradeRow]) -> LabSummary:
-    graded = [row for row in rows if not row.problem]
+    graded = [row for row in rows if row.status != "not graded"]
     percents = [100 * row.earned / row.maximum for row in graded]
     bins = Counter(min(max(int(percent * _BINS / 100), 0), _BINS - 1) for percent in percents)
     return LabSummary(
@@ -89,7 +104,7 @@ def _summary(lab: int, rows: Sequence[GradeRow]) -> LabSummary:
         mean=statistics.fmean(percents) if percents else 0.0,
         bins=tuple(bins[i] for i in range(_BINS)),
         hardest=_hardest(graded),
-        ideas=_ideas(graded),
+        causes=_causes(graded),
     )
 
 
@@ -97,7 +112,7 @@ def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         for mark in row.result.marks:
-            counts[mark.exercise][mark.status] += 1
+            counts[mark.exercise]["correct" if _overruled(row, mark) else mark.status] += 1
     found = [
         HardExercise(
             one.number,
@@ -111,20 +126,55 @@ def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
     return tuple(sorted(found, key=lambda hard: (hard.optional, hard.share)))
 
 
-def _ideas(rows: Sequence[GradeRow]) -> tuple[CommonMisconception, ...]:
-    had: dict[tuple[str, str], list[GradeRow]] = defaultdict(list)
+def _causes(rows: Sequence[GradeRow]) -> tuple[CommonCause, ...]:
+    found: dict[tuple[str, str], list[tuple[GradeRow, str]]] = defaultdict(list)
     for row in rows:
         for mark in row.result.marks:
-            if mark.misconception:
-                had[mark.exercise, mark.misconception].append(row)
-    ideas = []
-    for (exercise_id, name), who in had.items():
-        exercise = exercises.get(exercise_id)
-        known = next((m for m in exercise.misconceptions if m.id == name), None)
-        if known:
-            ideas.append(
-                CommonMisconception(
-                    exercise.number, exercise_id, name, known.sentence, known.section, tuple(who)
-                )
-            )
-    return tuple(sorted(ideas, key=lambda idea: (-len(idea.rows), idea.number)))
+            if is_cause(mark) and not _overruled(row, mark):
+                # A Python error is the same whichever exercise it stops.
+                sentence = mark.misconception or error_sentence(mark.reason)
+                where = "" if mark.status == "error" and not mark.misconception else mark.exercise
+                found[where, sentence].append((row, mark.exercise))
+    least = _FEW if len(rows) < _LARGE else _FEW + 1
+    places = {name: place for place, name in enumerate(exercises.names())}
+    common = []
+    for (_, cause), cases in found.items():
+        students = {row.student: (row, name) for row, name in reversed(cases)}
+        if len(students) >= least:
+            names = sorted({name for _, name in cases}, key=places.__getitem__)
+            asked = tuple(map(exercises.get, names))
+            known = next((m for m in asked[0].misconceptions if m.id == cause), None)
+            told = (known.sentence, known.id, known.section) if known else (cause, "", "")
+            common.append(CommonCause(asked, *told, tuple(reversed(students.values()))))
+    return tuple(sorted(common, key=lambda one: (-len(one.cases), places[one.exercises[0].id])))
+
+
+def is_cause(mark: Mark) -> bool:
+    """Whether a verdict names a fault of the exercise itself.
+
+    What fails with the course's functions lent may expect another form of them than the course's; then only a
+    misconception, which agrees in every case, is certainly its own.
+    """
+    return mark.status in ("wrong", "error") and bool(mark.misconception or (mark.reason and not mark.lent))
+
+
+def error_sentence(reason: str) -> str:
+    """Return what the reason of a verdict says, in one sentence, without the call that differs each time.
+
+    Examples
+    --------
+    >>> error_sentence("f(p=1.5) raises NameError after 2 right answers. `hight` is not defined. Oh.")
+    'NameError: `hight` is not defined.'
+    >>> error_sentence("Its cell fails with SyntaxError: '(' was never closed (<cell>, line 3)")
+    "SyntaxError: '(' was never closed"
+    """
+    said = re.sub(r"^.*? raises (\w+)(?: after \d+ right answers?)?\.\s+", r"\1: ", reason, flags=re.S)
+    said = re.sub(r"^.*? (did not end within [\d.,]+ \w+).*", r"It \1.", said, flags=re.S)
+    said = re.sub(r"^Its cell fails with ", "", said)
+    said = re.sub(r" \([^()]*line \d+\)", "", said)
+    return re.split(r"(?<=[.!?])\s", said, maxsplit=1)[0]
+
+
+def _overruled(row: GradeRow, mark: Mark) -> bool:
+    """Whether the instructor has given full points for an exercise."""
+    return row.is_corrected(mark.exercise) and (row.points[mark.exercise] or 0) >= mark.points

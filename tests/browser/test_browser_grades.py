@@ -1,0 +1,109 @@
+"""The instructor's page of a large class: opened at once, sorted, filtered, used from the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from accessibility import violations
+from artefacts import keep
+from made_up_class import large_class, write_page
+from playwright.sync_api import BrowserContext, Page
+
+_OPENED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
+    () => done(performance.now()))))"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page(large_class(1000), tmp_path_factory.mktemp("grades"))
+
+
+@pytest.fixture
+def page(contexts: Callable[..., BrowserContext], file: Path) -> Page:
+    page = contexts(offline=True, viewport={"width": 1200, "height": 900}).new_page()
+    page.goto(file.as_uri())
+    return page
+
+
+def column(page: Page, name: str) -> list[str]:
+    """The cells of the rows that are shown."""
+    script = """name => {
+        const table = document.querySelector("#all");
+        const place = [...table.tHead.rows[0].cells].findIndex(head => head.textContent.startsWith(name));
+        const shown = [...table.tBodies[0].rows].filter(row => row.checkVisibility());
+        return shown.map(row => row.cells[place].textContent.trim());
+    }"""
+    cells: list[str] = page.evaluate(script, name)
+    return cells
+
+
+def test_a_thousand_students_open_within_a_second_and_on_a_few_screens(
+    contexts: Callable[..., BrowserContext], file: Path
+) -> None:
+    page = contexts(offline=True, viewport={"width": 1200, "height": 900}).new_page()
+    session = page.context.new_cdp_session(page)
+    session.send(
+        "Performance.enable", {"timeDomain": "threadTicks"}
+    )  # processor time: others' work is not ours
+    page.goto(file.as_uri())
+    wall = page.evaluate(_OPENED)
+    metrics = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+    busy = 1000 * metrics["TaskDuration"]
+    print(f"\n{file.stat().st_size:,} bytes, open after {wall:.0f} ms, {busy:.0f} ms of them busy")
+    assert 0 < busy < 1000
+    assert page.evaluate("document.documentElement.scrollHeight") < 4000
+
+
+def test_columns_sort_with_the_keyboard_and_say_so(page: Page) -> None:
+    head = page.get_by_role("columnheader", name="Points")
+    button = head.get_by_role("button")
+    button.focus()
+    for key, order in (("Enter", "ascending"), ("Space", "descending")):
+        page.keyboard.press(key)
+        assert head.get_attribute("aria-sort") == order
+        cells = column(page, "Points")
+        points = [float(cell.split()[0]) for cell in cells if cell]
+        assert points == sorted(points, reverse=order == "descending") and len(set(points)) > 5
+        assert set(cells[len(points) :]) == {""}  # who has none comes last
+    page.get_by_role("button", name="Student").click()
+    assert page.locator("#all [aria-sort]").count() == 1
+    names = column(page, "Student")
+    assert (names[0].split()[0], names[-1].split()[0]) == ("Ada", "Zoë")
+
+
+def test_words_and_the_need_of_a_look_filter_the_students(page: Page) -> None:
+    everybody = len(column(page, "Student"))
+    search = page.get_by_label("Filter")
+    search.press_sequentially("MULLER zoe")
+    found = column(page, "Student")
+    assert found and all("Zoë" in name and "Müller" in name for name in found)
+    assert page.get_by_role("status").inner_text() == f"{len(found)} of {everybody}"
+    search.fill("")
+    page.get_by_label("needs a look only").press("Space")
+    looked = column(page, "Needs a look")
+    assert 0 < len(looked) < everybody and all(looked)
+    search.fill("nobody at all")
+    assert column(page, "Student") == []
+
+
+def test_it_is_accessible_in_both_themes_and_on_a_narrow_page(page: Page) -> None:
+    for theme, width in (("light", 400), ("dark", 1200)):
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.get_by_label("Filter").fill("zoe tan")
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        keep(page, f"grades-{theme}-{width}", greyscale=False)
+
+
+def test_without_scripts_the_tables_are_plain_and_whole(
+    contexts: Callable[..., BrowserContext], file: Path
+) -> None:
+    page = contexts(offline=True, java_script_enabled=False).new_page()
+    page.goto(file.as_uri())
+    assert page.locator("#all tbody tr").count() == 1000
+    assert page.locator("#all button").count() == 0
+    assert not page.get_by_label("Filter").is_visible()
+    assert page.locator("#all tbody tr").first.get_attribute("class") == "look"  # they come first
