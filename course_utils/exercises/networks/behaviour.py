@@ -131,6 +131,9 @@ def _problem(model: Any) -> str:
         return f"It returns the class {model.__name__}, not a network made from it."
     if not isinstance(model, nn.Module):
         return f"It returns {_a(model)} where a module (nn.Module) is expected."
+    if isinstance(model, nn.ModuleList | nn.ModuleDict):
+        kind = type(model).__name__
+        return f"A {kind} only holds layers, it does not apply them: nn.Sequential(*layers) does."
     if type(model).forward is nn.Module.forward:
         return f"{type(model).__name__} has no method named forward{_where_forward_is(type(model))}."
     return ""

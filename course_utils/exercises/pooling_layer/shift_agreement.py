@@ -192,6 +192,32 @@ EXERCISE = Exercise(
             "The first output is shifted too: this asks whether the output moves along with its input "
             "(Exercise 2.7), not whether it stays.",
         ),
+        *(
+            Misconception(
+                name,
+                wrong,
+                "An output is compared with an image that did not go through the layer: compare layer(x) "
+                "with layer of the moved image.",
+            )
+            for name, wrong in {
+                "moved-image-without-layer": lambda layer, x, shift: share_of_equals(
+                    layer(x), moved_right(x, shift)
+                ),
+                "image-without-layer": lambda layer, x, shift: share_of_equals(
+                    x, layer(moved_right(x, shift))
+                ),
+            }.items()
+        ),
+        Misconception(
+            "divided-by-the-images",
+            lambda layer, x, shift: int((layer(x) == layer(moved_right(x, shift))).sum()) / len(x),
+            "The outputs that agree are divided by the number of images, not by the number of outputs.",
+        ),
+        Misconception(
+            "divided-by-the-width",
+            lambda layer, x, shift: int((layer(x) == layer(moved_right(x, shift))).sum()) / x.shape[-1],
+            "The outputs that agree are divided by the width of the image, not by the number of outputs.",
+        ),
         Misconception(
             "divided-by-the-pixels",
             lambda layer, x, shift: int((layer(x) == layer(moved_right(x, shift))).sum()) / x.numel(),

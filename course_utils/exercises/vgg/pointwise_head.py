@@ -179,6 +179,18 @@ EXERCISE = Exercise(
             "The average is over the axes 1 and 2, classes and rows; rows and columns are the axes 2 and 3.",
         ),
         Misconception(
+            "averaged-over-axis-1",
+            _like(pool=lambda maps: maps.mean(dim=1)),
+            "The average is over axis 1, the classes; each map is averaged over its rows and columns, the "
+            "axes 2 and 3.",
+        ),
+        Misconception(
+            "squeezed-weight-transposed",
+            lambda x, weight, bias: _averaged(x) @ weight.squeeze() + bias,
+            "The weight is used the wrong way round: each of its rows is a filter, so that a product with "
+            "N×C takes weight[:, :, 0, 0].T.",
+        ),
+        Misconception(
             "everything-averaged",
             _like(pool=lambda maps: maps.mean()),
             "Everything is averaged to a single number; each image has a score for each class.",
