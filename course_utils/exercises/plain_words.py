@@ -374,7 +374,7 @@ _OF_PYTHON = (
         "{place}, a single number stands where several values are needed; a loop counts with range(n).",
     ),
     (
-        r"\[\w+ \+ 1\][^\n]*\nIndexError: (list|tuple)(?: assignment)? index out of range",
+        r"\[\w+ ?\+ ?1\][^\n]*\nIndexError: (list|tuple)(?: assignment)? index out of range",
         "{place}, an index is beyond the end of a {0}: n entries have the indices 0 to n - 1, so where i + 1 "
         "is used, i ends at n - 2.",
     ),

@@ -178,10 +178,10 @@ EXERCISE = Exercise(
                 "Lab 01, Stride",
             )
             for name, wrong in {
-                "padded-image-thinned-first": lambda image, kernel, padding=0, stride=1: cross_correlate(
+                "image-thinned-first": lambda image, kernel, padding=0, stride=1: cross_correlate(
                     zero_pad(image, padding)[::stride, ::stride], kernel
                 ),
-                "image-thinned-first": lambda image, kernel, padding=0, stride=1: cross_correlate(
+                "image-thinned-before-padding": lambda image, kernel, padding=0, stride=1: cross_correlate(
                     zero_pad(image[::stride, ::stride], padding), kernel
                 ),
             }.items()
