@@ -139,6 +139,8 @@ def told_of(*body):
         ("return F.pad(image, 1)", "`pad` takes several numbers for `pad`, as a tuple, not a single one."),
         ("return torch.cat((image, torch.zeros(2, 3)))", "`, tensors are joined along axis 0, so they"),
         ("return image + torch.zeros(3)", "In `return image + torch.zeros(3)`, the shapes of two tensors do"),
+        ("return torch.cat([image[0], image[1]], dim=1)", "torch.stack puts them side by side along"),
+        ("row, column = image.argmax()", "a tensor that is a single number is taken for several"),
         ("return image @ image.sum()", "one of the two values of a matrix product has no axes"),
         ("return F.batch_norm(image, None, None)", "unless it gets training=True"),
         ("return [1, 2][times + 1]", "n entries have the indices 0 to n - 1, so where i + 1 is used"),

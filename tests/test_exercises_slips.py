@@ -28,6 +28,7 @@ from course_utils.exercises.slips import slips
         ("best = x.max(dim=1)\n    return best != x", "expression", "`x.max(dim=1)` is a pair: the values"),
         ("best = torch.min(x, 0)\n    return best + 1", "expression", "where they are (argmin)"),
         ("for c in x:\n        a = c * 2\n    return a", "loop", "`a` gets a new value in every round"),
+        ("for c in x:\n        x.layer = list(c)", "loop", "`x.layer` gets a new value in every round"),
         (
             "a = [0]\n    for i in range(9):\n        for c in x:\n            a[i] = c\n    return a",
             "loop",
@@ -79,6 +80,7 @@ def test_a_slip_is_read(body, kind, said):
         "best = x.max()\n    return best + 1",
         "a = 0\n    for c in x:\n        a = a + c\n    return a",
         "for c in x:\n        x = c(x)\n    return x",
+        "for c in x:\n        x.layer = c(x.layer)",
         "for c in x:\n        a = c\n        if a > 1:\n            break\n    return a",
         "a = []\n    for i, c in enumerate(x):\n        a[i] = c\n    return a",
         "a = []\n    for c in x:\n        a[0] = max(a[0], c)\n    return a",
@@ -108,6 +110,10 @@ def test_a_tensor_of_the_notebook_is_told_by_name():
     ]
     (both,) = outside("[net(image) for _ in x] + [image2]")
     assert both.startswith("`image` and `net` are variables of the notebook, not parameters")
+    digits = run_cell(
+        "from course_utils import load_dataset\nd = load_dataset('digits')\ndef a():\n    return d.train", "a"
+    )
+    assert [slip.kind for slip in slips(digits)] == ["outside"]
     for right in ("x + image2 * size", "nn.ReLU()(x + image2)", "(lambda image: image)(x).image + image2"):
         assert outside(right) == []
 
@@ -157,6 +163,7 @@ RIGHT = [3 * 8 * 9 + 8 + 8 * 8 * 9 + 8, 8 * 16 * 20 + 20]
         ([RIGHT[0] - 16, RIGHT[1]], "In each of its layers, the biases are not counted"),
         ([3 * 8 * 9 + 8, RIGHT[1]], "Its second convolution is left out."),
         ([3 * 8 * 9 + 8 + 8 * 9 + 8, RIGHT[1]], "In its second convolution, a filter is counted as 3×3"),
+        ([RIGHT[0], 20], "Its outputs are counted, not the numbers that it learns."),
         ([RIGHT[0], sum(RIGHT)], "what comes before two is in it, too"),
         ([RIGHT[0], 8 * 64 * 20 + 20], "It is counted for 8×8 maps; they are 4×4 there."),
         ([RIGHT[0], 8 * 64 * 20], "It is counted for 8×8 maps; they are 4×4 there, and the biases"),

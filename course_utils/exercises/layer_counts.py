@@ -24,6 +24,11 @@ class CountedConvolution:
     name = "convolution"
 
     @property
+    def activations(self) -> int:
+        """How many numbers it gives for an image."""
+        return self.outputs * self.side * self.side
+
+    @property
     def count(self) -> int:
         """Its parameters."""
         return self.inputs * self.outputs * 3 * 3 + self.outputs
@@ -60,6 +65,11 @@ class CountedLinear:
     side: int = 1
 
     name = "linear layer"
+
+    @property
+    def activations(self) -> int:
+        """How many numbers it gives for an image."""
+        return self.outputs
 
     @property
     def inputs(self) -> int:
@@ -167,6 +177,7 @@ def _wrong_counts(layer: Layer) -> Iterator[tuple[int, str]]:
         for wrong, said in layer.weights()
         for biases, missing in layer.biases()
     )
+    yield layer.activations, "its outputs are counted, not the numbers that it learns"
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:

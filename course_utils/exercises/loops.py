@@ -49,8 +49,8 @@ def lost_in_loops(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[
                     yield from _replaced_cells(
                         place, value, [loop for loop in loops if base not in loop.varying]
                     )
-            case ast.Assign([ast.Name(name)], value) if loops and not _stops(loops[-1].node):
-                yield from _replaced_value(function, name, value, loops[-1])
+            case ast.Assign([ast.Name() | ast.Attribute() as kept], value) if not _stops(loops[-1].node):
+                yield from _replaced_value(function, kept, value, loops[-1])
 
 
 def _in_loops(
@@ -94,21 +94,29 @@ def _overlaps(index: ast.expr, counters: set[str]) -> bool:
     return False
 
 
-def _replaced_value(function: ast.AST, name: str, value: ast.expr, loop: _Loop) -> Iterator[str]:
-    inside = {id(node) for statement in loop.node.body for node in ast.walk(statement)}
-    read = [
-        node
-        for node in ast.walk(function)
-        if isinstance(node, ast.Name) and node.id == name and _is_read(node)
-    ]
-    added = {n.target.id for n in ast.walk(loop.node) if isinstance(n, ast.AugAssign) and _is_name(n.target)}
-    if name in added or not read or any(id(node) in inside for node in read):
+def _replaced_value(
+    function: ast.AST, kept: ast.Name | ast.Attribute, value: ast.expr, loop: _Loop
+) -> Iterator[str]:
+    name = ast.unparse(kept)
+    if _uses(loop.node, name) or not _names(value) & loop.varying:
         return
-    if _names(value) & loop.varying:
+    # Another method may read what self keeps.
+    if isinstance(kept, ast.Attribute) or _uses(function, name):
         yield (
             f"`{name}` gets a new value in every round of the loop over `{ast.unparse(loop.node.target)}`, "
             "so only the last one is left."
         )
+
+
+def _uses(block: ast.AST, name: str) -> bool:
+    """Whether a name, or an attribute such as ``self.conv``, is read in a block, or added to."""
+    for node in ast.walk(block):
+        match node:
+            case ast.AugAssign(target) if ast.unparse(target) == name:
+                return True
+            case ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()) if ast.unparse(node) == name:
+                return True
+    return False
 
 
 def _shrinking(statement: ast.stmt, loops: Sequence[_Loop]) -> Iterator[str]:
@@ -151,12 +159,5 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _stored(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if _is_name(part) and isinstance(part.ctx, ast.Store)}
-
-
-def _is_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name)
-
-
-def _is_read(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Load)
+    names = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+    return {part.id for part in names if isinstance(part.ctx, ast.Store)}

@@ -154,6 +154,15 @@ _OF_PYTORCH = (
         "There are more indices than the tensor has axes, which is {0}.",
     ),
     (
+        r"\bcat\([^\n]*\n\w+: Dimension out of range",
+        "{place}, torch.cat joins tensors along an axis that they have; torch.stack puts them side by side "
+        "along a new one.",
+    ),
+    (
+        r"iteration over a 0-d tensor",
+        "{place}, a tensor that is a single number is taken for several.",
+    ),
+    (
         r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)\)",
         "The tensor has no axis {2}: its axes go from {0} to {1}.",
     ),

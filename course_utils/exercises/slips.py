@@ -255,8 +255,10 @@ def _globals_read(code: CodeType) -> set[str]:
 
 
 def _has_numbers(function: FunctionType, name: str) -> bool:
-    """Whether a name of the notebook is a tensor, or a network with parameters."""
+    """Whether a name of the notebook is a tensor, a dataset, or a network with parameters."""
     value = function.__globals__.get(name)
+    if type(value).__module__.startswith("course_utils.data."):
+        return True
     return isinstance(value, Tensor) or (
         isinstance(value, nn.Module) and any(True for _ in value.parameters())
     )

@@ -185,6 +185,12 @@ EXERCISE = Exercise(
             "axes 2 and 3.",
         ),
         Misconception(
+            "weight-reshaped-for-transposed",
+            lambda x, weight, bias: _averaged(x) @ weight.reshape(weight.shape[1], weight.shape[0]) + bias,
+            "The weight has the right shape for the product, but `view` and `reshape` keep the order of the "
+            "numbers: they do not transpose, as weight[:, :, 0, 0].T does.",
+        ),
+        Misconception(
             "squeezed-weight-transposed",
             lambda x, weight, bias: _averaged(x) @ weight.squeeze() + bias,
             "The weight is used the wrong way round: each of its rows is a filter, so that a product with "

@@ -160,6 +160,11 @@ EXERCISE = Exercise(
             }.items()
         ),
         Misconception(
+            "always-one",
+            lambda layers: 1,
+            "The field stays one pixel wide: no layer widens it.",
+        ),
+        Misconception(
             "counted-from-zero",
             lambda layers: receptive_field(layers) - 1,
             "One pixel sees itself: the count starts at 1.",
