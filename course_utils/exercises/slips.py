@@ -257,11 +257,12 @@ def _globals_read(code: CodeType) -> set[str]:
 def _has_numbers(function: FunctionType, name: str) -> bool:
     """Whether a name of the notebook is a tensor, a dataset, or a network with parameters."""
     value = function.__globals__.get(name)
-    if type(value).__module__.startswith("course_utils.data."):
-        return True
-    return isinstance(value, Tensor) or (
-        isinstance(value, nn.Module) and any(True for _ in value.parameters())
-    )
+    try:
+        if isinstance(value, nn.Module):
+            return any(True for _ in value.parameters())
+        return isinstance(value, Tensor) or type(value).__module__.startswith("course_utils.data.")
+    except Exception:  # a network may be half made, and an object may refuse anything
+        return False
 
 
 _LOOKS: tuple[Callable[[_Function], Iterator[Slip]], ...] = (
