@@ -156,7 +156,7 @@ def _miscounted(layers: Sequence[Layer], mine: float) -> str | None:
                 where = f"In one of its {layer.name}s, " if alike else name
                 return f"{where}{said}." if where else f"{said[0].upper()}{said[1:]}."
     if len(layers) == 1:
-        return None
+        return _other_inputs(layers[0], mine)
     for name, layer in numbered:
         if total - layer.count == mine:
             return f"{name.removeprefix('In ').removesuffix(', ').capitalize()} is left out."
@@ -166,6 +166,14 @@ def _miscounted(layers: Sequence[Layer], mine: float) -> str | None:
         if all(changes) and sum(count for count, _ in changes) == mine:
             return f"In each of its layers, {changes[0][1]}."
     return None
+
+
+def _other_inputs(layer: Layer, mine: float) -> str | None:
+    """Return with how many inputs a layer is counted, if the rest of the count is right."""
+    inputs, rest = divmod(mine - layer.outputs, layer.outputs)
+    if rest or inputs < 1 or isinstance(layer, CountedConvolution):
+        return None
+    return f"It is counted with {inputs:,.0f} inputs; it has {layer.inputs:,}."
 
 
 def _wrong_counts(layer: Layer) -> Iterator[tuple[int, str]]:

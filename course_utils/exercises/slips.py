@@ -18,8 +18,9 @@ from course_utils.exercises.own_source import definition
 _OF_NONE = ("append", "extend", "insert", "sort", "reverse", "remove", "clear", "update")
 _PURE = (
     *("float", "double", "long", "int", "view", "reshape", "flatten", "squeeze", "unsqueeze", "transpose"),
-    *("permute", "mean", "sum", "sqrt", "clone", "detach", "relu", "item"),
+    *("permute", "mean", "sum", "sqrt", "clone", "detach", "relu", "item", "roll", "flip", "softmax"),
 )
+_EXERCISES = ("zero_pad", "cross_correlate", "output_size", "conv2d_single", "im2col", "max_pool", "avg_pool")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Loop = ast.For | ast.While
 
@@ -98,10 +99,17 @@ def _without_effect(function: _Function) -> Iterator[Slip]:
 
 
 def _is_pure(called: ast.expr) -> bool:
-    """Whether it is a method that leaves its tensor as it is, or a function of ``F`` that does."""
-    if not isinstance(called, ast.Attribute) or called.attr.endswith("_"):
-        return False
-    return called.attr in _PURE or (isinstance(called.value, ast.Name) and called.value.id == "F")
+    """Whether it leaves its tensors as they are: a method, a function of PyTorch, an earlier exercise."""
+    match called:
+        case ast.Name(name):
+            return name in _EXERCISES
+        case ast.Attribute(_, name) if name.endswith("_"):
+            return False
+        case ast.Attribute(ast.Name("F"), _):
+            return True
+        case ast.Attribute(_, name):
+            return name in _PURE
+    return False
 
 
 def _returns_nothing(function: _Function) -> Iterator[Slip]:

@@ -77,6 +77,11 @@ EXERCISE = Exercise(
             }.items()
         ),
         Misconception(
+            "channels-added",
+            lambda c_in, c_out, f, bias=True: c_out * (c_in + f * f + bias),
+            "The input channels are added to f·f; a filter has f·f weights for each of them.",
+        ),
+        Misconception(
             "first-axes-counted",
             lambda c_in, c_out, f, bias=True: c_out * (1 + bias),
             "len() of a tensor is the length of its first axis, not how many numbers it holds, which "

@@ -81,7 +81,8 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
             }
             raise
     if type(one) is not Tensor:
-        return _nothing() | {"problem": f"It returns {_a(one)} where a tensor is expected."}
+        why = ": is a `return` missing in forward?" if one is None else " where a tensor is expected."
+        return _nothing() | {"problem": f"It returns {_a(one)}{why}"}
     if not torch.equal(given, images[:1]):
         told = "Its forward changes its input in place: write x = x + …, which makes a new tensor, not x += …"
         return _nothing() | {"problem": told}

@@ -159,6 +159,16 @@ EXERCISE = Exercise(
             "The image moves down instead of to the right.",
         ),
         Misconception(
+            "moved-through-the-channels",
+            lambda layer, x, shift: share_of_equals(layer(x), layer(torch.roll(x, shift, dims=1))),
+            "Axis 1 is the channels; an image moves to the right along its last axis.",
+        ),
+        Misconception(
+            "moved-through-the-batch",
+            lambda layer, x, shift: share_of_equals(layer(x), layer(torch.roll(x, shift, dims=0))),
+            "Axis 0 is the images; an image moves to the right along its last axis.",
+        ),
+        Misconception(
             "moved-left",
             lambda layer, x, shift: share_of_equals(layer(x), layer(moved_right(x, -shift))),
             "The image moves to the left instead of to the right.",

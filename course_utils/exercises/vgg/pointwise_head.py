@@ -134,6 +134,11 @@ EXERCISE = Exercise(
             "The maps are flattened, as for a linear layer; here each of them is averaged.",
         ),
         Misconception(
+            "first-pixel",
+            _like(pool=lambda maps: maps[:, :, 0, 0]),
+            "Only the first pixel of each map is taken; the score is the mean of all.",
+        ),
+        Misconception(
             "summed",
             _like(pool=lambda maps: maps.sum(dim=(2, 3))),
             "Each map is added up, not averaged, so the scores grow with its size.",
