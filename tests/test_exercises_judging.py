@@ -255,7 +255,29 @@ def test_an_answer_that_ignores_what_it_is_given_is_told_so():
         ("cross_correlate", lambda *_: image),
         ("output_size", lambda *_: 77),
     ):
-        assert "a variable of the notebook" in exercises.evaluate(exercise_id, answer).reason
+        reason = exercises.evaluate(exercise_id, answer).reason
+        assert "It is the same in all these cases." in reason
+        assert "notebook" not in reason  # nothing says where the value is from
+
+
+def test_an_error_of_another_type_is_no_misconception():
+    wrong = {m.id: m.wrong for m in exercises.get("lenet5_learning_rate").misconceptions}
+    divides = wrong["divided-by-multiples-of-0"]
+
+    def looks_up(epoch):
+        return {n: divides(n) for n in range(5, 60)}[epoch]
+
+    assert exercises.evaluate("lenet5_learning_rate", divides).misconception == "divided-by-multiples-of-0"
+    assert exercises.evaluate("lenet5_learning_rate", looks_up).misconception is None
+
+
+def test_a_later_error_is_told_where_the_first_case_only_has_other_numbers():
+    def answer(image, times=1):
+        return image + (torch.zeros(2, 2) if image.shape == (2, 2) else torch.zeros(7))
+
+    reason = verdict_of(answer).reason
+    assert "In another case (" in reason and ") it raises RuntimeError." in reason
+    assert "the shapes of two tensors do not fit" in reason
 
 
 def test_a_few_numbers_that_are_related_by_chance_are_no_reason():

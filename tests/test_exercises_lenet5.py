@@ -221,6 +221,7 @@ def test_one_layer_used_twice_is_reported():
         (lambda: Network, "It returns the class Network, not a network made from it."),
         (lambda: [nn.Conv2d(1, 50, 3)], "It returns a list where a module (nn.Module) is expected."),
         (lambda: nn.Module(), "Module has no method named forward."),
+        (lambda: nn.ModuleList([nn.Flatten()]), "A ModuleList only holds layers, it does not apply them"),
     ],
 )
 def test_what_is_not_a_network_is_reported(candidate, sentence):

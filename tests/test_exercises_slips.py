@@ -24,6 +24,34 @@ from course_utils.exercises.slips import slips
         ("with open('f'):\n        x = 3\n    return x", "argument", "`x` is given a new value first"),
         ("for i in x:\n        i += 1\n        return i\n    return 0", "return", "inside the loop"),
         ("global total\n    total += x\n    return total", "memory", "`total` lies outside the function"),
+        ("zero_pad(x, 1)\n    return x", "no effect", "The result of `zero_pad(x, 1)` is given no name"),
+        ("torch.roll(x, 1)\n    return x", "no effect", "The result of `torch.roll(x, 1)` is given no name"),
+        ("return x - x / 2", "expression", "In `x - x / 2` only `x` is divided: / and // come before"),
+        ("best = x.max(dim=1)\n    return best != x", "expression", "`x.max(dim=1)` is a pair: the values"),
+        ("best = torch.min(x, 0)\n    return best + 1", "expression", "where they are (argmin)"),
+        ("for c in x:\n        a = c * 2\n    return a", "loop", "`a` gets a new value in every round"),
+        ("for c in x:\n        x.layer = list(c)", "loop", "`x.layer` gets a new value in every round"),
+        (
+            "a = [0]\n    for i in range(9):\n        for c in x:\n            a[i] = c\n    return a",
+            "loop",
+            "Each round of the loop over `c` replaces `a[i]`, so only the last one counts",
+        ),
+        (
+            "a = [0]\n    for i in range(9):\n        for k in range(9):\n            a[i + k] = x[i] * k\n"
+            "    return a",
+            "loop",
+            "`a[i + k] = …` meets the same cell in several rounds",
+        ),
+        (
+            "a = [0]\n    for i in range(9):\n        a[i : i + n] = x[i]\n    return a",
+            "loop",
+            "`a[i:i + n] = …` meets the same cell in several rounds",
+        ),
+        (
+            "a = []\n    for i in range(9):\n        a.append(x[i:n])\n    return a",
+            "loop",
+            "`x[i:n]` starts later in every round, but always ends at `n`",
+        ),
     ],
 )
 def test_a_slip_is_read(body, kind, said):
@@ -44,10 +72,65 @@ def test_a_slip_is_read(body, kind, said):
         "x.zero_()\n    return x",
         "for i in x:\n        if i:\n            return i\n    return None",
         "raise NotImplementedError(x)",
+        "return (x - x) / 2",
+        "return 1 - x / 2",
+        "return x + x // 2",
+        "best, where = x.max(dim=1)\n    return best + where",
+        "best = x.max(dim=1)\n    return best.values",
+        "best = x.max(dim=1)\n    return best[0]",
+        "best = torch.max(x, x)\n    return best + 1",
+        "best = x.max()\n    return best + 1",
+        "a = 0\n    for c in x:\n        a = a + c\n    return a",
+        "for c in x:\n        x = c(x)\n    return x",
+        "for c in x:\n        x.layer = c(x.layer)",
+        "for c in x:\n        a = c\n        if a > 1:\n            break\n    return a",
+        "a = []\n    for i, c in enumerate(x):\n        a[i] = c\n    return a",
+        "a = []\n    for c in x:\n        a[0] = max(a[0], c)\n    return a",
+        "n, a = 0, []\n    for c in x:\n        a[n] = c\n        n += 1\n    return a",
+        "a = []\n    for i in range(9):\n        row = []\n        for c in x:\n            row[c] = i\n"
+        "        a.append(row)\n    return a",
+        "a = []\n    for i in range(9):\n        a[i : i + 1] = x[i]\n    return a",
+        "a = []\n    for i in range(0, 9, n):\n        a[i : i + n] = x[i]\n    return a",
+        "a = []\n    for i in range(9):\n        for k in range(9):\n            a[3 * i + k] = x[i, k]\n"
+        "    return a",
+        "a = []\n    for i in range(9):\n        a.append(x[i : i + n])\n    return a",
+        "a = []\n    for i in range(9):\n        a.append(x[i:n:2])\n    return a",
     ],
 )
 def test_what_is_no_slip_is_left_alone(body):
     assert slips(run_cell(f"def answer(x):\n    {body}\n", "answer")) == ()
+
+
+def test_a_tensor_of_the_notebook_is_told_by_name():
+    cell = "image, net, size = torch.zeros(2), nn.Linear(2, 1), 3\ndef answer(x, image2):\n    return {}\n"
+
+    def outside(expression):
+        return [s.sentence for s in slips(run_cell(cell.format(expression), "answer")) if s.kind == "outside"]
+
+    assert outside("x + image2 + image") == [
+        "`image` is a variable of the notebook, not a parameter of the function: the same in every call."
+    ]
+    (both,) = outside("[net(image) for _ in x] + [image2]")
+    assert both.startswith("`image` and `net` are variables of the notebook, not parameters")
+    digits = run_cell(
+        "from course_utils import load_dataset\nd = load_dataset('digits')\ndef a():\n    return d.train", "a"
+    )
+    assert [slip.kind for slip in slips(digits)] == ["outside"]
+    half_made = run_cell("net = nn.Linear.__new__(nn.Linear)\ndef a():\n    return net", "a")
+    assert slips(half_made) == ()
+    for right in ("x + image2 * size", "nn.ReLU()(x + image2)", "(lambda image: image)(x).image + image2"):
+        assert outside(right) == []
+
+
+def test_the_card_tells_a_tensor_of_the_notebook_beside_a_misconception_and_without():
+    cell = "kernel = torch.ones(3, 3)\ndef {}:\n    return {}\n"
+    for exercise_id, signature, result, known in (
+        ("same_padding", "same_padding(f)", "kernel.shape[0] // 2 + 0 * f", True),
+        ("fuse_filters", "fuse_filters(first, second)", "kernel + 0 * first.sum() + second.sum()", False),
+    ):
+        verdict = exercises.evaluate(exercise_id, run_cell(cell.format(signature, result), exercise_id))
+        assert bool(verdict.misconception) == known
+        assert "`kernel` is a variable of the notebook" in verdict.reason
 
 
 def test_the_methods_of_a_class_are_read():
@@ -84,6 +167,8 @@ RIGHT = [3 * 8 * 9 + 8 + 8 * 8 * 9 + 8, 8 * 16 * 20 + 20]
         ([RIGHT[0] - 16, RIGHT[1]], "In each of its layers, the biases are not counted"),
         ([3 * 8 * 9 + 8, RIGHT[1]], "Its second convolution is left out."),
         ([3 * 8 * 9 + 8 + 8 * 9 + 8, RIGHT[1]], "In its second convolution, a filter is counted as 3×3"),
+        ([RIGHT[0], 11 * 20 + 20], "It is counted with 11 inputs; it has 128."),
+        ([RIGHT[0], 20], "Its outputs are counted, not the numbers that it learns."),
         ([RIGHT[0], sum(RIGHT)], "what comes before two is in it, too"),
         ([RIGHT[0], 8 * 64 * 20 + 20], "It is counted for 8×8 maps; they are 4×4 there."),
         ([RIGHT[0], 8 * 64 * 20], "It is counted for 8×8 maps; they are 4×4 there, and the biases"),

@@ -34,10 +34,7 @@ def common_relation(pairs: Sequence[tuple[Any, Any]]) -> str | None:
     if not pairs:
         return None
     if len(pairs) >= ENOUGH and _constant(pairs):
-        return (
-            "It is the same in all these cases: perhaps it uses a variable of the notebook in place of its "
-            "parameters."
-        )
+        return "It is the same in all these cases."
     first, *others = [relations(expected, actual) for expected, actual in pairs]
     keys = [{relation.key for relation in found} for found in others]
     # A few numbers may be related by chance; a larger array is not.

@@ -168,7 +168,9 @@ class _Case:
     def _slips(self, known: Misconception | None) -> list[str]:
         """Return what the source tells beyond a misconception: what was meant and is not done."""
         problem = self.problems[self.first]
-        shown = {"no effect", "memory"} if known else {"no effect", "memory", "argument", "return"}
+        shown = {"no effect", "memory", "outside"}
+        if not known:
+            shown |= {"argument", "return", "loop", "expression"}
         if problem and problem.kind == "nothing":
             shown.add("nothing")
         return [sentence for kind, sentence in self.seen.slips if kind in shown]
@@ -188,7 +190,17 @@ class _Case:
                 specific = explain.common_relation([(p.expected, p.actual) for p in answered])
         inputs = [calls.shown_inputs(self.exercise, probe) for probe in self.probes[: len(self.problems)]]
         kind = explain.pattern(inputs, calls.defaults(self.exercise), [p is None for p in self.problems])
-        return " ".join(s for s in (specific, kind) if s) or None
+        return " ".join(s for s in (specific, kind, self._later_error()) if s) or None
+
+    def _later_error(self) -> str | None:
+        """Return what another case raises, where the first has no error: errors say more than numbers."""
+        if self.seen.status != "returned":
+            return None
+        for probe, seen in zip(self.probes, self.observations, strict=False):
+            told = in_plain_words(seen.traceback) if seen.status == "error" else ""
+            if told:
+                return f"In another case ({probe.note}) it raises {seen.error}. {told}"
+        return None
 
 
 def _reference_value(exercise: Exercise, probe: Probe) -> Any:
@@ -226,7 +238,9 @@ def _agrees(
         return False
     for probe, seen in cases:
         theirs = observe(exercise, other, probe, limit=_TRUSTED_SECONDS)
-        if theirs.status != seen.status or (theirs.value is None) != (seen.value is None):
+        if (theirs.status, theirs.error) != (seen.status, seen.error):
+            return False
+        if (theirs.value is None) != (seen.value is None):
             return False
         if seen.value is not None and _compared(exercise, theirs.value, seen.value):
             return False

@@ -24,6 +24,11 @@ class CountedConvolution:
     name = "convolution"
 
     @property
+    def activations(self) -> int:
+        """How many numbers it gives for an image."""
+        return self.outputs * self.side * self.side
+
+    @property
     def count(self) -> int:
         """Its parameters."""
         return self.inputs * self.outputs * 3 * 3 + self.outputs
@@ -60,6 +65,11 @@ class CountedLinear:
     side: int = 1
 
     name = "linear layer"
+
+    @property
+    def activations(self) -> int:
+        """How many numbers it gives for an image."""
+        return self.outputs
 
     @property
     def inputs(self) -> int:
@@ -146,7 +156,7 @@ def _miscounted(layers: Sequence[Layer], mine: float) -> str | None:
                 where = f"In one of its {layer.name}s, " if alike else name
                 return f"{where}{said}." if where else f"{said[0].upper()}{said[1:]}."
     if len(layers) == 1:
-        return None
+        return _other_inputs(layers[0], mine)
     for name, layer in numbered:
         if total - layer.count == mine:
             return f"{name.removeprefix('In ').removesuffix(', ').capitalize()} is left out."
@@ -158,6 +168,14 @@ def _miscounted(layers: Sequence[Layer], mine: float) -> str | None:
     return None
 
 
+def _other_inputs(layer: Layer, mine: float) -> str | None:
+    """Return with how many inputs a layer is counted, if the rest of the count is right."""
+    inputs, rest = divmod(mine - layer.outputs, layer.outputs)
+    if rest or inputs < 1 or isinstance(layer, CountedConvolution):
+        return None
+    return f"It is counted with {inputs:,.0f} inputs; it has {layer.inputs:,}."
+
+
 def _wrong_counts(layer: Layer) -> Iterator[tuple[int, str]]:
     weights = layer.count - layer.outputs
     yield from ((weights + biases, said) for biases, said in layer.biases())
@@ -167,6 +185,7 @@ def _wrong_counts(layer: Layer) -> Iterator[tuple[int, str]]:
         for wrong, said in layer.weights()
         for biases, missing in layer.biases()
     )
+    yield layer.activations, "its outputs are counted, not the numbers that it learns"
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:

@@ -74,7 +74,7 @@ _OF_PYTORCH = (
     ),
     (
         r"The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at .* dimension (\d+)",
-        "The shapes of the two tensors do not fit: along axis {2}, one has size {0} and the other {1}.",
+        "{place}, the shapes of two tensors do not fit: along axis {2}, one has size {0} and the other {1}.",
     ),
     (
         r"shape '\[(.*?)\]' is invalid for input of size (\d+)",
@@ -154,13 +154,22 @@ _OF_PYTORCH = (
         "There are more indices than the tensor has axes, which is {0}.",
     ),
     (
+        r"\bcat\([^\n]*\n\w+: Dimension out of range",
+        "{place}, torch.cat joins tensors along an axis that they have; torch.stack puts them side by side "
+        "along a new one.",
+    ),
+    (
+        r"iteration over a 0-d tensor",
+        "{place}, a tensor that is a single number is taken for several.",
+    ),
+    (
         r"Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)\)",
         "The tensor has no axis {2}: its axes go from {0} to {1}.",
     ),
     (
         r"Sizes of tensors must match except in dimension (\d+)\. Expected size (\d+) but got size (\d+)",
-        "torch.cat along axis {0} joins tensors that have equal sizes along all other axes; here one has {1} "
-        "where another has {2}.",
+        "{place}, tensors are joined along axis {0}, so they need equal sizes along all other axes; one has "
+        "{1} where another has {2}.",
     ),
     (
         r"stack expects each tensor to be equal size, but got \[(.*?)\] at entry 0 and \[(.*?)\]",
@@ -174,6 +183,17 @@ _OF_PYTORCH = (
     (
         r"shape mismatch: value tensor of shape \[(.*?)\] .* indexing result of shape \[(.*?)\]",
         "{place}, a tensor of shape ({0}) does not fit into a place of shape ({1}).",
+    ),
+    (
+        r"both arguments to matmul need to be at least 1D, but they are (\d)D and (\d)D",
+        "{place}, one of the two values of a matrix product has no axes: does `squeeze` remove an axis that "
+        "has length 1 here, but is needed?",
+    ),
+    (
+        r"running_mean must be defined in evaluation mode|"
+        r"Expected running_mean and running_var to be defined when training=False",
+        "F.batch_norm does not use the batch's own mean and variance unless it gets training=True, whose "
+        "default is False.",
     ),
     (
         r"size mismatch, got input \(\d+\), mat \((\d+)x(\d+)\), vec \((\d+)\)",
@@ -283,6 +303,14 @@ _OF_PYTHON = (
         "There is no `{0}.{1}`: is it misspelt, or does it belong to another module?",
     ),
     (
+        r"'function' object has no attribute '(\w+)'",
+        "{place}, the value before `.{0}` is a function, which has no `.{0}`.",
+    ),
+    (
+        r"'builtin_function_or_method' object has no attribute '(\w+)'",
+        "{place}, the parentheses of a call are missing before `.{0}`.",
+    ),
+    (
         r"'(\w+)' object has no attribute '(\w+)'",
         "A {0} has no `.{1}`: is the name misspelt or, for an attribute of `self`, missing in `__init__`?",
     ),
@@ -355,9 +383,18 @@ _OF_PYTHON = (
         "{place}, a single number stands where several values are needed; a loop counts with range(n).",
     ),
     (
-        r"IndexError: (list|tuple)(?: assignment)? index out of range",
+        r"\[\w+ ?\+ ?1\][^\n]*\nIndexError: (list|tuple)(?: assignment)? index out of range",
         "{place}, an index is beyond the end of a {0}: n entries have the indices 0 to n - 1, so where i + 1 "
         "is used, i ends at n - 2.",
+    ),
+    (
+        r"(?<!shape)\[\d+\][^\n]*\nIndexError: (list|tuple)(?: assignment)? index out of range",
+        "{place}, a fixed index is beyond the end of a {0}, which is shorter in this case: a loop goes "
+        "through as many entries as there are.",
+    ),
+    (
+        r"IndexError: (list|tuple)(?: assignment)? index out of range",
+        "{place}, an index is beyond the end of a {0}: n entries have the indices 0 to n - 1.",
     ),
     (
         r"in enumerate\([^\n]*\n\w+: not enough values to unpack",

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ast
+import dis
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
+from torch import Tensor, nn
+
+from course_utils.exercises.loops import lost_in_loops
 from course_utils.exercises.own_source import definition
 
 _OF_NONE = ("append", "extend", "insert", "sort", "reverse", "remove", "clear", "update")
 _PURE = (
     *("float", "double", "long", "int", "view", "reshape", "flatten", "squeeze", "unsqueeze", "transpose"),
-    *("permute", "mean", "sum", "sqrt", "clone", "detach", "relu", "item"),
+    *("permute", "mean", "sum", "sqrt", "clone", "detach", "relu", "item", "roll", "flip", "softmax"),
 )
+_EXERCISES = ("zero_pad", "cross_correlate", "output_size", "conv2d_single", "im2col", "max_pool", "avg_pool")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Loop = ast.For | ast.While
 
@@ -27,8 +32,9 @@ class Slip(NamedTuple):
     ----------
     kind : str
         ``"no effect"``: a statement that does nothing; ``"nothing"``: why None is returned; ``"argument"``:
-        what was given plays no part; ``"return"``: a loop ends in its first round; ``"memory"``: earlier
-        calls change the result.
+        what was given plays no part; ``"return"``: a loop ends in its first round; ``"loop"``: its rounds
+        replace one another; ``"expression"``: it means something else; ``"memory"``: earlier calls change
+        the result; ``"outside"``: values of the notebook do.
     sentence : str
     """
 
@@ -54,7 +60,7 @@ def slips(candidate: Any) -> tuple[Slip, ...]:
         if isinstance(function, FunctionType) and not (function.__module__ or "").startswith("course_utils"):
             node = definition(function.__code__)
             if isinstance(node, _Function) and node.name == function.__name__:
-                found += _in_function(node)
+                found += [*_in_function(node), *_of_the_notebook(function)]
     return tuple(dict.fromkeys(found))
 
 
@@ -93,10 +99,17 @@ def _without_effect(function: _Function) -> Iterator[Slip]:
 
 
 def _is_pure(called: ast.expr) -> bool:
-    """Whether it is a method that leaves its tensor as it is, or a function of ``F`` that does."""
-    if not isinstance(called, ast.Attribute) or called.attr.endswith("_"):
-        return False
-    return called.attr in _PURE or (isinstance(called.value, ast.Name) and called.value.id == "F")
+    """Whether it leaves its tensors as they are: a method, a function of PyTorch, an earlier exercise."""
+    match called:
+        case ast.Name(name):
+            return name in _EXERCISES
+        case ast.Attribute(_, name) if name.endswith("_"):
+            return False
+        case ast.Attribute(ast.Name("F"), _):
+            return True
+        case ast.Attribute(_, name):
+            return name in _PURE
+    return False
 
 
 def _returns_nothing(function: _Function) -> Iterator[Slip]:
@@ -188,10 +201,85 @@ def _remembered(function: _Function) -> Iterator[Slip]:
         )
 
 
+def _lost_in_loops(function: _Function) -> Iterator[Slip]:
+    yield from (Slip("loop", sentence) for sentence in lost_in_loops(function))
+
+
+def _divided_before(function: _Function) -> Iterator[Slip]:
+    for node in ast.walk(function):
+        match node:
+            case ast.BinOp(ast.BinOp() | ast.Name(), ast.Sub(), ast.BinOp(ast.Name(name), sign)) as whole:
+                if isinstance(sign, ast.Div | ast.FloorDiv):
+                    yield Slip(
+                        "expression",
+                        f"In `{ast.unparse(whole)}` only `{name}` is divided: / and // come before + and -, "
+                        "so a whole difference needs brackets.",
+                    )
+
+
+def _pairs(function: _Function) -> Iterator[Slip]:
+    """Tell of a maximum along an axis, which is a pair, that is used as if it were one tensor."""
+    for statement in _own_statements(function.body):
+        match statement:
+            case ast.Assign([ast.Name(name)], ast.Call(ast.Attribute(_, "max" | "min" as which)) as made):
+                if _has_axis(made) and not _taken_apart(function, name):
+                    yield Slip(
+                        "expression",
+                        f"`{ast.unparse(made)}` is a pair: the values ({which}) and where they are "
+                        f"(arg{which}). Take one of them, `.values` or `.indices`.",
+                    )
+
+
+def _has_axis(made: ast.Call) -> bool:
+    on_torch = isinstance(made.func, ast.Attribute) and ast.unparse(made.func.value) == "torch"
+    axes = [*made.args[on_torch:], *(k.value for k in made.keywords if k.arg in ("dim", "axis"))]
+    return bool(axes) and all(ast.unparse(axis).lstrip("-").isdigit() for axis in axes)
+
+
+def _taken_apart(function: _Function, name: str) -> bool:
+    for node in ast.walk(function):
+        match node:
+            case ast.Attribute(ast.Name(used)) | ast.Subscript(ast.Name(used)) if used == name:
+                return True
+            case ast.Assign([ast.Tuple()], ast.Name(used)) if used == name:
+                return True
+    return False
+
+
+def _of_the_notebook(function: FunctionType) -> Iterator[Slip]:
+    names = sorted(name for name in _globals_read(function.__code__) if _has_numbers(function, name))
+    if names:
+        one = len(names) == 1
+        yield Slip(
+            "outside",
+            f"{_listed(names)} {'a variable' if one else 'variables'} of the notebook, not "
+            f"{'a parameter' if one else 'parameters'} of the function: the same in every call.",
+        )
+
+
+def _globals_read(code: CodeType) -> set[str]:
+    names = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+    return names.union(*(_globals_read(part) for part in code.co_consts if isinstance(part, CodeType)))
+
+
+def _has_numbers(function: FunctionType, name: str) -> bool:
+    """Whether a name of the notebook is a tensor, a dataset, or a network with parameters."""
+    value = function.__globals__.get(name)
+    try:
+        if isinstance(value, nn.Module):
+            return any(True for _ in value.parameters())
+        return isinstance(value, Tensor) or type(value).__module__.startswith("course_utils.data.")
+    except Exception:  # a network may be half made, and an object may refuse anything
+        return False
+
+
 _LOOKS: tuple[Callable[[_Function], Iterator[Slip]], ...] = (
     _without_effect,
     _returns_nothing,
     _arguments,
     _first_round_only,
+    _lost_in_loops,
+    _divided_before,
+    _pairs,
     _remembered,
 )

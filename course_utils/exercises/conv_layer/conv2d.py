@@ -53,6 +53,14 @@ def _own_weights(
     return nn.Conv2d(channels, filters, f, stride, padding, bias=bias is not None)(x)
 
 
+def _as_large_as_the_image(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, stride: int = 1
+) -> Tensor:
+    out = torch.zeros(len(weight), *x.shape[1:])
+    out += convolve(x, weight, None, padding, stride)
+    return out if bias is None else out + bias[:, None, None]
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with a product, then one filter and pixel; then grow each axis. Exercise 1.8 asks the same."""
     draw = Draw(seed)
@@ -219,6 +227,13 @@ EXERCISE = Exercise(
         ),
         sized_before_padding(convolve),
         *moved_wrongly(convolve),
+        Misconception(
+            "result-as-large-as-the-image",
+            _as_large_as_the_image,
+            "The result is made as large as the image; its height and width follow from the kernel, the "
+            "padding and the stride.",
+            "Lab 01, Output size",
+        ),
         *passed_on_wrongly(convolve),
         Misconception(
             "own-weights",

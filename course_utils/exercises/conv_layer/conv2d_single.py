@@ -51,6 +51,15 @@ def _stored_at_the_pixel(image: Tensor, kernel: Tensor, padding: int = 0, stride
     return stored_at_the_pixel(every, strided, stride)
 
 
+def _as_large_as_the_image(image: Tensor, kernel: Tensor, padding: int = 0, stride: int = 1) -> Tensor:
+    out = torch.zeros_like(image)
+    right = correlate(image, kernel, padding, stride)
+    for i in range(right.shape[0]):
+        for j in range(right.shape[1]):
+            out[i, j] = right[i, j]
+    return out
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with one position; then add padding, a stride that divides, one that does not, and both."""
     draw = Draw(seed)
@@ -91,14 +100,6 @@ EXERCISE = Exercise(
     probes=probes,
     section="Lab 01, Padding",
     misconceptions=(
-        Misconception(
-            "image-thinned-out",
-            lambda image, kernel, padding=0, stride=1: correlate(
-                pad(image, (padding,) * 4)[::stride, ::stride], kernel
-            ),
-            "Pixels are dropped before the kernel slides, so it sees pixels that are not neighbours.",
-            "Lab 01, Stride",
-        ),
         Misconception(
             "padded-result",
             lambda image, kernel, padding=0, stride=1: pad(correlate(image, kernel), (padding,) * 4)[
@@ -169,13 +170,28 @@ EXERCISE = Exercise(
             "slide makes the same mistake).",
             "Lab 01, Stride",
         ),
+        *(
+            Misconception(
+                name,
+                wrong,
+                "Pixels are dropped before the kernel slides, so it sees pixels that are not neighbours.",
+                "Lab 01, Stride",
+            )
+            for name, wrong in {
+                "image-thinned-first": lambda image, kernel, padding=0, stride=1: cross_correlate(
+                    zero_pad(image, padding)[::stride, ::stride], kernel
+                ),
+                "image-thinned-before-padding": lambda image, kernel, padding=0, stride=1: cross_correlate(
+                    zero_pad(image[::stride, ::stride], padding), kernel
+                ),
+            }.items()
+        ),
         Misconception(
-            "image-thinned-first",
-            lambda image, kernel, padding=0, stride=1: cross_correlate(
-                zero_pad(image, padding)[::stride, ::stride], kernel
-            ),
-            "Pixels are dropped before the kernel slides, so it sees pixels that are not neighbours.",
-            "Lab 01, Stride",
+            "result-as-large-as-the-image",
+            _as_large_as_the_image,
+            "The result is made as large as the image; its height and width follow from the kernel, the "
+            "padding and the stride.",
+            "Lab 01, Output size",
         ),
         Misconception(
             "partial-windows",

@@ -65,6 +65,28 @@ EXERCISE = Exercise(
             _bias_of_a_layer_without,
             "A layer made with bias=False has None for its bias: there is nothing to count.",
         ),
+        *(
+            Misconception(
+                name,
+                wrong,
+                "This counts the tensors, weight and bias, not the numbers in them: p.numel() gives those.",
+            )
+            for name, wrong in {
+                "tensors-counted": lambda c_in, c_out, f, bias=True: 1 + bias,
+                "tensors-counted-bias-always": lambda c_in, c_out, f, bias=True: 2,
+            }.items()
+        ),
+        Misconception(
+            "channels-added",
+            lambda c_in, c_out, f, bias=True: c_out * (c_in + f * f + bias),
+            "The input channels are added to f·f; a filter has f·f weights for each of them.",
+        ),
+        Misconception(
+            "first-axes-counted",
+            lambda c_in, c_out, f, bias=True: c_out * (1 + bias),
+            "len() of a tensor is the length of its first axis, not how many numbers it holds, which "
+            "p.numel() gives.",
+        ),
         Misconception(
             "bias-forgotten",
             lambda c_in, c_out, f, bias=True: c_out * c_in * f * f,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from course_utils.exercises.altered import altered
 from course_utils.exercises.conv_layer.sliding import correlate, looped_wrongly, sized_wrongly
@@ -107,6 +108,12 @@ EXERCISE = Exercise(
             "kept-the-size",
             lambda image, kernel: correlate(image, kernel, "same"),
             "The result is as large as the image: zeros around it let the kernel reach over the border.",
+        ),
+        Misconception(
+            "result-as-large-as-the-image",
+            lambda image, kernel: pad(correlate(image, kernel), (0, kernel.shape[1] - 1, 0, len(kernel) - 1)),
+            "The result is made as large as the image, so its last rows and columns are never filled: it has "
+            "a place only where the kernel fits.",
         ),
         Misconception(
             "last-position-missing",

@@ -134,10 +134,16 @@ EXERCISE = Exercise(
             lambda first, second: first @ second,
             "This is a matrix product; filters slide, they do not act like matrices on a vector.",
         ),
-        Misconception(
-            "every-product-kept",
-            lambda first, second: torch.kron(second, first),
-            "All products of two weights are kept side by side; those for the same pixel must be added.",
+        *(
+            Misconception(
+                name,
+                wrong,
+                "All products of two weights are kept side by side; those for the same pixel must be added.",
+            )
+            for name, wrong in {
+                "every-product-kept": torch.kron,
+                "every-product-kept-the-other-way-round": lambda first, second: torch.kron(second, first),
+            }.items()
         ),
         Misconception(
             "filters-added-in-the-corners",

@@ -51,6 +51,12 @@ def _numbered_by_the_height(x: Tensor, f: int, padding: int = 0, stride: int = 1
     return out
 
 
+def _not_padded(x: Tensor, f: int, padding: int = 0, stride: int = 1) -> Tensor:
+    rows, columns = (output_size(n, f, padding, stride) for n in x.shape[1:])
+    starts = [(i * stride, j * stride) for i in range(rows) for j in range(columns)]
+    return torch.stack([x[:, i : i + f, j : j + f].flatten() for i, j in starts], dim=1)
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with one column; then add positions, channels, padding and a stride that does not divide."""
     draw = Draw(seed)
@@ -153,6 +159,13 @@ EXERCISE = Exercise(
             "padding-ignored",
             altered(_columns, padding=lambda padding: 0),
             "The padding has no effect.",
+            "Lab 01, Padding",
+        ),
+        Misconception(
+            "image-not-padded",
+            _not_padded,
+            "The padding counts for the number of positions, but the image is not padded: windows reach "
+            "beyond it.",
             "Lab 01, Padding",
         ),
         *moved_wrongly(_columns),

@@ -96,6 +96,11 @@ EXERCISE = Exercise(
             "The 1 of the first position is added before the division, so the stride divides it too.",
         ),
         Misconception(
+            "last-position-forgotten",
+            lambda n, f, p=0, s=1: len(range(0, n + 2 * p - f, s)),
+            "A window that ends exactly at the border is not counted; it still fits.",
+        ),
+        Misconception(
             "first-position-forgotten",
             lambda n, f, p=0, s=1: (n + 2 * p - f) // s,
             "This counts the steps between positions; the first position is missing.",

@@ -57,6 +57,23 @@ def sized_before_padding(layer: Layer) -> Misconception:
     )
 
 
+def _thinned(layer: Layer, *, padded: bool) -> Layer:
+    """Return `layer` on every stride-th pixel of its image, taken after or before the padding."""
+
+    def wrong(*arguments: Any, **keywords: Any) -> Tensor:
+        given = inspect.signature(layer).bind(*arguments, **keywords)
+        given.apply_defaults()
+        padding, stride = given.arguments["padding"], given.arguments["stride"]
+        image, *others = given.args
+        image = (
+            pad(image, (padding,) * 4)[..., ::stride, ::stride] if padded else image[..., ::stride, ::stride]
+        )
+        rest = dict(zip(list(given.arguments)[1:], others, strict=True))
+        return layer(image, **rest | {"padding": 0 if padded else padding, "stride": 1})
+
+    return wrong
+
+
 def moved_wrongly(layer: Layer) -> tuple[Misconception, ...]:
     """Return the wrong ideas about the stride of `layer`."""
     return (
@@ -77,6 +94,15 @@ def moved_wrongly(layer: Layer) -> tuple[Misconception, ...]:
             altered(layer, stride=lambda stride: (1, stride)),
             "The stride applies to the columns only; down a column the kernel still moves by one pixel.",
             "Lab 01, Stride",
+        ),
+        *(
+            Misconception(
+                name,
+                _thinned(layer, padded=padded),
+                "Pixels are dropped before the kernel slides, so it sees pixels that are not neighbours.",
+                "Lab 01, Stride",
+            )
+            for name, padded in {"image-thinned": False, "padded-image-thinned": True}.items()
         ),
     )
 

@@ -41,6 +41,12 @@ def _height_for_width(image: Tensor, padding: int) -> Tensor:
     return out
 
 
+def _ending_at_the_old_size(image: Tensor, padding: int) -> Tensor:
+    (height, width), padded = image.shape, torch.zeros_like(pad(image, (padding,) * 4))
+    padded[padding:height, padding:width] = image
+    return padded
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with one pixel; then ask for no, one and more rings of zeros."""
     draw = Draw(seed)
@@ -93,6 +99,12 @@ EXERCISE = Exercise(
             "image-in-the-corner",
             lambda image, padding: pad(image, (0, 2 * padding, 0, 2 * padding)),
             "The size is right, but the image sits in the top-left corner instead of the middle.",
+        ),
+        Misconception(
+            "ends-at-the-old-size",
+            _ending_at_the_old_size,
+            "The place for the image starts at row `padding`, but ends at row H instead of padding + H (and "
+            "the columns likewise): it is too small.",
         ),
         Misconception(
             "edge-repeated",

@@ -59,6 +59,20 @@ EXERCISE = Exercise(
             "Every step comes one epoch late.",
         ),
         Misconception(
+            "four-epochs-early",
+            lambda epoch: 0.25 / 1.5 ** -(-epoch // 5),
+            "The steps come in epochs 1, 6, 11, …, four epochs early. A loop that asks i % 5 == 0 does that: "
+            "0 % 5 is 0, too.",
+        ),
+        *(
+            Misconception(
+                f"divided-{most}-times",
+                lambda epoch, most=most: 0.25 / 1.5 ** min(epoch // 5, most),
+                f"The rate is divided {most} times and then stays the same: the later steps are missing.",
+            )
+            for most in (2, 3, 4)
+        ),
+        Misconception(
             "shifted-below-zero",
             lambda epoch: 0.25 / 1.5 ** ((epoch - 1) // 5),
             "1 is subtracted from the epoch: the steps come one epoch late, and epoch 0 falls before the "

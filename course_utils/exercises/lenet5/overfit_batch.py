@@ -249,7 +249,7 @@ EXERCISE = Exercise(
         Misconception(
             "list-made-anew",
             _training(result=lambda losses: losses[-1:]),
-            "The list holds only the last loss: a new list is made at each step.",
+            "The list holds only the last loss: it is made anew at each step, or filled after the loop.",
         ),
         Misconception(
             "mean-loss",

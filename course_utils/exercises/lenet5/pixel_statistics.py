@@ -69,6 +69,16 @@ EXERCISE = Exercise(
             "The mean is on a scale from 0 to 1, but the standard deviation is still on one from 0 to 255.",
         ),
         Misconception(
+            "std-scaled-twice",
+            lambda images: ((images / 255).mean().item(), (images / 255).std().item() / 255),
+            "The standard deviation is divided by 255 twice: the pixels are scaled before.",
+        ),
+        Misconception(
+            "scaled-twice",
+            lambda images: _mean_and_sample_std(images / 255 / 255),
+            "Both are divided by 255 twice.",
+        ),
+        Misconception(
             "divided-by-256",
             lambda images: _mean_and_sample_std(images / 256),
             "The pixels are divided by 256, the number of grey levels; the largest level is 255.",

@@ -81,7 +81,8 @@ def observe_network(candidate: Callable[..., Any], probe: Probe) -> dict[str, An
             }
             raise
     if type(one) is not Tensor:
-        return _nothing() | {"problem": f"It returns {_a(one)} where a tensor is expected."}
+        why = ": is a `return` missing in forward?" if one is None else " where a tensor is expected."
+        return _nothing() | {"problem": f"It returns {_a(one)}{why}"}
     if not torch.equal(given, images[:1]):
         told = "Its forward changes its input in place: write x = x + …, which makes a new tensor, not x += …"
         return _nothing() | {"problem": told}
@@ -131,6 +132,9 @@ def _problem(model: Any) -> str:
         return f"It returns the class {model.__name__}, not a network made from it."
     if not isinstance(model, nn.Module):
         return f"It returns {_a(model)} where a module (nn.Module) is expected."
+    if isinstance(model, nn.ModuleList | nn.ModuleDict):
+        kind = type(model).__name__
+        return f"A {kind} only holds layers, it does not apply them: nn.Sequential(*layers) does."
     if type(model).forward is nn.Module.forward:
         return f"{type(model).__name__} has no method named forward{_where_forward_is(type(model))}."
     return ""

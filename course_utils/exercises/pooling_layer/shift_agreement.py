@@ -159,6 +159,16 @@ EXERCISE = Exercise(
             "The image moves down instead of to the right.",
         ),
         Misconception(
+            "moved-through-the-channels",
+            lambda layer, x, shift: share_of_equals(layer(x), layer(torch.roll(x, shift, dims=1))),
+            "Axis 1 is the channels; an image moves to the right along its last axis.",
+        ),
+        Misconception(
+            "moved-through-the-batch",
+            lambda layer, x, shift: share_of_equals(layer(x), layer(torch.roll(x, shift, dims=0))),
+            "Axis 0 is the images; an image moves to the right along its last axis.",
+        ),
+        Misconception(
             "moved-left",
             lambda layer, x, shift: share_of_equals(layer(x), layer(moved_right(x, -shift))),
             "The image moves to the left instead of to the right.",
@@ -191,6 +201,32 @@ EXERCISE = Exercise(
             _moved_along,
             "The first output is shifted too: this asks whether the output moves along with its input "
             "(Exercise 2.7), not whether it stays.",
+        ),
+        *(
+            Misconception(
+                name,
+                wrong,
+                "An output is compared with an image that did not go through the layer: compare layer(x) "
+                "with layer of the moved image.",
+            )
+            for name, wrong in {
+                "moved-image-without-layer": lambda layer, x, shift: share_of_equals(
+                    layer(x), moved_right(x, shift)
+                ),
+                "image-without-layer": lambda layer, x, shift: share_of_equals(
+                    x, layer(moved_right(x, shift))
+                ),
+            }.items()
+        ),
+        Misconception(
+            "divided-by-the-images",
+            lambda layer, x, shift: int((layer(x) == layer(moved_right(x, shift))).sum()) / len(x),
+            "The outputs that agree are divided by the number of images, not by the number of outputs.",
+        ),
+        Misconception(
+            "divided-by-the-width",
+            lambda layer, x, shift: int((layer(x) == layer(moved_right(x, shift))).sum()) / x.shape[-1],
+            "The outputs that agree are divided by the width of the image, not by the number of outputs.",
         ),
         Misconception(
             "divided-by-the-pixels",

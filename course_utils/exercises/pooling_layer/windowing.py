@@ -87,6 +87,36 @@ def _blocks(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
     return pool(x, size)
 
 
+def _positions(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
+    windows = x.unfold(1, size, stride).unfold(2, size, stride)
+    places = windows.permute(0, 3, 4, 1, 2)
+    return pool(places.flatten(0, 2), tuple(places.shape[3:])).reshape(places.shape[:3])
+
+
+def _last_axis(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
+    windows = x.unfold(1, size, stride).unfold(2, size, stride)
+    return pool(windows.flatten(0, 2), (1, size)).reshape(windows.shape[:4])
+
+
+def _one_axis(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
+    out = torch.zeros_like(pool(x, size, stride))
+    for i in range(out.shape[1]):
+        for j in range(out.shape[2]):
+            window = x[:, i * stride : i * stride + size, j * stride : j * stride + size]
+            out[:, i, j] = pool(window, (size, 1))[:, 0]
+    return out
+
+
+def _channels_last(pool: Pool, x: Tensor, size: int, stride: int) -> Tensor:
+    height, width, channels = x.shape
+    out = torch.zeros((height - size) // stride + 1, (width - size) // stride + 1, channels)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            window = x[i * stride : i * stride + size, j * stride : j * stride + size].permute(2, 0, 1)
+            out[i, j] = pool(window, tuple(window.shape[1:])).flatten()
+    return out
+
+
 def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
     """Return the wrong ideas about where the windows of `pool` lie."""
     return (
@@ -158,6 +188,27 @@ def moved_wrongly(pool: Pool) -> tuple[Misconception, ...]:
             lambda x, size=2, stride=None: _over_axes(pool, x, size, stride or size, (2, 0, 1)),
             "Each window is pooled over the axes 0 and 1, channels and rows; its rows and columns are the "
             "axes 1 and 2.",
+        ),
+        Misconception(
+            "positions-pooled",
+            lambda x, size=2, stride=None: _positions(pool, x, size, stride or size),
+            "After `unfold`, the axes 1 and 2 are the positions of the windows; the pixels of each are the "
+            "axes 3 and 4, and those are pooled.",
+        ),
+        Misconception(
+            "last-axis-pooled",
+            lambda x, size=2, stride=None: _last_axis(pool, x, size, stride or size),
+            "Only the last axis of each window is pooled, its columns; its rows are the axis before.",
+        ),
+        Misconception(
+            "one-axis-of-each-window",
+            lambda x, size=2, stride=None: _one_axis(pool, x, size, stride or size),
+            "Each window is pooled along one axis only; rows and columns are two, dim=(1, 2).",
+        ),
+        Misconception(
+            "channels-last",
+            lambda x, size=2, stride=None: _channels_last(pool, x, size, stride or size),
+            "The last axis is taken for the channels; x is C×H×W, so they are the first.",
         ),
         Misconception(
             "blocks",

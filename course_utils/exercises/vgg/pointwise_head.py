@@ -134,6 +134,11 @@ EXERCISE = Exercise(
             "The maps are flattened, as for a linear layer; here each of them is averaged.",
         ),
         Misconception(
+            "first-pixel",
+            _like(pool=lambda maps: maps[:, :, 0, 0]),
+            "Only the first pixel of each map is taken; the score is the mean of all.",
+        ),
+        Misconception(
             "summed",
             _like(pool=lambda maps: maps.sum(dim=(2, 3))),
             "Each map is added up, not averaged, so the scores grow with its size.",
@@ -177,6 +182,24 @@ EXERCISE = Exercise(
             "axes-1-and-2",
             _like(pool=lambda maps: maps.mean(dim=(1, 2))),
             "The average is over the axes 1 and 2, classes and rows; rows and columns are the axes 2 and 3.",
+        ),
+        Misconception(
+            "averaged-over-axis-1",
+            _like(pool=lambda maps: maps.mean(dim=1)),
+            "The average is over axis 1, the classes; each map is averaged over its rows and columns, the "
+            "axes 2 and 3.",
+        ),
+        Misconception(
+            "weight-reshaped-for-transposed",
+            lambda x, weight, bias: _averaged(x) @ weight.reshape(weight.shape[1], weight.shape[0]) + bias,
+            "The weight has the right shape for the product, but `view` and `reshape` keep the order of the "
+            "numbers: they do not transpose, as weight[:, :, 0, 0].T does.",
+        ),
+        Misconception(
+            "squeezed-weight-transposed",
+            lambda x, weight, bias: _averaged(x) @ weight.squeeze() + bias,
+            "The weight is used the wrong way round: each of its rows is a filter, so that a product with "
+            "N×C takes weight[:, :, 0, 0].T.",
         ),
         Misconception(
             "everything-averaged",

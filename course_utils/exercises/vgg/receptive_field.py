@@ -38,8 +38,8 @@ def _stepping(step: Callable[[list[int], int], int]) -> Callable[[Layers], int]:
     return field
 
 
-def _whole_kernels(layers: Layers) -> int:
-    field, step = 0, 1
+def _whole_kernels(layers: Layers, start: int = 0) -> int:
+    field, step = start, 1
     for kernel, stride in layers:
         field += kernel * step
         step *= stride
@@ -133,10 +133,36 @@ EXERCISE = Exercise(
                 "strides-added-from-the-second": lambda before, own: sum(before) or 1,
             }.items()
         ),
+        *(
+            Misconception(
+                name, wrong, "Each layer adds its whole kernel; one of its places is already in the field."
+            )
+            for name, wrong in {
+                "whole-kernels": _whole_kernels,
+                "whole-kernels-from-1": lambda layers: _whole_kernels(layers, 1),
+                "kernels-added-from-1": lambda layers: 1 + sum(kernel for kernel, _ in layers),
+            }.items()
+        ),
+        *(
+            Misconception(
+                name,
+                wrong,
+                "The whole field is multiplied by all strides; a stride only widens the steps of the layers "
+                "after it.",
+            )
+            for name, wrong in {
+                "multiplied-by-the-strides": lambda layers: (
+                    prod(stride for _, stride in layers) * (1 + sum(kernel - 1 for kernel, _ in layers))
+                ),
+                "kernels-multiplied-by-the-strides": lambda layers: (
+                    prod(stride for _, stride in layers) * sum(kernel for kernel, _ in layers)
+                ),
+            }.items()
+        ),
         Misconception(
-            "whole-kernels",
-            _whole_kernels,
-            "Each layer adds its whole kernel; one of its places is already in the field.",
+            "always-one",
+            lambda layers: 1,
+            "The field stays one pixel wide: no layer widens it.",
         ),
         Misconception(
             "counted-from-zero",

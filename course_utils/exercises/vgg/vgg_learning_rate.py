@@ -72,6 +72,11 @@ EXERCISE = Exercise(
             "Only epochs 10, 14 and 18 have a lower rate; the epochs after them are back at 0.25.",
         ),
         Misconception(
+            "lower-only-in-these-epochs",
+            lambda epoch: vgg_learning_rate(epoch) if epoch in HALVED_AT else 0.25,
+            "Only epochs 10, 14 and 18 have a lower rate; the epochs after them are back at 0.25.",
+        ),
+        Misconception(
             "every-four-epochs",
             lambda epoch: 0.25 / 2 ** (epoch // 4),
             "The rate is halved every four epochs from the start; the first nine epochs keep 0.25.",
