@@ -1,6 +1,7 @@
 """A wrong answer that one small change makes right is told where, and of which kind, the change is."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from course_utils import exercises
 from course_utils.exercises import one_change
-from course_utils.exercises.one_change import changes
+from course_utils.exercises.one_change import changes, look_closer
 
 
 def ends_at_the_kernel(image, kernel):
@@ -71,6 +72,32 @@ def earlier_rounds_lost(first, second):
     return out
 
 
+def largest_of_each_column(x, size=2, stride=None):
+    stride = size if stride is None else stride
+    channels, height, width = x.shape
+    out = torch.zeros(channels, (height - size) // stride + 1, (width - size) // stride + 1)
+    for i in range(out.shape[1]):
+        for j in range(out.shape[2]):
+            top, left = i * stride, j * stride
+            out[:, i, j] = x[:, top : top + size, left : left + size].amax(dim=1)
+    return out
+
+
+def inputs_of_another_layer():
+    return [50 * 9 + 50, 100 * 50 * 9 + 100, 4900 * 100 + 100, 4900 * 10 + 10]
+
+
+def scores_for_classes(model, batches):
+    model.eval()
+    wrong, count = 0, 0
+    with torch.no_grad():
+        for images, labels in batches:
+            scores = model(images)
+            wrong += (scores != labels).sum().item()
+            count += len(labels)
+    return wrong / count
+
+
 class FilterOfOtherSize(nn.Module):
     def __init__(self, channels):
         super().__init__()
@@ -96,13 +123,19 @@ def without_haste(monkeypatch):
         ("receptive_field", reset_too_rarely, "`kernel` is off by one"),
         ("error_rate", pair_of_values, "`max` is not the function that is needed"),
         ("fuse_filters", earlier_rounds_lost, "`=` replaces what earlier rounds left"),
+        ("max_pool", largest_of_each_column, "`dim=1` does not name the dimensions"),
+        ("lenet5_parameters", inputs_of_another_layer, "the 4900 in `4900 * 10` is not the number"),
+        ("evaluate", scores_for_classes, "`scores` holds scores where the classes"),
         ("residual_block", FilterOfOtherSize, "the 5 is not the number"),
     ],
 )
 def test_the_one_thing_that_is_wrong_is_named(exercise_id, answer, told, without_haste):
-    verdict = exercises.evaluate(exercise_id, answer, closely=True)
-    assert verdict.status != "correct"
-    assert "One thing is wrong: " in verdict.reason and told in verdict.reason
+    verdict = exercises.evaluate(exercise_id, answer)
+    assert verdict.status in ("wrong", "error")
+    closer = look_closer(exercises.get(exercise_id), answer, replace(verdict, misconception=None))
+    assert (
+        closer.reason.startswith(f"{verdict.reason} One thing is wrong: ".lstrip()) and told in closer.reason
+    )
 
 
 def test_what_is_told_is_true():
@@ -112,6 +145,12 @@ def test_what_is_told_is_true():
         if exercises.evaluate("receptive_field", change.answer).status == "correct"
     ]
     assert len(right) < 5 and any("`kernel` is off by one" in sentence for sentence in right)
+
+
+def test_where_a_misconception_is_known_nothing_is_looked_for():
+    known = exercises.get("output_size").misconceptions[0].wrong
+    plainly = exercises.evaluate("output_size", known)
+    assert plainly.misconception and exercises.evaluate("output_size", known, closely=True) == plainly
 
 
 def test_two_things_that_are_wrong_are_not_told_as_one():

@@ -43,6 +43,18 @@ _FUNCTIONS = [
     {"permute", "reshape", "transpose"},
 ]
 _AMOUNTS = ast.Name | ast.BinOp | ast.Subscript | ast.Constant | ast.Attribute
+_MISSING = {
+    "argmax(dim=1)": "holds scores where the classes with the highest ones are needed",
+    "t()": "has to be transposed",
+    "float()": "has to be converted to float",
+    "sum()": "has to be added up",
+    "mean()": "has to be averaged",
+    "flatten()": "has to be flattened",
+    "unsqueeze(0)": "lacks a dimension",
+    "clone()": "has to be copied first",
+}
+"""What a tensor may lack, and how it is told."""
+_SEVERAL = ((1, 2), (2, 3), (0, 2, 3), (-2, -1), (0, 1, 2, 3), (0, 1))
 _DIMENSIONS = ("dim", "dims", "axis", "start_dim", "end_dim", "dim0", "dim1")
 
 
@@ -176,14 +188,19 @@ def _edits(tree: Definition) -> Iterator[_Edit]:
     for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
         names = _names(function)
         counts = {n.id for place in _counting(function) for n in ast.walk(place) if isinstance(n, ast.Name)}
-        yield from _of_body(function, "body", _Names(names, [n for n in names if n in counts]), in_loop=False)
+        numbers = {
+            n.value for n in ast.walk(function) if isinstance(n, ast.Constant) and type(n.value) is int
+        }
+        found = _Names(names, [name for name in names if name in counts], sorted(numbers))
+        yield from _of_body(function, "body", found, in_loop=False)
 
 
 class _Names(NamedTuple):
-    """The variables of a function, and those of them that count pixels, rows or steps."""
+    """The variables of a function, those of them that count pixels, rows or steps, and its whole numbers."""
 
     every: list[str]
     counts: list[str]
+    numbers: list[int]
 
 
 def _counting(function: ast.FunctionDef) -> Iterator[ast.AST]:
@@ -326,13 +343,20 @@ def _of_node(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[i
             yield 1, ast.Constant(not value), f"`{value}` should be the other of True and False"
         case ast.Constant(value=int(value)):
             said = _wrong_number(node, parent)
-            for number in dict.fromkeys((value + 1, value - 1, 0, 1, 2, 3, -1, -2, 2 * value)):
+            for number in dict.fromkeys(
+                (value + 1, value - 1, 0, 1, 2, 3, -1, -2, 2 * value, *names.numbers)
+            ):
                 if number != value:
                     yield 1, ast.Constant(number), said
+            if isinstance(parent, ast.keyword) and parent.arg in _DIMENSIONS:
+                yield from _other_dimensions(node, parent)
         case ast.Name(id=name) if name in names.every:
             for other in names.every:
                 if other != name:
                     yield 2, ast.Name(other, ast.Load()), f"`{name}` is not the variable that is needed"
+            for call, said in _MISSING.items():
+                if not isinstance(parent, ast.Attribute):
+                    yield 3, ast.parse(f"{name}.{call}", mode="eval").body, f"`{name}` {said}"
         case ast.BinOp(left=left, op=op, right=right):
             symbol = _OPERATIONS.get(type(op), "")
             said = f"the `{symbol}` of `{text}` is not the operation that is needed"
@@ -346,6 +370,8 @@ def _of_node(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[i
             yield 3, right, f"in `{text}`, `{_short(left)} {symbol}` is too much"
         case ast.UnaryOp(operand=operand):
             yield 1, operand, f"the sign of `{text}` is wrong"
+        case ast.Tuple() if isinstance(parent, ast.keyword) and parent.arg in _DIMENSIONS:
+            yield from _other_dimensions(node, parent)
         case ast.Tuple(elts=parts) | ast.List(elts=parts):
             for rank, new, said in _of_both(parts, names):
                 yield rank, _but(node, elts=new), said
@@ -359,6 +385,12 @@ def _of_node(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[i
                 yield 3, _but(node, upper=None), f"the end of `{text}` is wrong"
         case ast.Call(func=called, args=given):
             yield from _of_call(node, called, given, text, names)
+
+
+def _other_dimensions(node: ast.expr, keyword: ast.keyword) -> Iterator[tuple[int, ast.expr, str]]:
+    for several in _SEVERAL:
+        said = f"`{_short(keyword)}` does not name the dimensions that are needed"
+        yield 1, ast.Tuple([ast.Constant(dim) for dim in several], ast.Load()), said
 
 
 def _other_brackets(left: ast.expr, op: ast.operator, right: ast.expr) -> Iterator[tuple[int, ast.expr, str]]:
