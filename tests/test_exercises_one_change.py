@@ -133,7 +133,8 @@ def test_the_one_thing_that_is_wrong_is_named(exercise_id, answer, told, without
     verdict = exercises.evaluate(exercise_id, answer)
     assert verdict.status in ("wrong", "error")
     closer = look_closer(exercises.get(exercise_id), answer, replace(verdict, misconception=None))
-    assert (
+    assert closer.reason.startswith(f"{verdict.reason} One thing is wrong: ".lstrip())
+    assert told in closer.reason
         closer.reason.startswith(f"{verdict.reason} One thing is wrong: ".lstrip()) and told in closer.reason
     )
 
