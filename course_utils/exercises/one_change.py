@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import linecache
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -19,6 +20,7 @@ from course_utils.exercises.own_source import Definition, functions_of
 from course_utils.exercises.values import plain
 
 SECONDS = 0.7
+_SLOW = 0.2  # a network with millions of parameters: few changes could be tried
 _LONGEST = 70
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _OPERATIONS = {
@@ -88,6 +90,7 @@ def look_closer(exercise: Exercise, answer: Any, verdict: Verdict, *, seed: int 
     known = verdict.misconception or verdict.lent or verdict.stopped_after
     if verdict.status not in ("wrong", "error") or known:
         return verdict
+    began = time.process_time()
     try:
         with guarded(SECONDS):
             failing, expected = next(
@@ -95,9 +98,11 @@ def look_closer(exercise: Exercise, answer: Any, verdict: Verdict, *, seed: int 
                 for probe, right in _expected(exercise, seed)
                 if not _is_right(exercise, answer, probe, right)
             )
+            if time.process_time() - began > _SLOW:
+                return verdict
             for sentence, changed in changes(answer):
                 if _is_right(exercise, changed, failing, expected) and (
-                    judging.evaluate(exercise, changed, seed=seed).status == "correct"
+                    judging.evaluate(exercise, changed, seed=seed, seconds=SECONDS).status == "correct"
                 ):
                     told = f"One thing is wrong: {sentence[0].lower()}{sentence[1:]}"
                     return replace(verdict, reason=f"{verdict.reason} {told}".lstrip())
@@ -188,19 +193,33 @@ def _edits(tree: Definition) -> Iterator[_Edit]:
     for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
         names = _names(function)
         counts = {n.id for place in _counting(function) for n in ast.walk(place) if isinstance(n, ast.Name)}
-        numbers = {
-            n.value for n in ast.walk(function) if isinstance(n, ast.Constant) and type(n.value) is int
-        }
-        found = _Names(names, [name for name in names if name in counts], sorted(numbers))
+        constants = [node.value for node in ast.walk(function) if isinstance(node, ast.Constant)]
+        numbers = {value for value in constants if type(value) is int}
+        counted = [name for name in names if name in counts]
+        # A network of other sizes may need more memory than there is.
+        found = _Names(names, counted, sorted(numbers), sizes=not isinstance(tree, ast.ClassDef))
         yield from _of_body(function, "body", found, in_loop=False)
 
 
 class _Names(NamedTuple):
-    """The variables of a function, those of them that count pixels, rows or steps, and its whole numbers."""
+    """What may be put in another's place.
+
+    Attributes
+    ----------
+    every : list of str
+        The variables of the function.
+    counts : list of str
+        Those of them that count pixels, rows or steps.
+    numbers : list of int
+        The whole numbers in it.
+    sizes : bool
+        Whether sizes may change.
+    """
 
     every: list[str]
     counts: list[str]
     numbers: list[int]
+    sizes: bool
 
 
 def _counting(function: ast.FunctionDef) -> Iterator[ast.AST]:
@@ -341,7 +360,7 @@ def _of_node(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[i
                     yield 0, _but(node, ops=[comparison()]), said
         case ast.Constant(value=bool(value)):
             yield 1, ast.Constant(not value), f"`{value}` should be the other of True and False"
-        case ast.Constant(value=int(value)):
+        case ast.Constant(value=int(value)) if names.sizes:
             said = _wrong_number(node, parent)
             for number in dict.fromkeys(
                 (value + 1, value - 1, 0, 1, 2, 3, -1, -2, 2 * value, *names.numbers)
@@ -415,7 +434,7 @@ def _of_call(
             yield 1, _but(node, func=function), f"`{name}` is not the function that is needed"
     for rank, new, said in _of_both(given, names):
         yield rank, _but(node, args=new), said
-    for k in range(len(given) - 1):
+    for k in range(len(given) - 1) if names.sizes else ():
         swapped = [*given[:k], given[k + 1], given[k], *given[k + 2 :]]
         yield 1, _but(node, args=swapped), f"the arguments of `{text}` are in the wrong order"
     if len(given) == 1 and not node.keywords:
@@ -426,7 +445,7 @@ def _of_call(
 
 def _of_both(parts: list[ast.expr], names: _Names) -> Iterator[tuple[int, list[ast.expr], str]]:
     """Yield the last two parts of a list, height and width mostly, changed alike."""
-    if len(parts) < 2:
+    if len(parts) < 2 or not names.sizes:
         return
     *others, one, two = parts
     if type(one) is not type(two) or not isinstance(one, ast.Slice | ast.Name | ast.BinOp):
@@ -463,7 +482,7 @@ def _wrong_number(node: ast.Constant, parent: ast.AST) -> str:
 def _of_amount(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[int, ast.expr, str]]:
     """Yield what a number may lack or have too much of: one, or a term or a factor with a variable."""
     around = ast.Slice | ast.Subscript | ast.BinOp | ast.Return | ast.Assign | ast.Call | ast.keyword
-    if not isinstance(parent, around) or not isinstance(node, _AMOUNTS):
+    if not names.sizes or not isinstance(parent, around) or not isinstance(node, _AMOUNTS):
         return
     if isinstance(node, ast.Constant) and not isinstance(node.value, int):
         return
