@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 from course_utils import exercises
@@ -15,8 +14,8 @@ from course_utils.grading.collect import Naming, collect
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
 from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
 from course_utils.grading.manual_points import ManualPoints, match_points
-from course_utils.grading.rebuild import Rebuilt, count_answers, is_stub, rebuild
-from course_utils.grading.records import Cell, Collection, Limits, Submission
+from course_utils.grading.rebuild import rebuild
+from course_utils.grading.records import Collection, Limits, Rebuilt, Submission
 from course_utils.grading.result_store import Store, Task, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
 from course_utils.grading.template import Template, read_template
@@ -39,16 +38,22 @@ def collect_class(
     naming: Naming | None = None,
 ) -> Collection:
     """Find what each student handed in, without grading it; the parameters are those of `grade_class`."""
-    labs = {one.number: one for one in find_labs(root, lab)}
+    return _collect(submissions, _templates(root, lab), lab, naming)
 
-    @cache
-    def template(number: int) -> Template:
-        return read_template(labs[number])
 
-    def answered(cells: Sequence[Cell], number: int) -> int:
-        return count_answers(cells, template(number)) if number in labs else 0
+def _templates(root: Path, lab: int | None) -> dict[int, Template]:
+    return {one.number: read_template(one) for one in find_labs(root, lab)}
 
-    return collect(submissions, lab, naming=naming, answered=answered)
+
+def _collect(
+    submissions: Path, templates: Mapping[int, Template], lab: int | None, naming: Naming | None
+) -> Collection:
+    return collect(
+        submissions,
+        lab,
+        naming=naming,
+        rebuild=lambda cells, number: rebuild(cells, templates[number]) if number in templates else None,
+    )
 
 
 def grade_class(
@@ -99,7 +104,7 @@ def grade_class(
         If there is nothing to grade, or if isolation is not full although that is required.
     """
     _keep_apart(submissions, output)
-    labs = find_labs(root, lab)
+    templates = _templates(root, lab)
     isolation = workers.isolation()
     if require_full and isolation.level != "full":
         raise GradingError(
@@ -108,11 +113,11 @@ def grade_class(
             left="The results of earlier runs.",
             next_step="Grade on a machine that allows namespaces, or leave out --require-isolation.",
         )
-    collection = collect_class(submissions, root=root, lab=lab, naming=naming)
+    collection = _collect(submissions, templates, lab, naming)
     collected(collection)
     handed_in = {submission.lab for submission in collection.submissions}
-    templates = {one.number: read_template(one) for one in labs if one.number in handed_in}
-    prepared = _prepare(collection, templates, seed, isolation.level)
+    templates = {number: template for number, template in templates.items() if number in handed_in}
+    prepared = _prepare(collection, seed, isolation.level)
     points = match_points(
         manual,
         [(s.student, s.number, s.lab) for s in collection.submissions if s.lab is not None],
@@ -172,15 +177,13 @@ def _alone(output: Path) -> Iterator[None]:
         ) from None
 
 
-def _prepare(
-    collection: Collection, templates: Mapping[int, Template], seed: int, level: str
-) -> dict[str, _Prepared]:
+def _prepare(collection: Collection, seed: int, level: str) -> dict[str, _Prepared]:
     prepared = {}
     for submission in collection.submissions:
-        if submission.problem or submission.lab is None or submission.lab not in templates:
+        rebuilt = submission.rebuilt
+        if rebuilt is None:
             continue
-        rebuilt = rebuild(submission.cells, templates[submission.lab])
-        own_seed = seed_of(seed, submission.student, submission.lab)
+        own_seed = seed_of(seed, submission.student, rebuilt.notebook.lab)
         task = Task(rebuilt.notebook, own_seed, Limits(), level)
         prepared[task.key] = _Prepared(submission, rebuilt, task)
     return prepared
@@ -198,7 +201,7 @@ def _rows(
     for submission in collection.submissions:
         key = keys.get((submission.student, submission.lab), "")
         manual = points.of.get((submission.student, submission.lab or 0), ())
-        light = replace(submission, cells=())
+        light = replace(submission, rebuilt=None)
         if not key:
             rows.append(GradeRow(light, manual=manual, look=(*submission.notes, submission.problem)))
             continue
@@ -235,8 +238,7 @@ def _unexplained(prepared: Mapping[str, _Prepared], store: Store) -> set[Unexpla
     found = set()
     for key, one in prepared.items():
         if (result := store.get(key)) is not None:
-            cells = {cell.exercise: cell.source for cell in one.task.notebook.cells if cell.exercise}
-            found |= find_unexplained(result.marks, cells)
+            found |= find_unexplained(result.marks, one.rebuilt.code)
     return found
 
 
@@ -245,13 +247,7 @@ def _similar(prepared: Mapping[str, _Prepared], templates: Mapping[int, Template
     for lab, template in templates.items():
         stubs = template.stubs
         answers = {
-            p.submission.student: {
-                cell.exercise: cell.source
-                for cell in p.rebuilt.notebook.cells
-                if cell.exercise and not is_stub(cell.source, stubs[cell.exercise])
-            }
-            for p in prepared.values()
-            if p.submission.lab == lab
+            p.submission.student: p.rebuilt.shingles for p in prepared.values() if p.submission.lab == lab
         }
         known = {
             exercise: (stubs[exercise], own, inspect.getsource(exercises.get(exercise).reference))
