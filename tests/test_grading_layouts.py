@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
@@ -16,7 +17,7 @@ from course_utils.errors import GradingError, SettingsError
 from course_utils.grading.collect import Naming, collect
 from course_utils.grading.collect.layouts import LAYOUTS, NAMES, read_owners
 from course_utils.grading.collect.roster import read_roster
-from course_utils.grading.records import Collection
+from course_utils.grading.records import Collection, Rebuilt, RunnableNotebook
 
 LAB = json.dumps(lab_notebook(1)).encode()
 OLD, NEW = 1_700_000_000, 1_700_003_600
@@ -38,9 +39,10 @@ def answered_lab(*answers: str) -> bytes:
     return json.dumps(notebook).encode()
 
 
-def changes(cells, lab) -> int:
-    """Count answers without templates: the cells that `answered_lab` writes."""
-    return sum("(*_): return 1" in cell.source for cell in cells)
+def changes(cells, lab) -> Rebuilt:
+    """Find answers without templates: the cells that `answered_lab` writes."""
+    code = {cell.grade_id: cell.source for cell in cells if "(*_): return 1" in cell.source}
+    return Rebuilt(RunnableNotebook(lab, ()), {}, (), (), code)
 
 
 def by_file(collection: Collection) -> dict[str, str]:
@@ -172,7 +174,7 @@ def test_each_student_of_a_group_has_a_row(tmp_path):
 def test_the_newest_by_the_platforms_time_counts_whatever_files_say(tmp_path):
     older = put(tmp_path, "Lab 1_jdoe_attempt_2026-11-01-10-22-33_z.ipynb", answered_lab("zero_pad"), NEW)
     newer = put(tmp_path, "Lab 1_jdoe_attempt_2026-11-02-08-00-00_a.ipynb", time=OLD)
-    (one,) = collect(tmp_path, answered=changes).submissions
+    (one,) = collect(tmp_path, rebuild=changes).submissions
     assert (one.path, one.submitted.day) == (newer.name, 2)
     assert one.others == (f"{older.name} (older, 2026-11-01 10:22)",)
     assert one.notes == ()
@@ -195,12 +197,73 @@ def test_a_time_counts_only_where_nbgrader_writes_it(place, counts, tmp_path):
     assert (one.submitted.year == 2020) == counts
 
 
+def test_a_time_beside_one_students_file_is_not_nbgraders(tmp_path):
+    """nbgrader writes it for everybody."""
+    for name in ("ann", "bo"):
+        put(tmp_path, f"{name}/lab1/x.ipynb")
+    put(tmp_path, "ann/lab1/timestamp.txt", "2020-01-01 00:00:00 UTC")
+    assert [one.submitted.year for one in collect(tmp_path).submissions] == [2023, 2023]
+    put(tmp_path, "bo/lab1/timestamp.txt", "2021-01-01 00:00:00 UTC")
+    assert [one.submitted.year for one in collect(tmp_path).submissions] == [2020, 2021]
+
+
+def test_a_time_in_an_archive_is_the_students_own_even_if_all_have_one(tmp_path):
+    for name in ("ann", "bo"):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("lab1/x.ipynb", LAB)
+            archive.writestr("lab1/timestamp.txt", "2020-01-01 00:00:00 UTC")
+        put(tmp_path, f"{name}.zip", packed.getvalue())
+    assert 2020 not in [one.submitted.year for one in collect(tmp_path).submissions]
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_a_time_that_a_student_packed_counts_in_no_layout(kind, tmp_path):
+    """A student hands in a folder, in an archive or, where the platform keeps folders, as it is."""
+    (first, *_), others = EXPORTS[kind].students, EXPORTS[kind].others
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("lab1/x.ipynb", LAB)
+        archive.writestr("lab1/timestamp.txt", "2020-01-01 00:00:00 UTC")
+    put(tmp_path, str(Path(first).with_suffix(".zip")), packed.getvalue())
+    for name in EXPORTS[kind].students:
+        put(tmp_path, name)
+        if EXPORTS[kind].layout != "nbgrader":
+            put(tmp_path, f"{Path(name).parent}/mine/timestamp.txt", "2020-01-01 00:00:00 UTC")
+            put(tmp_path, f"{Path(name).parent}/timestamp.txt", "2020-01-01 00:00:00 UTC")
+    for name, text in others.items():
+        put(tmp_path, name, text)
+    times = {one.submitted.year for one in collect(tmp_path).submissions if one.submitted}
+    assert 2020 not in times
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T10+01:00", "0000-00-00 00:00:00", "\x00" * 40, "9" * 40])
+def test_a_time_in_any_form_stops_nobody(text, tmp_path):
+    for name in ("x.ipynb", "y.ipynb"):
+        put(tmp_path, f"submitted/ann/lab1/{name}")
+    put(tmp_path, "submitted/ann/lab1/timestamp.txt", text)
+    assert collect(tmp_path).submissions[0].submitted.year == 2023
+
+
+@pytest.mark.parametrize("text", ["+".join(['"a"'] * 100_000), '"' + "(" * 100_000 + '"', '"\\uD800"'])
+def test_a_list_of_submissions_in_any_form_stops_nobody(text, tmp_path):
+    """Gradescope's own, with a name that a student chose, and one that a student handed in."""
+    metadata = GRADESCOPE_METADATA.replace("Wei Tan", text)
+    put(tmp_path, "submission_metadata.yml", metadata)
+    put(tmp_path, "submission_9001/x.ipynb")
+    put(tmp_path, "submission_9002/x.ipynb")
+    put(tmp_path, "submission_9002/submission_metadata.yml", metadata)
+    names = [one.student for one in collect(tmp_path).submissions]
+    assert len(names) == 2
+    assert all(len(name.encode()) < 300 for name in names)
+
+
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
 @pytest.mark.parametrize("times", [(OLD, OLD), (NEW, OLD), (OLD, NEW)])
 def test_without_a_platforms_time_the_version_with_most_answers_counts_and_it_says_so(names, times, tmp_path):
     put(tmp_path, f"ann/{names[0]}.ipynb", answered_lab("zero_pad", "conv2d"), times[0])
     put(tmp_path, f"ann/{names[1]}.ipynb", answered_lab("zero_pad"), times[1])
-    found = collect(tmp_path, answered=changes)
+    found = collect(tmp_path, rebuild=changes)
     (one,) = found.submissions
     assert one.path == f"ann/{names[0]}.ipynb"
     assert "the most answers (2)" in one.notes[0]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from grading_workers import FULL, PARTIAL, by_words, threads
-from submissions import REPOSITORY, submission, write
+from submissions import REPOSITORY, cell_of, submission, write
 
 from course_utils import exercises
 from course_utils.errors import GradingError
@@ -81,6 +81,27 @@ class Page(HTMLParser):
 def student_page(output: Path, student: str) -> Path:
     rows = json.loads((output / "grades.json").read_text())["grades"]
     return output / next(row["page"] for row in rows if row["student"] == student)
+
+
+def test_what_may_explain_lost_points_stands_before_the_points_and_the_rest_behind_them(report, handed_in):
+    notebook = submission({"zero_pad": "def zeropad(image, padding): 'WRONG'"} | {"conv2d": "# RIGHT"})
+    cell_of(notebook, "check_zero_pad").source = "edited"
+    write(notebook, handed_in / "eve" / "x.ipynb")
+    _, output = report()
+    text = Page(student_page(output, "eve")).text
+    places = [
+        text.index(words)
+        for words in (
+            "Why points may be missing",
+            "zeropad",
+            "All exercises",
+            "Also noticed",
+            "Edited check",
+        )
+    ]
+    assert places == sorted(places)
+    assert text.count("zeropad") == 1
+    assert "Why points" not in Page(student_page(output, "ann")).text
 
 
 def test_the_table_has_a_row_for_everybody_and_a_column_for_every_exercise(report):

@@ -6,7 +6,7 @@ import pytest
 from submissions import right_answers, solutions
 
 from course_utils import exercises
-from course_utils.grading.similarity import find_similar, shingles
+from course_utils.grading.similarity import MOST, SimilarPair, find_similar, shingles
 
 LAB = [name for name in exercises.names() if exercises.get(name).lab == 1]
 REFERENCES = {name: (source,) for name, source in solutions().items()}
@@ -36,6 +36,14 @@ def conv2d_single(image, kernel, padding = 0, stride = 1):
 """
 
 
+def similar(answers: dict[str, dict[str, str]], known: dict[str, tuple[str, ...]]) -> list[SimilarPair]:
+    marks = {
+        student: {name: shingles(source) for name, source in theirs.items()}
+        for student, theirs in answers.items()
+    }
+    return find_similar(1, marks, known)
+
+
 def test_names_comments_docstrings_and_layout_do_not_count():
     assert shingles(MINE) == shingles(DISGUISED)
     assert len(shingles(MINE)) > 60
@@ -47,7 +55,7 @@ def test_a_disguised_copy_is_found_among_others():
     }
     answers["ann"] = {"conv2d_single": MINE}
     answers["bea"] = {"conv2d_single": DISGUISED}
-    (pair,) = find_similar(1, answers, REFERENCES)
+    (pair,) = similar(answers, REFERENCES)
     assert (pair.first, pair.second, pair.share, pair.exercises) == ("ann", "bea", 1.0, ("conv2d_single",))
 
 
@@ -59,23 +67,23 @@ def test_the_reference_and_the_stub_never_count(source):
         else dict.fromkeys(LAB, "def f(x):\n    raise NotImplementedError()")
     )
     known = REFERENCES if source == "solution" else {name: (own[name],) for name in LAB}
-    assert find_similar(1, {"ann": own, "bea": own}, known) == []
+    assert similar({"ann": own, "bea": own}, known) == []
 
 
 def test_short_answers_are_never_flagged():
     short = {"same_padding": "def same_padding(f):\n    p = f - 1\n    return p // 2"}
-    assert find_similar(1, {"ann": short, "bea": short}, {}) == []
+    assert similar({"ann": short, "bea": short}, {}) == []
 
 
 def test_what_many_students_share_does_not_count():
     answers = {f"student {i}": {"conv2d_single": MINE} for i in range(40)}
-    assert find_similar(1, answers, {}) == []
+    assert similar(answers, {}) == []
 
 
 def test_different_right_answers_are_not_alike():
     ways = range(4)
     answers = {f"student {i}": {n: right_answers(n)[i % len(right_answers(n))] for n in LAB} for i in ways}
-    pairs = find_similar(1, {k: v for k, v in answers.items() if k != "student 0"}, REFERENCES)
+    pairs = similar({k: v for k, v in answers.items() if k != "student 0"}, REFERENCES)
     assert pairs == []
 
 
@@ -83,9 +91,15 @@ def test_one_shared_exercise_among_many_own_ones_is_not_enough():
     ann = {n: right_answers(n)[1] for n in LAB if len(right_answers(n)) > 2}
     bea = {n: right_answers(n)[2] for n in LAB if len(right_answers(n)) > 2}
     ann["conv2d_single"] = bea["conv2d_single"] = MINE
-    assert find_similar(1, {"ann": ann, "bea": bea}, REFERENCES) == []
+    assert similar({"ann": ann, "bea": bea}, REFERENCES) == []
+
+
+def test_answers_of_any_length_are_compared_by_as_much():
+    long = "def f(x):\n" + "".join(f"    x = x * {i}\n" for i in range(9_000))
+    assert len(shingles(long)) == MOST
+    assert len(shingles(long) & shingles(long + "    return x\n")) > 0.9 * MOST
 
 
 def test_what_is_no_python_is_compared_with_nothing():
     broken = {"zero_pad": "def zero_pad(image, padding)\n    return" * 50}
-    assert find_similar(1, {"ann": broken, "bea": broken}, {}) == []
+    assert similar({"ann": broken, "bea": broken}, {}) == []

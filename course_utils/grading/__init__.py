@@ -3,6 +3,7 @@
 1. `collect` finds the notebooks that were handed in: whose they are, which lab, which version counts.
 2. `template` reads the instructor's notebook; `rebuild` puts the student's answers between its cells: those
    that `student_code` finds, made `portable` (`source` and `suspicious` look at code without running it).
+   Whatever reads what a student wrote does so in `bounds`: in a process that may die.
 3. `grade_one` runs the result and judges the answers: `kernel_run` talks to a kernel in the `sandbox`, whose
    copy of the course (`redact`) can ask the probes and holds no answers.
 4. `grade_many` does so in parallel, and `result_store` keeps each result; `grade_class` directs all of this

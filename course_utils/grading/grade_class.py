@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 from course_utils import exercises
@@ -16,8 +15,8 @@ from course_utils.grading.collect.roster import Roster, read_roster
 from course_utils.grading.corrections import COLUMNS, KEPT, Corrections, read_corrections
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
 from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
-from course_utils.grading.rebuild import Rebuilt, count_answers, is_stub, rebuild
-from course_utils.grading.records import Cell, Collection, Limits, Submission
+from course_utils.grading.rebuild import rebuild
+from course_utils.grading.records import Collection, Limits, Rebuilt, Submission
 from course_utils.grading.result_store import Store, Task, publish, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
 from course_utils.grading.spreadsheets import as_csv
@@ -41,16 +40,22 @@ def collect_class(
     naming: Naming | None = None,
 ) -> Collection:
     """Find what each student handed in, without grading it; the parameters are those of `grade_class`."""
-    labs = {one.number: one for one in find_labs(root, lab)}
+    return _collect(submissions, _templates(root, lab), lab, naming)
 
-    @cache
-    def template(number: int) -> Template:
-        return read_template(labs[number])
 
-    def answered(cells: Sequence[Cell], number: int) -> int:
-        return count_answers(cells, template(number)) if number in labs else 0
+def _templates(root: Path, lab: int | None) -> dict[int, Template]:
+    return {one.number: read_template(one) for one in find_labs(root, lab)}
 
-    return collect(submissions, lab, naming=naming, answered=answered)
+
+def _collect(
+    submissions: Path, templates: Mapping[int, Template], lab: int | None, naming: Naming | None
+) -> Collection:
+    return collect(
+        submissions,
+        lab,
+        naming=naming,
+        rebuild=lambda cells, number: rebuild(cells, templates[number]) if number in templates else None,
+    )
 
 
 def grade_class(
@@ -105,7 +110,7 @@ def grade_class(
         If there is nothing to grade, or if isolation is not full although that is required.
     """
     _keep_apart(submissions, output)
-    labs = find_labs(root, lab)
+    templates = _templates(root, lab)
     isolation = workers.isolation()
     if require_full and isolation.level != "full":
         raise GradingError(
@@ -114,19 +119,19 @@ def grade_class(
             left="The results of earlier runs.",
             next_step="Grade on a machine that allows namespaces, or leave out --require-isolation.",
         )
-    collection = collect_class(submissions, root=root, lab=lab, naming=naming)
+    collection = _collect(submissions, templates, lab, naming)
     collected(collection)
-    handed_in = {submission.lab for submission in collection.submissions}
-    templates = {one.number: read_template(one) for one in labs if one.number in handed_in}
+    labs, handed_in = list(templates), {submission.lab for submission in collection.submissions}
+    templates = {number: template for number, template in templates.items() if number in handed_in}
     words = read_corrections(
         corrections,
         output / KEPT,
         people=_people(collection, naming),
-        labs=[one.number for one in labs],
+        labs=labs,
         questions={number: dict(template.questions) for number, template in templates.items()},
         regrade=regrade,
     )
-    prepared = _prepare(collection, templates, seed, limits or Limits(), isolation.level)
+    prepared = _prepare(collection, seed, limits or Limits(), isolation.level)
     failed: dict[str, Result] = {}
 
     def took(key: str, result: Result) -> None:
@@ -186,15 +191,13 @@ def _alone(output: Path) -> Iterator[None]:
         ) from None
 
 
-def _prepare(
-    collection: Collection, templates: Mapping[int, Template], seed: int, limits: Limits, level: str
-) -> dict[str, _Prepared]:
+def _prepare(collection: Collection, seed: int, limits: Limits, level: str) -> dict[str, _Prepared]:
     prepared = {}
     for submission in collection.submissions:
-        if submission.problem or submission.lab is None or submission.lab not in templates:
+        rebuilt = submission.rebuilt
+        if rebuilt is None:
             continue
-        rebuilt = rebuild(submission.cells, templates[submission.lab])
-        own_seed = seed_of(seed, submission.student, submission.lab)
+        own_seed = seed_of(seed, submission.student, rebuilt.notebook.lab)
         task = Task(rebuilt.notebook, own_seed, limits, level)
         prepared[task.key] = _Prepared(submission, rebuilt, task)
     return prepared
@@ -233,7 +236,7 @@ def _rows(
     for submission in submissions:
         key = keys.get((submission.student, submission.lab), "")
         row = GradeRow(
-            replace(submission, cells=()),
+            replace(submission, rebuilt=None),
             key=key,
             corrections=words.exercises(submission.student, submission.lab),
             questions=words.questions(submission.student, submission.lab),
@@ -284,8 +287,7 @@ def _unexplained(prepared: Mapping[str, _Prepared], store: Store) -> set[Unexpla
     found = set()
     for key, one in prepared.items():
         if (result := store.get(key)) is not None:
-            cells = {cell.exercise: cell.source for cell in one.task.notebook.cells if cell.exercise}
-            found |= find_unexplained(result.marks, cells)
+            found |= find_unexplained(result.marks, one.rebuilt.code)
     return found
 
 
@@ -294,13 +296,7 @@ def _similar(prepared: Mapping[str, _Prepared], templates: Mapping[int, Template
     for lab, template in templates.items():
         stubs = template.stubs
         answers = {
-            p.submission.student: {
-                cell.exercise: cell.source
-                for cell in p.rebuilt.notebook.cells
-                if cell.exercise and not is_stub(cell.source, stubs[cell.exercise])
-            }
-            for p in prepared.values()
-            if p.submission.lab == lab
+            p.submission.student: p.rebuilt.shingles for p in prepared.values() if p.submission.lab == lab
         }
         known = {
             exercise: (stubs[exercise], own, inspect.getsource(exercises.get(exercise).reference))

@@ -151,6 +151,12 @@ class GradeRow:
         return self.submission.lab
 
     @property
+    def causes(self) -> tuple[str, ...]:
+        """The remarks on exercises that lost points: they may say why."""
+        lost = tuple(f"Exercise {m.number} ({m.exercise})" for m in self.result.marks if m.earned < m.points)
+        return tuple(remark for remark in self.remarks if remark.startswith(lost))
+
+    @property
     def problem(self) -> str:
         """Why it was not graded, or an empty string."""
         return self.submission.problem or self.result.failed

@@ -9,31 +9,13 @@ from dataclasses import dataclass, field
 
 from course_utils import exercises
 from course_utils.grading.portable import missing_packages, portable
-from course_utils.grading.records import Cell, CodeCell, RunnableNotebook
+from course_utils.grading.records import Cell, CodeCell, Rebuilt, RunnableNotebook
+from course_utils.grading.similarity import shingles
 from course_utils.grading.source import LARGEST_CELL, names_defined, without_comments
 from course_utils.grading.student_code import Found, Statement, StudentCode
 from course_utils.grading.template import Template
 
-
-@dataclass(frozen=True)
-class Rebuilt:
-    """A submission made ready to run.
-
-    Attributes
-    ----------
-    notebook : RunnableNotebook
-    unclear : dict
-        Exercises that cannot be graded without guessing, with the reason.
-    remarks : tuple of str
-        What was found but does not affect the grade.
-    notes : tuple of str
-        What a human should look at.
-    """
-
-    notebook: RunnableNotebook
-    unclear: dict[str, str]
-    remarks: tuple[str, ...]
-    notes: tuple[str, ...]
+_LONGEST_REMARK = 400
 
 
 @dataclass
@@ -72,21 +54,25 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
     remarks += _about_checks(submitted, template)
     notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
     runnable = RunnableNotebook(template.lab, tuple(cells), template.references)
-    return Rebuilt(runnable, unclear, tuple(remarks), tuple(notes))
+    begun = {
+        cell.exercise: cell.source
+        for cell in cells
+        if cell.exercise and not is_stub(cell.source, template.stubs[cell.exercise])
+    }
+    return Rebuilt(
+        runnable,
+        unclear,
+        tuple(map(_short, remarks)),
+        tuple(map(_short, notes)),
+        code={exercise: without_comments(source) for exercise, source in begun.items()},
+        shingles={exercise: shingles(source) for exercise, source in begun.items()},
+    )
 
 
 def is_stub(source: str, stub: str) -> bool:
     """Whether a cell is as the lab gave it, comments and blank space aside."""
     code, given = without_comments(source), without_comments(stub)
     return code == given if code or given else source.split() == stub.split()
-
-
-def count_answers(submitted: Sequence[Cell], template: Template) -> int:
-    """Return how many exercises a student has begun to answer."""
-    rebuilt = rebuild(submitted, template)
-    answers = (cell for cell in rebuilt.notebook.cells if cell.exercise)
-    begun = (cell for cell in answers if not is_stub(cell.source, template.stubs[cell.exercise or ""]))
-    return len(rebuilt.unclear) + len(list(begun))
 
 
 def _find(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:
@@ -209,6 +195,11 @@ def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
 
 def _distinct(cells: Sequence[Cell]) -> list[Cell]:
     return list({cell.source.strip(): cell for cell in cells}.values())
+
+
+def _short(text: str) -> str:
+    """Return a remark at a length that can be read; it may contain names of a student's own."""
+    return text if len(text) <= _LONGEST_REMARK else f"{text[: _LONGEST_REMARK - 1]}…"
 
 
 def _called(exercise_id: str) -> str:

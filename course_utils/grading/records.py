@@ -21,81 +21,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Submission:
-    """What one student handed in for one lab.
-
-    Attributes
-    ----------
-    student : str
-        Unique in the class; followed by the platform's number where two students share a name.
-    number : str
-        The platform's number of the student, or an empty string.
-    platform : str
-        For example ``"Moodle"``, or an empty string.
-    lab : int or None
-        None if no notebook can be read.
-    path : str
-        The file that counts, below the folder of submissions.
-    cells : tuple of Cell
-        Its cells; empty if there is a problem.
-    submitted : datetime or None
-    late : bool
-        Whether the platform marks it as late.
-    others : tuple of str
-        Older versions and other files of the student, each with a remark.
-    notes : tuple of str
-        What a human should look at.
-    problem : str
-        Why it cannot be graded, as a sentence; empty if it can.
-    """
-
-    student: str
-    number: str = ""
-    platform: str = ""
-    lab: int | None = None
-    path: str = ""
-    cells: tuple[Cell, ...] = ()
-    submitted: datetime | None = None
-    late: bool = False
-    others: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class CollectedFile:
-    """One file of a class, and why it is whose it is, and counts or does not; without a path, no file."""
-
-    student: str
-    lab: int | None
-    path: str
-    time: datetime | None
-    why: str
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Everything that a class handed in.
-
-    Attributes
-    ----------
-    submissions : list of Submission
-        By student and lab.
-    unread : list of str
-        Files without an owner, with the reason.
-    layout : str
-        Where the names come from, for example ``"Moodle"``.
-    files : list of CollectedFile
-        All files, by student.
-    """
-
-    submissions: list[Submission] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-    layout: str = ""
-    files: list[CollectedFile] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class CodeCell:
     """One code cell of the notebook to run.
 
@@ -138,6 +63,113 @@ class RunnableNotebook:
         fields = json.loads(text)
         cells = tuple(CodeCell(**cell) for cell in fields["cells"])
         return cls(fields["lab"], cells, tuple((name, source) for name, source in fields["references"]))
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A submission made ready to run; whatever reads its code has been done.
+
+    Attributes
+    ----------
+    notebook : RunnableNotebook
+    unclear : dict
+        Exercises that cannot be graded without guessing, with the reason.
+    remarks : tuple of str
+        What was found but does not affect the grade.
+    notes : tuple of str
+        What a human should look at.
+    code : dict
+        By exercise that is begun: the answer without comments; empty if it is not Python.
+    shingles : dict
+        By exercise that is begun: what is compared with the answers of other students.
+    """
+
+    notebook: RunnableNotebook
+    unclear: dict[str, str]
+    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
+    code: dict[str, str] = field(default_factory=dict)
+    shingles: dict[str, frozenset[int]] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> int:
+        """How many exercises the student has begun to answer."""
+        return len(self.unclear) + len(self.code)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in for one lab.
+
+    Attributes
+    ----------
+    student : str
+        Unique in the class; followed by the platform's number where two students share a name.
+    number : str
+        The platform's number of the student, or an empty string.
+    platform : str
+        For example ``"Moodle"``, or an empty string.
+    lab : int or None
+        None if no notebook can be read.
+    path : str
+        The file that counts, below the folder of submissions.
+    rebuilt : Rebuilt or None
+        What is graded; None if there is a problem.
+    submitted : datetime or None
+    late : bool
+        Whether the platform marks it as late.
+    others : tuple of str
+        Older versions and other files of the student, each with a remark.
+    notes : tuple of str
+        What a human should look at.
+    problem : str
+        Why it cannot be graded, as a sentence; empty if it can.
+    """
+
+    student: str
+    number: str = ""
+    platform: str = ""
+    lab: int | None = None
+    path: str = ""
+    rebuilt: Rebuilt | None = None
+    submitted: datetime | None = None
+    late: bool = False
+    others: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class CollectedFile:
+    """One file of a class, and why it is whose it is, and counts or does not; without a path, no file."""
+
+    student: str
+    lab: int | None
+    path: str
+    time: datetime | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Everything that a class handed in.
+
+    Attributes
+    ----------
+    submissions : list of Submission
+        By student and lab.
+    unread : list of str
+        Files without an owner, with the reason.
+    layout : str
+        Where the names come from, for example ``"Moodle"``.
+    files : list of CollectedFile
+        All files, by student.
+    """
+
+    submissions: list[Submission] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    layout: str = ""
+    files: list[CollectedFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import heapq
 import io
 import tokenize
 from collections import Counter, defaultdict
@@ -11,10 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from course_utils.grading.source import parse
+from course_utils.grading.source import NOT_PARSED, without_comments
 
 SHINGLE = 8
 """Tokens in a row that are compared together."""
+MOST = 5_000
+"""Shingles of an answer that are kept; no honest one has as many."""
 LIKELY = 0.8
 FEWEST = 60
 _COMMON = 0.1
@@ -44,7 +47,7 @@ class SimilarPair:
 
 def find_similar(
     lab: int,
-    answers: Mapping[str, Mapping[str, str]],
+    answers: Mapping[str, Mapping[str, frozenset[int]]],
     known: Mapping[str, Iterable[str]],
 ) -> list[SimilarPair]:
     """Return pairs of students whose answers are very similar, the most similar first.
@@ -57,7 +60,7 @@ def find_similar(
     ----------
     lab : int
     answers : mapping
-        By student: source by exercise.
+        By student: the `shingles` of each answer, by exercise.
     known : mapping
         By exercise: sources that never count.
     """
@@ -66,9 +69,7 @@ def find_similar(
         for exercise, sources in known.items()
     }
     prints = {
-        student: {
-            exercise: shingles(source) - given.get(exercise, set()) for exercise, source in theirs.items()
-        }
+        student: {exercise: marks - given.get(exercise, set()) for exercise, marks in theirs.items()}
         for student, theirs in answers.items()
     }
     holders: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -96,21 +97,20 @@ def find_similar(
 
 
 def shingles(source: str) -> frozenset[int]:
-    """Return the digests of all runs of tokens of a normalised answer; empty if it is not Python."""
+    """Return digests of the runs of tokens of a normalised answer; empty if it is not Python."""
     tokens = _tokens(source)
     runs = (" ".join(tokens[i : i + SHINGLE]) for i in range(max(len(tokens) - SHINGLE + 1, 0)))
-    return frozenset(int(hashlib.sha256(run.encode()).hexdigest()[:15], 16) for run in runs)
+    digests = {int(hashlib.sha256(run.encode()).hexdigest()[:15], 16) for run in runs}
+    # Of two answers that are alike, the smallest digests are alike, too.
+    return frozenset(heapq.nsmallest(MOST, digests))
 
 
 def _tokens(source: str) -> list[str]:
-    tree = parse(source)
-    if tree is None:
-        return []
     try:
-        text = ast.unparse(_Plain().visit(tree))
+        text = ast.unparse(_Plain().visit(ast.parse(without_comments(source))))
         words = tokenize.generate_tokens(io.StringIO(text).readline)
         return [word.string for word in words if word.type in (tokenize.NAME, tokenize.NUMBER, tokenize.OP)]
-    except (RecursionError, tokenize.TokenError, SyntaxError, ValueError):
+    except (*NOT_PARSED, tokenize.TokenError):
         return []
 
 

@@ -18,7 +18,7 @@ LARGEST_CELL = 256 * 2**10
 """Characters; no answer is longer, and a syntax tree takes a hundred times the memory of its text."""
 
 MOST_MAGICS = 50
-_MAGIC = re.compile(r"^\s*[!%?,;/]|=\s*[!%]|\?\s*$", re.M)
+_MAGIC = re.compile(r"^[ \t]*[!%?,;/]|=[ \t]*[!%]|\?[ \t]*$", re.M)
 
 MOST_BITS = 14_000
 """Of an integer: Python writes at most 4,300 digits."""
@@ -27,10 +27,12 @@ DEEPEST = 200
 """Levels of a syntax tree that Python's own functions can walk: they call themselves for each one."""
 
 
+@lru_cache(maxsize=128)
 def parse(source: str) -> ast.Module | None:
     """Return a cell's syntax tree; None if it is too long, too deep, or not Python even without magics.
 
-    Nor if it holds an integer that Python refuses to write in decimal digits.
+    Nor if it holds an integer that Python refuses to write in decimal digits. The tree must not be changed:
+    others are given it, too.
     """
     if len(source) > LARGEST_CELL:
         return None
@@ -38,12 +40,16 @@ def parse(source: str) -> ast.Module | None:
         tree = parse_unchecked(source)
     except NOT_PARSED:
         return None
-    giant = any(isinstance(n, ast.Constant) and _is_giant(n.value) for n in ast.walk(tree))
-    return None if giant or too_deep(tree) else tree
+    for depth, level in enumerate(_levels(tree)):
+        if depth == DEEPEST or any(map(_is_giant, level)):
+            return None
+    return tree
 
 
-def _is_giant(value: object) -> bool:
-    return isinstance(value, int) and value.bit_length() > MOST_BITS
+def _is_giant(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value.bit_length() > MOST_BITS
+    )
 
 
 def parse_unchecked(source: str) -> ast.Module:
@@ -82,6 +88,7 @@ def without_comments(source: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=128)
 def is_plain(source: str) -> bool:
     """Whether it is Python as it is, without IPython's magics."""
     try:
@@ -95,10 +102,14 @@ def is_plain(source: str) -> bool:
 
 def too_deep(tree: ast.AST) -> bool:
     """Whether a tree has more than `DEEPEST` levels. Python 3.14 parses what earlier versions refuse."""
+    return any(depth == DEEPEST for depth, _ in enumerate(_levels(tree)))
+
+
+def _levels(tree: ast.AST) -> Iterator[list[ast.AST]]:
     level = [tree]
-    for _ in range(DEEPEST):
+    while level:
+        yield level
         level = [child for node in level for child in ast.iter_child_nodes(node)]
-    return bool(level)
 
 
 @lru_cache(maxsize=512)

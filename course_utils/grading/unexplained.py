@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from course_utils import exercises
 from course_utils.grading.grades import Mark, UnexplainedAnswer
-from course_utils.grading.source import without_comments
 
 
-def find_unexplained(marks: Sequence[Mark], cells: Mapping[str, str]) -> set[UnexplainedAnswer]:
+def find_unexplained(marks: Sequence[Mark], code: Mapping[str, str]) -> set[UnexplainedAnswer]:
     """Return the unexplained answers of one submission.
 
     A cell that is not Python is left out: Python itself says why.
@@ -18,15 +17,15 @@ def find_unexplained(marks: Sequence[Mark], cells: Mapping[str, str]) -> set[Une
     Parameters
     ----------
     marks : sequence of Mark
-    cells : mapping
-        The student's cell by exercise.
+    code : mapping
+        The student's code by exercise, without comments.
     """
     found = set()
     for mark in marks:
         wrong = mark.status in ("wrong", "error") and mark.misconception is None
-        if wrong and (code := without_comments(cells.get(mark.exercise, ""))):
+        if wrong and code.get(mark.exercise):
             reason = "".join(c for c in " ".join(mark.reason.split()) if c.isprintable())
-            found.add(UnexplainedAnswer(mark.exercise, code, reason))
+            found.add(UnexplainedAnswer(mark.exercise, code[mark.exercise], reason))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 from course_utils import exercises
 from course_utils.errors import GradingError, SettingsError
+from course_utils.grading.bounds import OutOfBounds, in_bounds
 from course_utils.grading.collect.layouts import (
     BY_FILE_NAME,
     METADATA,
@@ -24,19 +26,24 @@ from course_utils.grading.collect.names import is_wrapper
 from course_utils.grading.collect.roster import Roster, mapped, read_mapping, read_roster
 from course_utils.grading.collect.submitted_files import NOTEBOOKS, SubmittedFile, find_files
 from course_utils.grading.collect.submitted_notebook import UnreadableNotebookError, read_cells
-from course_utils.grading.records import Cell, CollectedFile, Collection, Submission
-from course_utils.grading.source import names_defined
+from course_utils.grading.records import Cell, CollectedFile, Collection, Rebuilt, Submission
 
 _NO_OWNER = "its path does not say whose it is, or it is not a notebook."
 
 _NO_NOTEBOOK = "No notebook was handed in."
 _NOTHING = "Nothing was handed in."
+_MOST_LISTED = 20
+
+_BINDING = re.compile(
+    r"^(?:[ \t]*(?:async +)?(?:def|class) +\w+|(?:\w+, *)*\w+ *[:=]|(?:from|import) .*)", re.M
+)
+_WORD = re.compile(r"\w+")
 
 _Key = tuple[str, str]
 """A student's name and number."""
 
-Answered = Callable[[Sequence[Cell], int], int]
-"""Takes the cells of a notebook and its lab, and returns how many exercises are answered."""
+Rebuild = Callable[[Sequence[Cell], int], Rebuilt | None]
+"""Takes the cells of a notebook and its lab, and makes of them what is graded."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class _StudentFile:
     problem: str
     lab: int | None = None
     owner: Owner = field(default_factory=lambda: Owner(""))
+    rebuilt: Rebuilt | None = None
 
     @property
     def path(self) -> str:
@@ -81,6 +89,11 @@ class _StudentFile:
     @property
     def submitted(self) -> datetime | None:
         return self.owner.time or self.time
+
+    @property
+    def answers(self) -> int:
+        """How many exercises it answers."""
+        return self.rebuilt.answered if self.rebuilt else 0
 
     @property
     def age(self) -> tuple[tuple[int, ...], datetime]:
@@ -98,7 +111,7 @@ def collect(
     lab: int | None = None,
     *,
     naming: Naming | None = None,
-    answered: Answered = lambda cells, lab: 0,
+    rebuild: Rebuild = lambda cells, lab: None,
 ) -> Collection:
     """Find what each student handed in.
 
@@ -111,8 +124,8 @@ def collect(
         Only this lab.
     naming : Naming, optional
         What the instructor says about whose files are.
-    answered : callable, optional
-        How many exercises a notebook answers.
+    rebuild : callable, optional
+        Makes of a notebook what is graded; it is called in `bounds`.
 
     Raises
     ------
@@ -150,8 +163,8 @@ def collect(
             unread.append((item, item.problem or _NO_OWNER))
             continue
         for owner in theirs:
-            time = owner.time or (stamps.get(item.parts[:-1]) if _is_stamped(item, owner) else None)
-            found[owner.name, owner.number].append(replace(item, owner=replace(owner, time=time)))
+            found[owner.name, owner.number].append(replace(item, owner=owner))
+    _add_stamps(found, stamps)
     for item, name in by_hand:
         if name:
             key = _key_of(name, found)
@@ -161,10 +174,11 @@ def collect(
     if not found:
         why = "; ".join(f"{item.path}: {text}" for item, text in unread[:3]) or "It contains no files."
         raise GradingError(f"There are no submissions in {submissions}.", why=why)
+    _rebuild(found, lab, rebuild)
     students, missing = _settle(found, read_roster(naming.roster) if naming.roster else None)
     collection = Collection(layout=title, unread=[f"{item.path}: {text}" for item, text in unread])
     for key, (student, notes) in sorted(students.items(), key=lambda one: one[1][0]):
-        for submission, files in _of_student(found[key], lab, answered):
+        for submission, files in _of_student(found[key], lab):
             collection.submissions.append(
                 replace(
                     submission,
@@ -182,10 +196,35 @@ def collect(
     return collection
 
 
-def _is_stamped(item: _StudentFile, owner: Owner) -> bool:
-    """Whether nbgrader may have written the time beside a file: in student/assignment, and in no archive."""
-    below = 0 if owner.platform == "nbgrader" else 1
-    return owner.platform in ("nbgrader", "") and len(owner.where) == below and all(item.folders[:-1])
+def _add_stamps(found: Mapping[_Key, list[_StudentFile]], stamps: Mapping[Parts, datetime]) -> None:
+    """Give files the time that nbgrader wrote beside them: in student/assignment, and in no archive.
+
+    In folders that people named, anybody could have written it: there it counts only if all have one.
+    """
+
+    def may_have(item: _StudentFile) -> bool:
+        below = {"nbgrader": 0, "": 1}.get(item.owner.platform)
+        return len(item.owner.where) == below and all(item.folders[:-1])
+
+    notebooks = [item for items in found.values() for item in items if item.is_notebook]
+    everybody = all(may_have(item) and item.parts[:-1] in stamps for item in notebooks)
+    for items in found.values():
+        for i, item in enumerate(items):
+            if may_have(item) and not item.owner.time and (item.owner.platform or everybody):
+                items[i] = replace(item, owner=replace(item.owner, time=stamps.get(item.parts[:-1])))
+
+
+def _rebuild(found: Mapping[_Key, list[_StudentFile]], lab: int | None, rebuild: Rebuild) -> None:
+    """Make of each notebook what is graded, or find out that this takes too much."""
+    wanted = [
+        (key, place, item.cells, item.lab)
+        for key, items in found.items()
+        for place, item in enumerate(items)
+        if item.lab is not None and lab in (None, item.lab)
+    ]
+    for (key, place, *_), made in in_bounds(lambda one: rebuild(*one[2:]), wanted, whose=lambda one: one[0]):
+        change = {"problem": made.why} if isinstance(made, OutOfBounds) else {"rebuilt": made}
+        found[key][place] = replace(found[key][place], **change)
 
 
 def _key_of(name: str, found: Iterable[_Key]) -> _Key:
@@ -258,7 +297,8 @@ def lab_of(cells: Iterable[Cell]) -> int:
     ids = {cell.grade_id for cell in cells}
     counts = Counter(exercise.lab for exercise in bank if {exercise.id, f"check_{exercise.id}"} & ids)
     if not counts:
-        defined = {name for cell in cells if cell.is_code for name in names_defined(cell.source)}
+        code = "\n".join(cell.source for cell in cells if cell.is_code)
+        defined = {word for line in _BINDING.findall(code) for word in _WORD.findall(line)}
         counts = Counter(exercise.lab for exercise in bank if exercise.title in defined)
     if not counts:
         raise UnreadableNotebookError("The notebook contains no exercise of any lab.")
@@ -274,118 +314,139 @@ def _read(
     files: Iterable[SubmittedFile],
 ) -> tuple[list[_StudentFile], dict[Parts, datetime], dict[Parts, str]]:
     """Return the files, and what platforms write beside them: nbgrader's times and Gradescope's lists."""
-    items, stamps, lists = [], {}, {}
-    for file in files:
-        if file.name == "timestamp.txt" and file.content is not None:
-            if time := _timestamp(file.content):
-                stamps[file.parts[:-1]] = time
-            continue
-        if file.name == METADATA and file.content is not None:
-            lists[file.parts] = file.content.decode("utf-8-sig", "replace")
-            continue
-        cells: tuple[Cell, ...] = ()
-        lab, problem = None, file.problem
-        if file.content is not None:
-            try:
-                cells = tuple(read_cells(file.content))
-                lab = lab_of(cells)
-            except UnreadableNotebookError as error:
-                # Any other file may be there too; that it is no notebook is no problem.
-                problem, cells = str(error) if file.name.lower().endswith(".ipynb") else "", ()
+    items: list[_StudentFile] = []
+    stamps: dict[Parts, datetime] = {}
+    lists: dict[Parts, str] = {}
+
+    def to_read() -> Iterator[SubmittedFile]:
+        for file in files:
+            if file.content is None:
+                items.append(_StudentFile(file.parts, file.folders, file.time, (), file.problem))
+            elif file.name == "timestamp.txt":
+                if time := _timestamp(file.content):
+                    stamps[file.parts[:-1]] = time
+            elif file.name == METADATA:
+                lists[file.parts] = file.content.decode("utf-8-sig", "replace")
+            else:
+                yield file
+
+    exercises.names()  # here, and not again in each process that reads
+    for file, read in in_bounds(_read_file, to_read(), whose=lambda file: file.parts):
+        cells, lab, problem = ((), None, read.why) if isinstance(read, OutOfBounds) else read
         items.append(_StudentFile(file.parts, file.folders, file.time, cells, problem, lab))
     return items, stamps, lists
+
+
+def _read_file(file: SubmittedFile) -> tuple[tuple[Cell, ...], int | None, str]:
+    """Return a file's cells and lab, or why there are none."""
+    try:
+        cells = tuple(read_cells(file.content or b""))
+        return cells, lab_of(cells), ""
+    except UnreadableNotebookError as error:
+        # Any other file may be there too; that it is no notebook is no problem.
+        return (), None, str(error) if file.name.lower().endswith(".ipynb") else ""
 
 
 def _timestamp(content: bytes) -> datetime | None:
     # nbgrader's own: 2026-11-22 10:01:03.948203 UTC
     try:
-        return datetime.fromisoformat(content.decode("ascii").strip()[:19])
+        return datetime.strptime(content[:100].decode("ascii").strip()[:19], "%Y-%m-%d %H:%M:%S")
     except ValueError:
         return None
 
 
 def _of_student(
-    items: Sequence[_StudentFile], lab: int | None, answered: Answered
+    items: Sequence[_StudentFile], lab: int | None
 ) -> Iterator[tuple[Submission, list[CollectedFile]]]:
     readable = [item for item in items if item.lab is not None]
     rest = [item for item in items if item.lab is None]
     labs = sorted({item.lab for item in readable if item.lab is not None})
     chosen = [number for number in labs if lab in (None, number)]
-    beside = [item.told(item.problem or "not a notebook") for item in rest]
+    beside = [item.told(item.problem or "not a notebook") for item in rest[:_MOST_LISTED]]
+    if more := _more(rest):
+        beside.append(replace(beside[-1], path=more, why="not read, or not notebooks"))
     beside += [item.told(f"Lab {item.lab}, not Lab {lab}") for item in readable if item.lab not in chosen]
     if not chosen:
         yield _ungradable(items, readable, rest, lab), beside
     for number in chosen:
-        submission, files = _version([item for item in readable if item.lab == number], rest, answered)
+        submission, files = _version([item for item in readable if item.lab == number], rest)
         yield submission, files + (beside if number == chosen[0] else [])
 
 
 def _version(
-    versions: Sequence[_StudentFile], rest: Sequence[_StudentFile], answered: Answered
+    versions: Sequence[_StudentFile], rest: Sequence[_StudentFile]
 ) -> tuple[Submission, list[CollectedFile]]:
     """Return the version that counts; where the versions may be several students', choose none.
 
-    A notebook counts before a script. The newest counts by the platform's own time; where it gives none, or
-    the same, the one with the most answers; then the file's own time decides, which a copy can change.
+    One that can be graded counts before one that cannot, and a notebook before a script. The newest counts
+    by the platform's own time; where it gives none, or the same, the one with the most answers; then the
+    file's own time decides, which a copy can change.
     """
     places = {tuple(part for part in item.owner.where if not is_wrapper(part))[:1] for item in versions}
     if len(places) > 1:
         # Only the instructor is told these names: they may be those of other students.
         problem = "It is not clear whether this folder holds versions by one student or work by several."
-        paths = ", ".join(item.path for item in versions)
+        paths = ", ".join(_first([item.path for item in versions]))
         ask = f"Give each student a separate folder, or say whose a file is with --mapping: {paths}."
         submission = Submission("", lab=versions[0].lab, problem=problem, notes=(ask,))
         return submission, [item.told(problem) for item in versions]
     differ = any(item.cells != versions[0].cells for item in versions)
-    answers = {item.path: answered(item.cells, item.lab or 0) if differ else 0 for item in versions}
     dated = all(item.age != ((), datetime.min) for item in versions)
 
     def rank(item: _StudentFile) -> tuple[Any, ...]:
         age = item.age if dated else ()
         is_notebook = item.parts[-1].lower().endswith(NOTEBOOKS)
-        return is_notebook, age, answers[item.path], item.time or datetime.min, item.path
+        return not item.problem, is_notebook, age, item.answers, item.time or datetime.min, item.path
 
     best, *older = sorted(versions, key=rank, reverse=True)
     number, why = len(versions), ""
     notes: list[str] = []
     for item in older[:1]:
         reasons = (
+            "the one that can be graded",
             "the notebook, beside a script",
             f"the newest of {number} by {best.owner.platform or 'nbgrader'}'s own account",
-            f"the one of {number} with the most answers ({answers[best.path]})",
+            f"the one of {number} with the most answers ({best.answers})",
             f"the newest of {number} by the files' own times",
             f"one of {number} of the same age",
         )
-        decided = [mine != its for mine, its in zip(rank(best), rank(item), strict=True)].index(True)
-        why = reasons[decided] if differ else f"one of {number} that are the same"
-        if differ and reasons[decided] in reasons[2:4]:
+        decided = [mine != its for mine, its in zip(rank(best)[:-1], rank(item)[:-1], strict=True)]
+        reason = reasons[[*decided, True].index(True)]
+        why = reason if differ else f"one of {number} that are the same"
+        if differ and reason in reasons[3:5]:
             notes.append(f"{best.path} was graded: {why}. No platform says which version is newer.")
     notes += [
         f"{item.path} is as new as the version that was graded, and differs from it."
         for item in older
         if item.cells != best.cells and rank(item)[:-1] == rank(best)[:-1]
     ]
-    notes += [f"{item.path} was not graded: {item.problem}" for item in rest if item.problem]
-    said = {item.path: _compared(item, best, answers, dated) for item in older}
+    others = [*older, *rest]
+    notes += [f"{item.path} was not graded: {item.problem}" for item in others if item.problem]
+    said = {item.path: _compared(item, best, dated) for item in older}
     submission = Submission(
         "",
         lab=best.lab,
         path=best.path,
         submitted=best.submitted,
         late=best.owner.late,
-        cells=best.cells,
-        others=(
-            *(f"{item.path} ({said[item.path]}{_on(item.submitted)})" for item in older),
-            *(item.path for item in rest if not item.problem),
+        rebuilt=best.rebuilt,
+        others=_first(
+            [
+                *(f"{item.path} ({said[item.path]}{_on(item.submitted)})" for item in older),
+                *(item.path for item in rest if not item.problem),
+            ]
         ),
-        notes=tuple(notes),
+        notes=_first(notes),
+        problem=best.problem,
     )
     return submission, [best.told(why), *(item.told(said[item.path]) for item in older)]
 
 
-def _compared(item: _StudentFile, best: _StudentFile, answers: Mapping[str, int], dated: bool) -> str:
-    if not (dated and item.age < best.age) and answers[item.path] < answers[best.path]:
-        return f"fewer answers: {answers[item.path]}"
+def _compared(item: _StudentFile, best: _StudentFile, dated: bool) -> str:
+    if item.problem:
+        return "not read"
+    if not (dated and item.age < best.age) and item.answers < best.answers:
+        return f"fewer answers: {item.answers}"
     return "older"
 
 
@@ -413,16 +474,27 @@ def _ungradable(
         problem = problems[0].problem
     else:
         problem = _NO_NOTEBOOK
-    others = tuple(f"{i.path}: {i.problem}" if i.problem else i.path for i in items if i is not newest)
+    others = [f"{i.path}: {i.problem}" if i.problem else i.path for i in items if i is not newest]
     return Submission(
         "",
         lab=lab,
         path=newest.path,
         submitted=newest.submitted,
         late=newest.owner.late,
-        others=others,
+        others=_first(others),
         problem=problem,
     )
+
+
+def _first(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return what fits into a table; nobody reads the names of thousands of files."""
+    more = _more(texts)
+    return (*texts[:_MOST_LISTED], *([more] if more else []))
+
+
+def _more(things: Sequence[object]) -> str:
+    left = len(things) - _MOST_LISTED
+    return f"and {left:,} more" if left > 0 else ""
 
 
 def _on(time: datetime | None) -> str:

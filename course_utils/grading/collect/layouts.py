@@ -309,7 +309,8 @@ def some(paths: Iterable[Parts]) -> str:
 
 def tidy(name: str) -> str:
     """Return a name with single spaces and in one Unicode form."""
-    return unicodedata.normalize("NFC", " ".join(name.split()))[:200]
+    text = name.encode("utf-8", "replace").decode("utf-8")
+    return unicodedata.normalize("NFC", " ".join(text.split()))[:200]
 
 
 def _titles(texts: Iterable[str]) -> dict[str, int]:
@@ -370,7 +371,7 @@ def _read_list(text: str) -> dict[str, list[Owner]]:
 
 def _plain(value: str) -> str:
     """Return a YAML scalar without its quotes."""
-    value = value.strip()
+    value = value.strip()[:LONGEST_NAME]
     if value[:1] == "'" == value[-1:]:
         return value[1:-1].replace("''", "'")
     if value[:1] == '"' == value[-1:]:

@@ -6,7 +6,6 @@ import os
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,10 @@ MOST_BYTES = 64 * 2**20
 MOST_ENTRIES = 50_000
 MOST_UNPACKED = 4 * 2**30
 LARGEST_RATIO = 100
+LONGEST_PART = 255
+DEEPEST = 100
 _ROOM = 64 * 2**20
+_LISTED = 64
 _IN_MEMORY = 8 * 2**20
 _ZIPS_IN_ZIPS = 2
 _NOISE = ("__MACOSX", "Thumbs.db", "desktop.ini")
@@ -30,15 +32,21 @@ NOTEBOOKS = (".ipynb", ".ipynb.txt", ".json")
 SCRIPT = ".py"
 _READ = (*NOTEBOOKS, SCRIPT, "timestamp.txt", METADATA)
 _OTHER_ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    RuntimeError,  # encrypted
-    NotImplementedError,  # a compression that Python does not have
-    ValueError,
-)
+
+
+@dataclass
+class _Room:
+    """What the archives in one file may contain together, beyond `LARGEST_RATIO` times their own sizes."""
+
+    left: int = _ROOM
+
+    def takes(self, unpacked: int, size: int) -> bool:
+        """Whether an archive of `size` bytes may contain as much; if so, there is less for the others."""
+        beyond = max(unpacked - LARGEST_RATIO * size, 0)
+        if unpacked > MOST_UNPACKED or beyond > self.left:
+            return False
+        self.left -= beyond
+        return True
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def find_files(submissions: Path) -> Iterator[SubmittedFile]:
     elif submissions.suffix.lower() == ".zip":
         with submissions.open("rb") as file:
             yield from _archive(
-                file, submissions.stat().st_size, (), (), depth=1, taken=_modified(submissions)
+                file, submissions.stat().st_size, (), (), _Room(), depth=1, taken=_modified(submissions)
             )
     else:
         yield from _file(submissions, (shown_name(submissions.name),), (False,))
@@ -95,6 +103,9 @@ def shown_name(name: str) -> str:
 
 
 def _folder(folder: Path, parts: tuple[str, ...], folders: tuple[bool, ...]) -> Iterator[SubmittedFile]:
+    if len(parts) > DEEPEST:
+        yield SubmittedFile(parts, folders, problem=f"It lies more than {DEEPEST} folders deep.")
+        return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -122,7 +133,7 @@ def _file(path: Path, parts: tuple[str, ...], folders: tuple[bool, ...]) -> Iter
     try:
         # A link put there after the folder was listed is not followed either.
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
-            yield from _one(file, path.stat().st_size, parts, folders, time, depth=0)
+            yield from _one(file, path.stat().st_size, parts, folders, time, 0, _Room())
     except OSError as error:
         yield SubmittedFile(parts, folders, time, problem=f"It cannot be read: {error.strerror or error}.")
 
@@ -134,11 +145,12 @@ def _one(
     folders: tuple[bool, ...],
     time: datetime | None,
     depth: int,
+    room: _Room,
 ) -> Iterator[SubmittedFile]:
     name = parts[-1].lower()
     if name.endswith(".zip") and depth < _ZIPS_IN_ZIPS:
         inside = (*parts[:-1], parts[-1][: -len(".zip")])
-        yield from _archive(file, size, inside, folders, depth=depth + 1, taken=time)
+        yield from _archive(file, size, inside, folders, room, depth=depth + 1, taken=time)
     elif name.endswith(".zip"):
         yield SubmittedFile(parts, folders, time, problem="It is an archive in an archive in an archive.")
     elif name.endswith(_READ):
@@ -164,6 +176,7 @@ def _archive(
     size: int,
     parts: tuple[str, ...],
     folders: tuple[bool, ...],
+    room: _Room,
     *,
     depth: int,
     taken: datetime | None,
@@ -175,28 +188,34 @@ def _archive(
 
     try:
         archive = zipfile.ZipFile(file)
-    except _DAMAGED as error:
-        yield refused(f"The archive cannot be opened: {error}.")
+    except Exception as error:  # decompressors raise errors of their own
+        yield refused(f"The archive cannot be opened: {_reason(error)}.")
         return
     entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+    if sum(entry.compress_size for entry in entries) > file.seek(0, os.SEEK_END):
+        yield refused("The archive cannot be opened: files in it overlap.")
+        return
     unpacked = sum(entry.file_size for entry in entries)
-    if len(entries) > MOST_ENTRIES or unpacked > min(MOST_UNPACKED, LARGEST_RATIO * size + _ROOM):
+    if len(entries) > MOST_ENTRIES or not room.takes(unpacked, size):
         amount = f"{len(entries):,} files, {unpacked / 2**20:,.0f} MB"
         yield refused(f"The archive was not read: it claims to contain {amount}.")
         return
     for entry in entries:
-        names = [shown_name(name) for name in entry.filename.replace("\\", "/").split("/")]
+        whole = entry.filename.replace("\\", "/").split("/")
+        names = [_cut(shown_name(name)) for name in (*whole[:-1][: DEEPEST - 1], whole[-1])]
         if entry.is_dir() or any(map(_is_noise, names)):
             continue
         inside = (*parts, *names)
         kinds = (*folders[: len(parts)], *(True for _ in names[:-1]), False)
-        if ".." in names or not names[0] or names[0].endswith(":"):
+        if len(whole) > DEEPEST or max(map(len, whole)) > LONGEST_PART:
+            yield SubmittedFile(inside, kinds, problem="Its path is longer than any system allows.")
+        elif ".." in names or not names[0] or names[0].endswith(":"):
             here, problem = (*parts, names[-1]), "Its path leads out of its archive."
             yield SubmittedFile(here, (*folders[: len(parts)], False), problem=problem)
         elif stat.S_ISLNK(entry.external_attr >> 16):
             yield SubmittedFile(inside, kinds, problem="It is a symbolic link; links are not followed.")
         elif names[-1].lower().endswith((*_READ, ".zip")):
-            yield from _entry(archive, entry, inside, kinds, depth)
+            yield from _entry(archive, entry, inside, kinds, depth, room)
         else:
             yield SubmittedFile(inside, kinds, _zip_time(entry))
 
@@ -207,22 +226,38 @@ def _entry(
     parts: tuple[str, ...],
     folders: tuple[bool, ...],
     depth: int,
+    room: _Room,
 ) -> Iterator[SubmittedFile]:
     time = _zip_time(entry)
     try:
         with archive.open(entry) as file:
             if not parts[-1].lower().endswith(".zip"):
-                yield from _one(file, entry.file_size, parts, folders, time, depth)
+                yield from _one(file, entry.file_size, parts, folders, time, depth, room)
+                return
+            # It may be nothing but a list of files, and these take longer to read than as many bytes of text.
+            if not room.takes(_LISTED * entry.file_size, entry.compress_size):
+                sentence = "The archive was not read: it may contain too many files."
+                yield SubmittedFile(parts, folders, time, problem=sentence)
                 return
             with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
                 # The size that the entry claims bounds what is read; it was checked against the limits.
                 for block in iter(lambda: file.read(2**20), b""):
                     copy.write(block)
-                size = copy.tell()
                 copy.seek(0)
-                yield from _one(copy, size, parts, folders, time, depth)
-    except _DAMAGED as error:
-        yield SubmittedFile(parts, folders, time, problem=f"It cannot be read from its archive: {error}.")
+                # How much it may contain depends on its size in the upload, however well that was packed.
+                yield from _one(copy, entry.compress_size, parts, folders, time, depth, room)
+    except Exception as error:  # decompressors raise errors of their own
+        sentence = f"It cannot be read from its archive: {_reason(error)}."
+        yield SubmittedFile(parts, folders, time, problem=sentence)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:100] or type(error).__name__
+
+
+def _cut(name: str) -> str:
+    """Return the beginning and the end of a name that is too long."""
+    return name if len(name) <= LONGEST_PART else f"{name[:200]}…{name[-50:]}"
 
 
 def _is_noise(name: str) -> bool:

@@ -12,7 +12,7 @@ from course_utils.grading.records import Cell
 
 MOST_CELLS = 5_000
 MOST_SOURCE = 2**20
-_CODE_IN_TEXT = re.compile(r"^\s*(?:async +def|def|class|@)\b|^\s*\w+ *= *lambda\b", re.M)
+_CODE_IN_TEXT = re.compile(r"^[ \t]*(?:(?:async +def|def|class|@)\b|\w+ *= *lambda\b)", re.M)
 _OPENING = re.compile(r"# (%%|In\[[\d ]*\]:|\+|-$)(.*)")
 """Where a cell of a script begins: Jupytext's percent and light formats, and nbconvert's."""
 
