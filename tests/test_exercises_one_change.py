@@ -131,7 +131,7 @@ def without_haste(monkeypatch):
         ("output_size", without_parentheses, "`n + 2 * p - f` needs parentheses"),
         ("vgg_learning_rate", other_comparison, "in `return 2 * rate`, "),
         ("receptive_field", reset_too_rarely, "`kernel` is off by one"),
-        ("error_rate", pair_of_values, "`max` is not the function that is needed"),
+        ("error_rate", pair_of_values, "`max` is not the right function here"),
         ("fuse_filters", earlier_rounds_lost, "`=` replaces what earlier rounds left"),
         ("max_pool", largest_of_each_column, "`dim=1` does not name the dimensions"),
         ("lenet5_parameters", inputs_of_another_layer, "the 4900 in `4900 * 10` is not the number"),

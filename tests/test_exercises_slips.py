@@ -32,6 +32,21 @@ from course_utils.exercises.slips import slips
         ("for c in x:\n        a = c * 2\n    return a", "loop", "`a` gets a new value in every round"),
         ("for c in x:\n        x.layer = list(c)", "loop", "`x.layer` gets a new value in every round"),
         (
+            "c, h, w = x.shape\n    return c, h, h",
+            "argument",
+            "`w` is never used: does `h` stand in its place?",
+        ),
+        (
+            "if x >= 10:\n        return 1\n    elif x >= 14:\n        return 2\n    return 3",
+            "unreachable",
+            "`elif x >= 14` is never reached: where it is true, `x >= 10` above it is true already",
+        ),
+        (
+            "if x < 9:\n        return 1\n    elif x < 5:\n        return 2\n    return 3",
+            "unreachable",
+            "`elif x < 5` is never reached",
+        ),
+        (
             "a = [0]\n    for i in range(9):\n        for c in x:\n            a[i] = c\n    return a",
             "loop",
             "Each round of the loop over `c` replaces `a[i]`, so only the last one counts",

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from course_utils.errors import ExerciseError
 from course_utils.exercises import calls, explain
 from course_utils.exercises.compare import Difference
@@ -168,7 +170,7 @@ class _Case:
     def _slips(self, known: Misconception | None) -> list[str]:
         """Return what the source tells beyond a misconception: what was meant and is not done."""
         problem = self.problems[self.first]
-        shown = {"no effect", "memory", "outside"}
+        shown = {"no effect", "memory", "outside", "unreachable"}
         if not known:
             shown |= {"argument", "return", "loop", "expression"}
         if problem and problem.kind == "nothing":
@@ -242,9 +244,16 @@ def _agrees(
             return False
         if (theirs.value is None) != (seen.value is None):
             return False
-        if seen.value is not None and _compared(exercise, theirs.value, seen.value):
+        if seen.value is None or (_is_empty(theirs.value) and _is_empty(seen.value)):
+            continue
+        if _compared(exercise, theirs.value, seen.value):
             return False
     return True
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether it is an array without numbers: its other axes depend on how it was made."""
+    return isinstance(value, np.ndarray) and not value.size
 
 
 def _verdict(exercise: Exercise, status: VerdictStatus, reason: str = "", **more: Any) -> Verdict:

@@ -387,6 +387,10 @@ def _of_node(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[i
             yield from _other_brackets(left, op, right)
             yield 3, left, f"in `{text}`, `{symbol} {_short(right)}` is too much"
             yield 3, right, f"in `{text}`, `{_short(left)} {symbol}` is too much"
+        case ast.IfExp(test=test, body=ast.BinOp(left=left, op=op, right=right), orelse=orelse):
+            last = ast.IfExp(test, right, orelse)
+            said = f"the `if` decides about all of `{_short(node.body)}`: parentheses are missing"
+            yield 0, ast.BinOp(left, op, last), said
         case ast.UnaryOp(operand=operand):
             yield 1, operand, f"the sign of `{text}` is wrong"
         case ast.Tuple() if isinstance(parent, ast.keyword) and parent.arg in _DIMENSIONS:
@@ -431,7 +435,7 @@ def _of_call(
     for family in _FUNCTIONS:
         for other in sorted(family - {name}) if name in family else ():
             function = _but(called, **{"attr" if isinstance(called, ast.Attribute) else "id": other})
-            yield 1, _but(node, func=function), f"`{name}` is not the function that is needed"
+            yield 1, _but(node, func=function), f"`{name}` is not the right function here"
     for rank, new, said in _of_both(given, names):
         yield rank, _but(node, args=new), said
     for k in range(len(given) - 1) if names.sizes else ():

@@ -115,6 +115,10 @@ _OF_PYTORCH = (
         "Only tensors of fractions can have gradients: convert with .float() first.",
     ),
     (
+        r"(max|min)\(\) received an invalid combination of arguments",
+        ".{0}() takes the largest or smallest along one axis; amax and amin take several, as in dim=(1, 2).",
+    ),
+    (
         r"\n    if (?:not )?(\w+):\n\w+: Boolean value of Tensor with more than one value is ambiguous",
         "`if {0}` asks whether all of a tensor is true: to ask whether there is one, write "
         "`if {0} is not None`.",

@@ -33,8 +33,8 @@ class Slip(NamedTuple):
     kind : str
         ``"no effect"``: a statement that does nothing; ``"nothing"``: why None is returned; ``"argument"``:
         what was given plays no part; ``"return"``: a loop ends in its first round; ``"loop"``: its rounds
-        replace one another; ``"expression"``: it means something else; ``"memory"``: earlier calls change
-        the result; ``"outside"``: values of the notebook do.
+        replace one another; ``"expression"``: it means something else; ``"unreachable"``: an `elif` that
+        never counts; ``"memory"``: earlier calls change the result; ``"outside"``: values of the notebook do.
     sentence : str
     """
 
@@ -246,6 +246,36 @@ def _taken_apart(function: _Function, name: str) -> bool:
     return False
 
 
+def _one_side_only(function: _Function) -> Iterator[Slip]:
+    """Yield where of height and width, read from a shape, only one is used."""
+    read = [name for node in ast.walk(function) for name in _names_read(node)]
+    for statement in _own_statements(function.body):
+        match statement:
+            case ast.Assign([ast.Tuple([*_, ast.Name(height), ast.Name(width)])], _):
+                used = [name in read for name in (height, width)]
+                if sum(used) == 1:
+                    one, other = (height, width) if used[0] else (width, height)
+                    yield Slip("argument", f"`{other}` is never used: does `{one}` stand in its place?")
+
+
+def _never_reached(function: _Function) -> Iterator[Slip]:
+    """Yield an `elif` whose condition is true only where the one above it is true, too."""
+    for node in ast.walk(function):
+        match node:
+            case ast.If(
+                ast.Compare(above, [op], [ast.Constant(int() | float() as first)]),
+                orelse=[ast.If(ast.Compare(below, [same], [ast.Constant(int() | float() as then)]) as test)],
+            ) if type(op) is type(same) and ast.dump(above) == ast.dump(below):
+                rises = isinstance(op, ast.Gt | ast.GtE) and then >= first
+                if rises or (isinstance(op, ast.Lt | ast.LtE) and then <= first):
+                    yield Slip(
+                        "unreachable",
+                        f"`elif {ast.unparse(test)}` is never reached: where it is true, "
+                        f"`{ast.unparse(node.test)}` above it is true already.",
+                    )
+                    return
+
+
 def _of_the_notebook(function: FunctionType) -> Iterator[Slip]:
     names = sorted(name for name in _globals_read(function.__code__) if _has_numbers(function, name))
     if names:
@@ -281,5 +311,7 @@ _LOOKS: tuple[Callable[[_Function], Iterator[Slip]], ...] = (
     _lost_in_loops,
     _divided_before,
     _pairs,
+    _one_side_only,
+    _never_reached,
     _remembered,
 )

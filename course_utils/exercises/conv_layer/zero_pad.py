@@ -47,6 +47,12 @@ def _ending_at_the_old_size(image: Tensor, padding: int) -> Tensor:
     return padded
 
 
+def _strips_of_the_old_size(image: Tensor, padding: int) -> Tensor:
+    side = torch.zeros(image.shape[0], padding)
+    taller = pad(image, (0, 0, padding, padding))
+    return torch.cat([side, taller, side], dim=1)
+
+
 def probes(seed: int) -> Sequence[Probe]:
     """Start with one pixel; then ask for no, one and more rings of zeros."""
     draw = Draw(seed)
@@ -105,6 +111,12 @@ EXERCISE = Exercise(
             _ending_at_the_old_size,
             "The place for the image starts at row `padding`, but ends at row H instead of padding + H (and "
             "the columns likewise): it is too small.",
+        ),
+        Misconception(
+            "strips-of-the-old-size",
+            _strips_of_the_old_size,
+            "The second pair of strips is made for the image as it was: with the first pair joined to it, "
+            "the image is larger by 2·padding in the other direction.",
         ),
         Misconception(
             "edge-repeated",

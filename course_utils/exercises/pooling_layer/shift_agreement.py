@@ -189,6 +189,11 @@ EXERCISE = Exercise(
             "The output is shifted; the question is what happens to it when the input shifts.",
         ),
         Misconception(
+            "output-moved-along-axis-3",
+            lambda layer, x, shift: share_of_equals(layer(x), torch.roll(layer(x), shift, dims=3)),
+            "The output is shifted; the question is what happens to it when the input shifts.",
+        ),
+        Misconception(
             "moved-along",
             lambda layer, x, shift: share_of_equals(
                 moved_right(layer(x), shift), layer(moved_right(x, shift))
