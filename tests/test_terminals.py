@@ -82,7 +82,8 @@ def test_a_program_may_print_anything_once_its_streams_fall_back(monkeypatch) ->
 def environment(folder: Path, encoding: str, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONUTF8", "FORCE_COLOR")}
     path = os.pathsep.join((str(folder), str(SUPPORT), str(Path(__file__).parents[1])))
-    return {**kept, "PYTHONPATH": path, "PYTHONIOENCODING": encoding, "OMP_NUM_THREADS": "1", **more}
+    own = {"PYTHONPATH": path, "PYTHONIOENCODING": encoding, "OMP_NUM_THREADS": "1"}
+    return {**kept, **own, "COURSE_STATE_DIR": str(folder / "state"), **more}
 
 
 def on_pipes(command: list[str], **options: object) -> list[bytes]:

@@ -158,7 +158,8 @@ def _files(labs: Sequence[Lab], directory: Path) -> Iterator[tuple[str, bytes]]:
 
 def _declared(package: Path, root: Path) -> Iterator[Path]:
     """Yield the package's modules and the data that pyproject.toml declares."""
-    project = tomllib.loads(_bytes(root / "pyproject.toml").decode())
+    beside = package.parent / "pyproject.toml"  # an installed package has none; then the course's is the same
+    project = tomllib.loads(_bytes(beside if beside.exists() else root / beside.name).decode())
     data = project["tool"]["setuptools"]["package-data"][_PACKAGE]
     yield from {path for pattern in ("**/*.py", *data) for path in package.glob(pattern) if path.is_file()}
 
