@@ -29,7 +29,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The whole suite runs in three processes, which wait a lot for others; anything less runs in this one."""
+    """The whole suite runs in three processes, which often wait; anything less runs in this one."""
     return 3 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
 
 
