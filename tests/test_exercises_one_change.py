@@ -1,5 +1,6 @@
 """A wrong answer that one small change makes right is told where, and of which kind, the change is."""
 
+import dis
 import time
 from dataclasses import replace
 
@@ -209,3 +210,13 @@ def test_a_source_that_is_not_there_has_no_changes():
     namespace = {"__name__": "lost"}
     exec("def lost(n):\n    return n", namespace)
     assert list(changes(namespace["lost"])) == []
+
+
+def test_no_power_of_large_numbers_is_tried():
+    def parameters():
+        return 4096 + 4096 * 4096
+
+    codes = [change.answer.__code__ for change in changes(parameters)]
+    assert codes and not any(
+        "**" in str(step.argrepr) for code in codes for step in dis.get_instructions(code)
+    )

@@ -33,6 +33,8 @@ _OPERATIONS = {
     ast.Pow: "**",
     ast.Mod: "%",
 }
+# A power of large numbers may take minutes, in which nothing can stop it.
+_INSTEAD = [operation for operation in _OPERATIONS if operation is not ast.Pow]
 _ORDERED = (ast.Sub, ast.Div, ast.FloorDiv, ast.MatMult, ast.Pow, ast.Mod)
 _FUNCTIONS = [
     {"max", "min", "mean", "sum", "amax", "amin", "median", "prod", "std", "var", "len"},
@@ -320,7 +322,7 @@ def _of_assignment(statement: ast.stmt, *, in_loop: bool) -> Iterator[tuple[str,
         case ast.AugAssign(target, op, value):
             symbol = _OPERATIONS.get(type(op), "")
             yield f"`{symbol}=` keeps what was there before", 2, ast.Assign([target], value)
-            for other in _OPERATIONS:
+            for other in _INSTEAD:
                 if not isinstance(op, other):
                     said = f"`{symbol}=` is not the operation that is needed"
                     yield said, 2, ast.AugAssign(target, other(), value)
@@ -379,7 +381,7 @@ def _of_node(node: ast.expr, names: _Names, parent: ast.AST) -> Iterator[tuple[i
         case ast.BinOp(left=left, op=op, right=right):
             symbol = _OPERATIONS.get(type(op), "")
             said = f"the `{symbol}` of `{text}` is not the operation that is needed"
-            for operation in _OPERATIONS:
+            for operation in _INSTEAD:
                 if not isinstance(op, operation):
                     yield 1, _but(node, op=operation()), said
             if isinstance(op, _ORDERED):
