@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import exercises
+from course_utils import check, exercises
 from course_utils.exercises import one_change
 from course_utils.exercises.one_change import changes, look_closer
 
@@ -146,6 +146,16 @@ def test_the_one_thing_that_is_wrong_is_named(exercise_id, answer, told, without
     closer = look_closer(exercises.get(exercise_id), answer, replace(verdict, misconception=None))
     assert closer.reason.startswith(f"{verdict.reason} One thing is wrong: ".lstrip())
     assert told in closer.reason
+
+
+def test_a_check_tells_it(without_haste, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(exercises, "_QUICK", 60.0)
+    monkeypatch.setenv("COURSE_STATE_DIR", str(tmp_path))
+    check.vgg_learning_rate(other_comparison)
+    assert "One thing is wrong: in `return 2 * rate`, the 2 in `2 * rate`" in capsys.readouterr().out
+    monkeypatch.setattr(exercises, "_QUICK", 0.0)
+    check.vgg_learning_rate(other_comparison)
+    assert "One thing is wrong" not in capsys.readouterr().out
 
 
 def test_what_is_told_is_true():
