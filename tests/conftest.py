@@ -29,8 +29,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The whole suite runs in three processes, which often wait; anything less runs in this one."""
-    return 3 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+    """The whole suite runs in two processes, anything less in this one."""
+    return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
