@@ -27,6 +27,8 @@ LEAF = torch.zeros(2, requires_grad=True)
     [
         (lambda: torch.tensor([1, 2]).mean(), "int64 numbers has no mean: convert with .float()"),
         (lambda: torch.tensor([1, 2]).std(), "no standard deviation"),
+        (lambda: torch.zeros(2, 2, 2).max(dim=(1, 2)), "along one axis; amax and amin take several"),
+        (lambda: torch.max(torch.max(torch.zeros(2, 2), dim=1), dim=0), "pair"),
         (lambda: torch.tensor([[1, 2]]).log_softmax(1), "The scores are int64"),
         (
             lambda: nn.functional.cross_entropy(torch.tensor([[1, 2]]), torch.tensor([1])),

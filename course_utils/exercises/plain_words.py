@@ -115,7 +115,7 @@ _OF_PYTORCH = (
         "Only tensors of fractions can have gradients: convert with .float() first.",
     ),
     (
-        r"(max|min)\(\) received an invalid combination of arguments",
+        r"(max|min)\(\) received an invalid combination of arguments - got \([^)]*\btuple\b",
         ".{0}() takes the largest or smallest along one axis; amax and amin take several, as in dim=(1, 2).",
     ),
     (
