@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from grading_workers import by_words, threads
-from hostile_files import ARCHIVES, CODE, NAMES, NOTEBOOKS, ONE, RIGHT, extra, zipped
+from hostile_files import ARCHIVES, CODE, NAMES, NOTEBOOKS, ONE, RIGHT, extra, folders_in_folders, zipped
 from submissions import REPOSITORY, cell_of, submission, write
 
 from course_utils.errors import GradingError
@@ -214,13 +214,7 @@ def test_whose_a_file_is_takes_no_time_whatever_its_name(name):
 
 def test_folders_in_folders_are_followed_no_deeper_than_needed(tmp_path):
     write(submission(RIGHT), tmp_path / "in" / "ann" / "x.ipynb")
-    place = os.open(tmp_path / "in", os.O_RDONLY)
-    for _ in range(1_500):
-        os.mkdir("e", dir_fd=place)
-        below = os.open("e", os.O_RDONLY, dir_fd=place)
-        os.close(place)
-        place = below
-    os.close(place)
+    folders_in_folders(tmp_path / "in", "e")
     try:
         problems = {one.student: one.problem for one in collect(tmp_path / "in").submissions}
     finally:

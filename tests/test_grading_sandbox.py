@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hostile_files import folders_in_folders
 
 from course_utils.grading.grade_one import grade_notebook
 from course_utils.grading.records import CodeCell, Isolation, Limits, RunnableNotebook
@@ -236,13 +237,7 @@ def test_only_plain_files_of_a_fair_size_are_read(levels, kind, tmp_path):
 def test_a_folder_goes_whatever_is_in_it(tmp_path):
     folder = tmp_path / "deep"
     folder.mkdir()
-    handle = os.open(folder, os.O_RDONLY)
-    for _ in range(1500):
-        os.mkdir("x", dir_fd=handle)
-        deeper = os.open("x", os.O_RDONLY, dir_fd=handle)
-        os.close(handle)
-        handle = deeper
-    os.close(handle)
+    folders_in_folders(folder, "x")
     (folder / "closed").mkdir(mode=0)
     remove_folder(folder)
     assert not folder.exists()

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 from course_utils.exercises import judging
 from course_utils.exercises.model import Exercise, Verdict
-from course_utils.exercises.own_source import functions_of
+from course_utils.exercises.own_source import codes_of, functions_of
 from course_utils.text import quoted
 
 
@@ -62,17 +62,10 @@ def _called(functions: Sequence[FunctionType], namespace: dict[str, Any]) -> set
     """Return the names of the notebook that functions use, directly or through one another."""
     names, unread = set[str](), list(functions)
     while unread:
-        used = {name for code in _codes(unread.pop().__code__) for name in code.co_names} & namespace.keys()
+        used = {name for code in codes_of(unread.pop().__code__) for name in code.co_names} & namespace.keys()
         unread += [function for name in used - names for function in functions_of(namespace[name])]
         names |= used
     return names
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
 
 
 @contextmanager

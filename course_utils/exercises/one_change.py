@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ast
 import copy
-import linecache
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from itertools import product
-from types import CodeType
 from typing import Any, NamedTuple
 
 from course_utils.exercises import judging
 from course_utils.exercises.guard import RunawayError, guarded
 from course_utils.exercises.model import Exercise, Probe, Verdict
-from course_utils.exercises.own_source import Definition, functions_of
+from course_utils.exercises.own_source import Definition, definition_of, functions_of
 from course_utils.exercises.values import plain
 
 SECONDS = 0.7
@@ -131,12 +128,10 @@ def changes(answer: Any) -> Iterator[Change]:
     >>> list(changes(max))
     []
     """
-    functions = functions_of(answer)
-    if not functions:
-        return
-    found = _definition(functions[0].__code__, answer.__name__, isinstance(answer, type))
+    found = definition_of(answer)
     if found is None:
         return
+    around = functions_of(answer)[0].__globals__
     tree = copy.deepcopy(found)
     tree.decorator_list = []
     module = ast.Module([tree], [])
@@ -147,32 +142,13 @@ def changes(answer: Any) -> Iterator[Change]:
             for new in edit.new if isinstance(edit.new, list) else [edit.new]:
                 ast.fix_missing_locations(new)
             code = compile(module, "<changed>", "exec", dont_inherit=True)
-            namespace = dict(functions[0].__globals__)
+            namespace = dict(around)
             exec(code, namespace)
         except Exception:  # it is no program, or its defaults or decorators fail
             continue
         finally:
             _set(edit.holder, edit.place, before)
         yield Change(edit.sentence, namespace[answer.__name__])
-
-
-@lru_cache(maxsize=16)
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-
-
-def _definition(code: CodeType, name: str, is_class: bool) -> Definition | None:
-    tree = _parsed("".join(linecache.getlines(code.co_filename)))
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, Definition) and node.name == name:
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            inside = first <= code.co_firstlineno <= (node.end_lineno or first)
-            if inside and isinstance(node, ast.ClassDef) == is_class:
-                return node
-    return None
 
 
 def _get(holder: Any, place: str | int) -> Any:
@@ -255,13 +231,9 @@ def _of_body(holder: ast.AST, field: str, names: _Names, *, in_loop: bool) -> It
                 continue
             if isinstance(value, ast.expr):
                 yield from _of_expression(statement, name, value, text, names, statement)
-        if isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Subscript):
-                    yield from _of_expression(target, "slice", target.slice, text, names, target)
-        if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript):
-            place = statement.target
-            yield from _of_expression(place, "slice", place.slice, text, names, place)
+        for target in getattr(statement, "targets", [getattr(statement, "target", None)]):
+            if isinstance(target, ast.Subscript):
+                yield from _of_expression(target, "slice", target.slice, text, names, target)
         if isinstance(statement, ast.If):
             turned = ast.UnaryOp(ast.Not(), statement.test)
             yield _Edit(2, statement, "test", turned, f"In `{text}`, the condition is the wrong way round.")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from course_utils.exercises.loops import lost_in_loops
-from course_utils.exercises.own_source import definition
+from course_utils.exercises.own_source import codes_of, definition
 
 _OF_NONE = ("append", "extend", "insert", "sort", "reverse", "remove", "clear", "update")
 _PURE = (
@@ -288,8 +288,8 @@ def _of_the_notebook(function: FunctionType) -> Iterator[Slip]:
 
 
 def _globals_read(code: CodeType) -> set[str]:
-    names = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
-    return names.union(*(_globals_read(part) for part in code.co_consts if isinstance(part, CodeType)))
+    steps = (step for part in codes_of(code) for step in dis.get_instructions(part))
+    return {step.argval for step in steps if step.opname == "LOAD_GLOBAL"}
 
 
 def _has_numbers(function: FunctionType, name: str) -> bool:

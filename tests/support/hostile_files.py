@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from submissions import lab_notebook, submission
 
@@ -189,3 +191,14 @@ NAMES = {
     "nothing": "//x.ipynb",
 }
 """Names in the archive of a class."""
+
+
+def folders_in_folders(folder: Path, name: str) -> None:
+    """Make 1,500 folders in one another, deeper than a path can name."""
+    place = os.open(folder, os.O_RDONLY)
+    for _ in range(1_500):
+        os.mkdir(name, dir_fd=place)
+        below = os.open(name, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(place)

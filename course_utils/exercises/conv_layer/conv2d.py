@@ -16,6 +16,7 @@ from course_utils.exercises.conv_layer.sliding import (
     cropped,
     moved_wrongly,
     passed_on_wrongly,
+    sized_as_the_image,
     sized_before_padding,
 )
 from course_utils.exercises.model import Exercise, Misconception, Probe, Window
@@ -227,13 +228,7 @@ EXERCISE = Exercise(
         ),
         sized_before_padding(convolve),
         *moved_wrongly(convolve),
-        Misconception(
-            "result-as-large-as-the-image",
-            _as_large_as_the_image,
-            "The result is made as large as the image; its height and width follow from the kernel, the "
-            "padding and the stride.",
-            "Lab 01, Output size",
-        ),
+        sized_as_the_image(_as_large_as_the_image),
         *passed_on_wrongly(convolve),
         Misconception(
             "own-weights",

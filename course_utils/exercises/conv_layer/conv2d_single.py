@@ -16,6 +16,7 @@ from course_utils.exercises.conv_layer.sliding import (
     cropped,
     moved_wrongly,
     passed_on_wrongly,
+    sized_as_the_image,
     sized_before_padding,
     sized_wrongly,
 )
@@ -186,13 +187,7 @@ EXERCISE = Exercise(
                 ),
             }.items()
         ),
-        Misconception(
-            "result-as-large-as-the-image",
-            _as_large_as_the_image,
-            "The result is made as large as the image; its height and width follow from the kernel, the "
-            "padding and the stride.",
-            "Lab 01, Output size",
-        ),
+        sized_as_the_image(_as_large_as_the_image),
         Misconception(
             "partial-windows",
             _partial_windows,

@@ -57,6 +57,17 @@ def sized_before_padding(layer: Layer) -> Misconception:
     )
 
 
+def sized_as_the_image(wrong: Layer) -> Misconception:
+    """Return the idea that the result is as large as the image; `wrong` says what then happens."""
+    return Misconception(
+        "result-as-large-as-the-image",
+        wrong,
+        "The result is made as large as the image; its height and width follow from the kernel, the padding "
+        "and the stride.",
+        "Lab 01, Output size",
+    )
+
+
 def _thinned(layer: Layer, *, padded: bool) -> Layer:
     """Return `layer` on every stride-th pixel of its image, taken after or before the padding."""
 

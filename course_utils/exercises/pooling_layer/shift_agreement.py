@@ -183,15 +183,20 @@ EXERCISE = Exercise(
             _filled,
             "Zeros enter on the left; the pixels that leave on the right should enter there.",
         ),
-        Misconception(
-            "output-moved",
-            lambda layer, x, shift: share_of_equals(layer(x), moved_right(layer(x), shift)),
-            "The output is shifted; the question is what happens to it when the input shifts.",
-        ),
-        Misconception(
-            "output-moved-along-axis-3",
-            lambda layer, x, shift: share_of_equals(layer(x), torch.roll(layer(x), shift, dims=3)),
-            "The output is shifted; the question is what happens to it when the input shifts.",
+        *(
+            Misconception(
+                name,
+                wrong,
+                "The output is shifted; the question is what happens to it when the input shifts.",
+            )
+            for name, wrong in {
+                "output-moved": lambda layer, x, shift: share_of_equals(
+                    layer(x), moved_right(layer(x), shift)
+                ),
+                "output-moved-along-axis-3": lambda layer, x, shift: share_of_equals(
+                    layer(x), torch.roll(layer(x), shift, dims=3)
+                ),
+            }.items()
         ),
         Misconception(
             "moved-along",
