@@ -366,7 +366,7 @@ for epoch in range(4):
 # `COURSE_PROFILE=lecture`.
 #
 # - `lecture` is the lecture's own recipe, 30 epochs.
-# - `fast` comes as far in two. Its batches are half as large, so an epoch has twice as many steps. **Momentum** lets each step keep
+# - `fast` comes as far in two. Its batches are a quarter smaller, so an epoch has a third more steps. **Momentum** lets each step keep
 #   nine tenths of the last one: what the gradients have in common adds up, and the noise of single batches cancels out. And each time
 #   an image is drawn, it is **shifted** by up to a pixel, so the network does not see the same pixels twice.
 # - `quick` takes seconds, on the small digits.

@@ -201,8 +201,8 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ("lenet5", "fast"): Recipe(
         "lenet5, fast",
         epochs=2,
-        batch_size=64,
-        learning_rate=0.05,
+        batch_size=96,
+        learning_rate=0.06,
         schedule=Squeezed(_LENET5, epochs=30),
         momentum=0.9,
         nesterov=True,
