@@ -221,7 +221,7 @@ def _of_body(holder: ast.AST, field: str, names: _Names, *, in_loop: bool) -> It
             continue
         text = _short(statement)
         yield from _of_place(holder, field, k)
-        if len(body) > 1 and not isinstance(statement, ast.Return):
+        if len(body) > 1 and not isinstance(statement, ast.Return | ast.Raise):  # a stub's line has a card
             rest = [*body[:k], *body[k + 1 :]]
             yield _Edit(5, holder, field, rest, f"`{text}` should not be there.")
         for said, rank, new in _of_assignment(statement, in_loop=in_loop):
