@@ -282,7 +282,7 @@ ROSTERS = {
 }
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 @pytest.mark.parametrize("kind", ROSTERS)
 def test_a_roster_is_read_with_the_columns_that_people_have(kind, encoding, tmp_path):
     roster = read_roster(csv(tmp_path, ROSTERS[kind], encoding))

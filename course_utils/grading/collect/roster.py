@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import GradingError
+from course_utils.grading.spreadsheets import decoded
 
 _COLUMNS = {
     "id": "id studentid sid idnumber sisuserid sisid matriculationnumber matriculation "
@@ -157,16 +158,13 @@ def mapped(parts: Sequence[str], mapping: Mapping[tuple[str, ...], str]) -> str 
 def _rows(file: Path, *needed: str) -> Iterator[list[tuple[str, str]]]:
     """Yield the cells of each line, each with what its column is."""
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise GradingError(f"{file} cannot be read.", why=str(error)) from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    lines = text.splitlines()
-    head = lines[0] if lines else ""
-    heads, *rows = list(csv.reader(lines, delimiter=max(",;\t", key=head.count))) or [[]]
+        lines = decoded(file.read_bytes()).splitlines()
+        head = lines[0] if lines else ""
+        heads, *rows = list(csv.reader(lines, delimiter=max(",;\t", key=head.count))) or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise GradingError(
+            f"{file} cannot be read.", why=str(error), next_step='Save it as "CSV UTF-8".'
+        ) from error
     kinds = [_kind(name) for name in heads]
     if "first" in kinds and "surname" not in kinds:
         kinds = ["surname" if kind == "name" else kind for kind in kinds]
