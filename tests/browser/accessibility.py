@@ -8,18 +8,25 @@ import axe_playwright_python
 from playwright.sync_api import Page
 
 _AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+_VIOLATIONS = Path(__file__).with_name("accessibility.js").read_text("utf-8")
 # A part of a page has no landmarks and no first heading of its own; the page around it is not ours.
 _PAGE_RULES = ("region", "page-has-heading-one", "landmark-one-main")
 
 
-def violations(page: Page, within: str | None = None, **rules: bool) -> list[str]:
+def violations(
+    page: Page, within: str | None = None, *, only_contrast: bool = False, **rules: bool
+) -> list[str]:
     """One line for each element that breaks a rule: the rule, what it asks, the element.
+
+    Of texts that look alike in the same place, one is asked for its contrast.
 
     Parameters
     ----------
     page : Page
     within : str, optional
         Only elements that this selector finds, and what is in them.
+    only_contrast : bool
+        Of a page that was asked everything in other colours.
     rules : bool
         Rules to turn on or off, with ``_`` for ``-``.
     """
@@ -28,11 +35,10 @@ def violations(page: Page, within: str | None = None, **rules: bool) -> list[str
     chosen |= {name.replace("_", "-"): {"enabled": on} for name, on in rules.items()}
     if within and not page.locator(within).count():
         return []
-    found = page.evaluate(
-        "([within, rules]) => axe.run(within ? {include: [[within]]} : document, {rules})", [within, chosen]
-    )
+    asked = {"within": within, "rules": chosen, "onlyContrast": only_contrast}
+    found = page.evaluate(f"asked => {{ {_VIOLATIONS} return violations(asked); }}", asked)
     return [
         f"{rule['id']} ({rule['help']}): {node['html'][:200]} · {node['failureSummary'][:300]}"
-        for rule in found["violations"]
+        for rule in found
         for node in rule["nodes"]
     ]
