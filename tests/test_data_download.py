@@ -21,7 +21,7 @@ from misbehaving_server import Server
 
 from course_utils import settings
 from course_utils.data import download, exchange
-from course_utils.data.address import Address
+from course_utils.data.address import HttpAddress
 from course_utils.data.catalog import File, Published
 from course_utils.data.download import Downloader, OutOfReachError
 from course_utils.data.mirror import Patience
@@ -524,7 +524,7 @@ class TestAddresses:
         ],
     )
     def test_they_are_taken_apart(self, text: str, url: str, auth: tuple[bytes, bytes] | None) -> None:
-        file = Address.read(text).below("", "f")
+        file = HttpAddress.read(text).below("", "f")
         assert (file.url, file.auth) == (url, auth)
         assert str(file) == url.partition("?")[0]
 
@@ -536,7 +536,7 @@ class TestAddresses:
     )  # fmt: skip
     def test_what_is_none(self, text: str) -> None:
         with pytest.raises(ValueError):
-            Address.read(text)
+            HttpAddress.read(text)
 
     @pytest.mark.parametrize(
         ("location", "url", "known"),
@@ -552,7 +552,7 @@ class TestAddresses:
         ],
     )
     def test_only_the_same_server_is_told_the_password(self, location: str, url: str, known: bool) -> None:
-        onward = Address.read("http://ada:x@h:80/a").below("f").onward(location)
+        onward = HttpAddress.read("http://ada:x@h:80/a").below("f").onward(location)
         assert (onward.url, onward.auth is not None) == (url, known)
 
 

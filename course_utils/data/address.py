@@ -15,7 +15,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
-class Address:
+class HttpAddress:
     """An http address, with what it takes to be let in.
 
     ``str`` shows neither user nor password nor what follows a question mark, so it may be printed and stored.
@@ -37,7 +37,7 @@ class Address:
 
     Examples
     --------
-    >>> mirror = Address.read("https://ada:secret@example.org/data/?token=secret")
+    >>> mirror = HttpAddress.read("https://ada:secret@example.org/data/?token=secret")
     >>> print(mirror.below("MNIST/raw", "a.gz"))
     https://example.org/data/MNIST/raw/a.gz
     """
@@ -50,7 +50,7 @@ class Address:
     auth: tuple[bytes, bytes] | None = field(default=None, repr=False)
 
     @classmethod
-    def read(cls, text: str) -> Address:
+    def read(cls, text: str) -> HttpAddress:
         """Take an address apart.
 
         Raises
@@ -68,12 +68,12 @@ class Address:
         port = int(found[2]) if found[2] else None
         return cls(parts.scheme, found[1], port, parts.path.rstrip("/"), parts.query, auth)
 
-    def below(self, *parts: str) -> Address:
+    def below(self, *parts: str) -> HttpAddress:
         """Return the address of a file below this one."""
         path = "/".join(filter(None, (self.path, *parts)))
         return replace(self, path=path if path.startswith("/") else f"/{path}")
 
-    def onward(self, location: str) -> Address:
+    def onward(self, location: str) -> HttpAddress:
         """Return where a redirect to `location` leads. Only the same server gets user and password again.
 
         Raises
@@ -82,7 +82,7 @@ class Address:
             If it leads to no http address.
         """
         text = urljoin(self.url, location)
-        target = Address.read(text)
+        target = HttpAddress.read(text)
         host = self.host.lower()
         trusted = {self._server}
         if self._server == ("http", host, 80):

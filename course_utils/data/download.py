@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from course_utils.data.address import Address
+from course_utils.data.address import HttpAddress
 from course_utils.data.catalog import File, Published
 from course_utils.data.mirror import BrokenError, Mirror, Patience, RefusedError, SlowError
 from course_utils.data.partial import Partial
@@ -187,7 +187,7 @@ class Downloader:
         return min(max(left / max(untried, 1), 0.5), self.patience.headers)
 
     def _transfer(
-        self, mirror: Mirror, address: Address, partial: Partial, seconds: float, *, may_leave: bool
+        self, mirror: Mirror, address: HttpAddress, partial: Partial, seconds: float, *, may_leave: bool
     ) -> str:
         """Fetch what is missing; returns what made the server's answer doubtful."""
         from tqdm.auto import tqdm
@@ -225,7 +225,7 @@ class Downloader:
 
 def _mirror(base: str, places: list[tuple[str, File]]) -> Mirror:
     try:
-        address = Address.read(base)
+        address = HttpAddress.read(base)
     except ValueError:
         hint = "in a password, / ? # and @ are written %2F %3F %23 and %40"
         why = "this is not an http address" + (f" ({hint})" if "@" in base else "")

@@ -19,7 +19,7 @@ import requests
 import urllib3.exceptions as three
 from requests.adapters import HTTPAdapter
 
-from course_utils.data.address import Address
+from course_utils.data.address import HttpAddress
 from course_utils.text import shown_address
 
 THREAD = "course-download"
@@ -48,7 +48,7 @@ class Exchange:
 
     Parameters
     ----------
-    address : Address
+    address : HttpAddress
         What to ask for.
     headers : dict of str to str
         The request's.
@@ -56,7 +56,7 @@ class Exchange:
         Seconds without a byte after which the thread gives up by itself.
     """
 
-    def __init__(self, address: Address, headers: dict[str, str], silence: float) -> None:
+    def __init__(self, address: HttpAddress, headers: dict[str, str], silence: float) -> None:
         self._events: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
         self._line = Line()
         events = converse(address, headers, silence, self._line)
@@ -127,10 +127,10 @@ class Line:
 
 
 def converse(
-    address: Address, headers: dict[str, str], silence: float, line: Line
+    address: HttpAddress, headers: dict[str, str], silence: float, line: Line
 ) -> Generator[Any, None, None]:
     """Ask for `address` on `line`; yield the response, then its body piece by piece."""
-    with _Session() as session:
+    with _PlainSession() as session:
         session.mount("http://", _Adapter(line))
         session.mount("https://", _Adapter(line))
         about = {"headers": headers, "auth": address.auth, "timeout": 2 * silence}
@@ -141,7 +141,7 @@ def converse(
                 yield piece
 
 
-class _Session(requests.Session):
+class _PlainSession(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         # requests reads the whole body of a redirect, however long, even when it is told not to follow.
         return None
@@ -210,13 +210,13 @@ def number(text: str | None) -> int | None:
     return int(digits) if re.fullmatch(r"[0-9]{1,18}", digits) else None
 
 
-def proxy_of(address: Address) -> str:
+def proxy_of(address: HttpAddress) -> str:
     """Say by which proxy `address` is asked, in brackets; empty without one."""
     proxy = _proxy(address)
     return f" (through the proxy {proxy})" if proxy else ""
 
 
-def in_words(error: BaseException, address: Address, seconds: float) -> tuple[str, bool]:
+def in_words(error: BaseException, address: HttpAddress, seconds: float) -> tuple[str, bool]:
     """Explain a network library's nested exception in a few words; True if asking again is pointless."""
     causes = list(_causes(error))
     proxy = _proxy(address)
@@ -274,13 +274,13 @@ def _meaning(causes: list[BaseException], seconds: float) -> str:
     return system[-1] if system else f"it failed ({type(causes[-1]).__name__})"
 
 
-def _proxy(address: Address) -> str:
+def _proxy(address: HttpAddress) -> str:
     from requests.utils import get_environ_proxies, select_proxy
 
     return shown_address(select_proxy(address.url, get_environ_proxies(address.url)) or "")
 
 
-def _sound(address: Address) -> bool:
+def _sound(address: HttpAddress) -> bool:
     try:
         requests.Request("GET", address.url).prepare()
     except (requests.RequestException, UnicodeError):
@@ -296,7 +296,7 @@ def _has_certificates(trusted: str) -> bool:
     return True
 
 
-def _trusted(address: Address) -> str:
+def _trusted(address: HttpAddress) -> str:
     if address.scheme != "https":
         return ""
     with requests.Session() as session:

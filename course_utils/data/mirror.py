@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from course_utils.data.address import Address
+from course_utils.data.address import HttpAddress
 from course_utils.data.catalog import File
 
 
@@ -96,7 +96,7 @@ class Mirror:
     ----------
     base : str
         Its address, as it may be shown.
-    addresses : list of (Address, File)
+    addresses : list of (HttpAddress, File)
         Where the file may be; the first is asked until it refuses.
     reason : str
         The last thing that went wrong at the first address.
@@ -117,7 +117,7 @@ class Mirror:
     """
 
     base: str
-    addresses: list[tuple[Address, File]]
+    addresses: list[tuple[HttpAddress, File]]
     reason: str = "not tried"
     refused: list[str] = field(default_factory=list)
     failures: int = 0

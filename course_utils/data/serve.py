@@ -155,7 +155,7 @@ def serve(directory: str | os.PathLike[str], host: str = "127.0.0.1", port: int 
         )
     try:
         server = FolderServer(folder, host, port)
-    except (OSError, OverflowError, ValueError) as error:
+    except (OSError, OverflowError, ValueError, TypeError) as error:
         if not 0 <= port <= 65535:
             why, step = "Ports are numbers from 0 to 65535.", "Choose another port; 0 picks a free one."
         elif isinstance(error, OSError):

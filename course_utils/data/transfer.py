@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from course_utils.data.address import Address
+from course_utils.data.address import HttpAddress
 from course_utils.data.catalog import File
 from course_utils.data.mirror import BrokenError, Patience, RefusedError, SlowError
 
@@ -24,7 +24,7 @@ class Answer:
     ----------
     exchange : Exchange
         What the body comes from.
-    address : Address
+    address : HttpAddress
         Where it is, after all redirects.
     offset : int
         Where the body starts: 0 when the server ignored the range.
@@ -35,7 +35,7 @@ class Answer:
     """
 
     exchange: Any
-    address: Address
+    address: HttpAddress
     offset: int
     validator: str | None
     doubt: str
@@ -47,7 +47,13 @@ _SPAN = re.compile(r"([0-9]{1,18})\s*-\s*[0-9]{1,18}\s*(?:/\s*([0-9]{1,18}))?")
 
 
 def ask(
-    address: Address, file: File, *, offset: int, validator: str | None, seconds: float, patience: Patience
+    address: HttpAddress,
+    file: File,
+    *,
+    offset: int,
+    validator: str | None,
+    seconds: float,
+    patience: Patience,
 ) -> Answer:
     """Ask `address` for `file` from `offset` on.
 
@@ -134,7 +140,7 @@ def _ended(answer: Answer, reason: str) -> BrokenError | RefusedError:
 
 
 def _open(
-    address: Address,
+    address: HttpAddress,
     headers: dict[str, str],
     deadline: float,
     seconds: float,
@@ -161,13 +167,13 @@ def _open(
         raise
 
 
-def _brief(address: Address) -> str:
+def _brief(address: HttpAddress) -> str:
     # A server may redirect to anything.
     text = re.sub(r"[^ -~]", "?", str(address))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _onward(address: Address, location: str) -> Address:
+def _onward(address: HttpAddress, location: str) -> HttpAddress:
     try:
         # Headers are decoded as Latin-1, addresses are written in UTF-8.
         onward = address.onward(location.encode("latin-1").decode("utf-8", "replace"))
@@ -178,7 +184,7 @@ def _onward(address: Address, location: str) -> Address:
     return onward
 
 
-def _judge(exchange: Any, address: Address, response: Any, file: File, offset: int) -> Answer:
+def _judge(exchange: Any, address: HttpAddress, response: Any, file: File, offset: int) -> Answer:
     from course_utils.data.exchange import number, phrase, proxy_of
 
     status, headers = response.status_code, response.headers

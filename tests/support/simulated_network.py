@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from course_utils.data import download, exchange, mirror, transfer
-from course_utils.data.address import Address
+from course_utils.data.address import HttpAddress
 
 Sending = Iterator[tuple[float, bytes]]
 """What a server sends: after how many seconds, and what. At its end the connection is closed."""
@@ -111,7 +111,9 @@ class Network:
 class Exchange:
     """As `exchange.Exchange`, without a thread."""
 
-    def __init__(self, network: Network, address: Address, headers: dict[str, str], silence: float) -> None:
+    def __init__(
+        self, network: Network, address: HttpAddress, headers: dict[str, str], silence: float
+    ) -> None:
         self.network = network
         self.events: Generator[Any, None, None] = exchange.converse(
             address, headers, silence, exchange.Line()
