@@ -532,7 +532,7 @@ class TestAddresses:
         "text",
         ["", " ", "h", "h:80", "//h", "http://", "http:h", "http:///x", "http://:80", "http://a b/", "http://h:x",
          "http://h:65536", "http://h:-1", "http://h:١", "http://[::1", "http://a]/", "http://a\\b", "file:///x",
-         "http://u:p/w@h"],
+         "http://u:p/w@h", "http://u:p@h\\@i"],
     )  # fmt: skip
     def test_what_is_none(self, text: str) -> None:
         with pytest.raises(ValueError):

@@ -61,7 +61,8 @@ class HttpAddress:
         parts = urlsplit(text.strip())
         user, _, host = parts.netloc.rpartition("@")
         found = _HOST.fullmatch(host)
-        if parts.scheme not in _PORTS or not found or int(found[2] or 0) > 65535:
+        # Some readers take a backslash for a slash: then the password would go to another host.
+        if parts.scheme not in _PORTS or not found or int(found[2] or 0) > 65535 or "\\" in parts.netloc:
             raise ValueError("not an http address")
         name, _, password = user.partition(":")
         auth = (unquote_to_bytes(name), unquote_to_bytes(password)) if user else None

@@ -133,7 +133,7 @@ def converse(
     with _PlainSession() as session:
         session.mount("http://", _Adapter(line))
         session.mount("https://", _Adapter(line))
-        about = {"headers": headers, "auth": address.auth, "timeout": 2 * silence}
+        about: dict[str, Any] = {"headers": headers, "auth": address.auth, "timeout": 2 * silence}
         with session.get(address.url, stream=True, allow_redirects=False, **about) as response:
             yield response
             # read1 returns what has arrived; read would wait for a whole chunk of a slow body.
@@ -290,7 +290,10 @@ def _sound(address: HttpAddress) -> bool:
 
 def _has_certificates(trusted: str) -> bool:
     try:
-        ssl.create_default_context(**{"capath" if os.path.isdir(trusted) else "cafile": trusted})
+        if os.path.isdir(trusted):
+            ssl.create_default_context(capath=trusted)
+        else:
+            ssl.create_default_context(cafile=trusted)
     except OSError:
         return False
     return True
