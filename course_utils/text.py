@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -180,3 +181,32 @@ def describe(value: Any) -> str:
         return f"a dict of {len(value)}"
     # A value that could not be read says in `kind` what it was.
     return str(getattr(value, "kind", type(value).__name__))
+
+
+def shown_address(address: str) -> str:
+    """Return what of `address`, well-formed or not, may be shown: no user, password or query.
+
+    Examples
+    --------
+    >>> shown_address("http://ada:secret@example.org/data?token=secret")
+    'http://example.org/data'
+    >>> shown_address("ada:sec/ret@example.org")
+    '…@example.org'
+    """
+    start = re.match(r"\s*[\w+.-]*:?//", address)
+    scheme, rest = (start[0].strip(), address[start.end() :]) if start else ("", address)
+    secret, _, rest = rest.rpartition("@")
+    # A slash before the @ may belong to a password, or the @ to a path: then the reader sees a gap.
+    mark = "…@" if re.search(r"[/?#\s]", secret) else ""
+    return scheme + mark + re.split(r"[?#]", rest, maxsplit=1)[0].strip()
+
+
+def without_secrets(text: str) -> str:
+    """Return a line about where something came from, with its addresses as they may be shown.
+
+    Examples
+    --------
+    >>> without_secrets("shared folder and http://ada:secret@example.org")
+    'shared folder and http://example.org'
+    """
+    return " and ".join(shown_address(part) if "://" in part else part for part in text.split(" and "))

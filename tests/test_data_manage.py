@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import struct
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import misbehaving_server as bad
 import pytest
 import tiny_data
 from misbehaving_server import Server
@@ -64,6 +66,50 @@ class TestStatus:
         load_dataset("mnist")
         manage.status()[-1].path.write_bytes(b"rubbish")
         assert manage.status()[-1].source.startswith("damaged: ")
+
+
+class TestSecrets:
+    def test_no_command_shows_the_mirrors_password(
+        self,
+        server: Server,
+        cache: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        from course_utils.command_line import doctor, main
+
+        own = server.url.replace("//", "//ada:geheim@") + "?sig=geheim"
+        server.files |= {f"{path}?sig=geheim": content for path, content in server.files.items()}
+        monkeypatch.setenv("COURSE_DATA_MIRROR", own)
+        dataset = load_dataset("mnist")
+        assert dataset.source == f"MNIST, {server.url}" and "geheim" not in repr(dataset)
+        said = [repr(load_dataset("mnist"))]
+        for command in (["status"], ["status", "--json"], ["verify", "--json"], ["fetch", "mnist"]):
+            assert main(["data", *command]) == 0
+            said += capsys.readouterr()
+        said += [finding.value for finding in doctor._settings()]
+        server.always = bad.status(404)
+        manage.clear()
+        assert main(["data", "fetch", "mnist"]) == 1
+        said += capsys.readouterr()
+        assert server.url in said[-1]
+        assert server.requests[0].authorization
+        assert not [text for text in said if "geheim" in text]
+        for path in cache.rglob("*"):
+            assert not path.is_file() or b"geheim" not in path.read_bytes()
+
+    def test_what_earlier_versions_stored_is_not_shown(
+        self, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        load_dataset("mnist")
+        stored = entry.path_of_published(cache, load.PUBLISHED["mnist"])
+        arrays, _, content = entry.read(stored)
+        with stored.with_suffix(".new").open("wb") as file:
+            entry.write(file, arrays, "http://ada:geheim@a.example/x?geheim and http://b.example", content)
+        stored.with_suffix(".new").replace(stored)
+        origin = "http://a.example/x and http://b.example"
+        assert load_dataset("mnist").source == f"MNIST, user cache (read from {origin})"
+        assert manage.status()[-1].source == origin
 
 
 class TestFetch:
@@ -223,6 +269,7 @@ class TestServe:
         (folder / ".hidden").write_bytes(b"hidden")
         (tmp_path / "secret").write_bytes(b"secret")
         (folder / "link").symlink_to(tmp_path / "secret")
+        (folder / "circle").symlink_to(folder / "circle")
         with FolderServer(folder) as running:
             threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
             yield running.server_address
@@ -253,6 +300,11 @@ class TestServe:
             ("bytes=100-", 416, "bytes */100", b""),
             ("bytes=-5", 200, None, bytes(range(100))),
             ("lines=1-2", 200, None, bytes(range(100))),
+            (f"bytes={'9' * 5000}-", 416, "bytes */100", b""),
+            (f"bytes=10-{'9' * 5000}", 206, "bytes 10-99/100", bytes(range(10, 100))),
+            (f"bytes={'0' * 5000}5-6", 206, "bytes 5-6/100", bytes([5, 6])),
+            (f"bytes={'0' * 30_000}x", 200, None, bytes(range(100))),
+            ("bytes=²-", 200, None, bytes(range(100))),
         ],
     )
     def test_ranges(self, address, asked: str, status: int, span: str | None, body: bytes) -> None:
@@ -280,10 +332,47 @@ class TestServe:
             "/%2e%2e/secret",
             "/sub/..%2f..%2fsecret",
             "/%00",
+            "/" + "x" * 300,
+            "/" + "x/" * 3000,
+            "/%ff%fe",
+            "/circle",
+            "http://nowhere/%2e%2e/secret",
+            "*",
+            "//[",
         ],
     )
-    def test_nothing_else_is_served(self, address, path: str) -> None:
+    def test_nothing_else_is_served(self, address, path: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert self.get(address, path)[0] == 404
+        assert "Traceback" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("path", ["http://[/file", "//[", "/\ud800", "/\0", "/" + "x" * 300, "", "*"])
+    def test_no_path_is_too_odd(self, tmp_path: Path, path: str) -> None:
+        with FolderServer(tmp_path) as running:
+            assert running.find(path) is None
+
+    def test_a_path_without_end_is_refused(self, address) -> None:
+        assert self.get(address, "/" + "x" * 70_000)[0] == 414
+
+    def test_a_client_that_hangs_up_makes_no_traceback(
+        self, address, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for start in (
+            b"",
+            b"GET",
+            b"GET /file HTTP/1.1\r\n",
+            b"GET /file HTTP/1.1\r\n\r\n" * 50,
+            b"\x16\x03\x01\r\n",
+        ):
+            with socket.create_connection(address) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.sendall(start)
+        assert self.get(address, "/file")[0] == 200
+        assert "Traceback" not in capsys.readouterr().err
+
+    def test_the_log_has_no_tokens(self, address, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.get(address, "/file?token=geheim")[0] == 200
+        said = capsys.readouterr().err
+        assert "/file" in said and "geheim" not in said
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
     def test_it_is_read_only(self, address, method: str) -> None:
@@ -298,6 +387,23 @@ class TestServe:
     def test_a_taken_port_is_reported(self, tmp_path: Path) -> None:
         with FolderServer(tmp_path) as running, pytest.raises(DataError, match="Cannot listen on"):
             serve(tmp_path, port=running.server_address[1])
+
+    @pytest.mark.parametrize(
+        ("host", "port", "told"),
+        [
+            ("127.0.0.1", 99999, "from 0 to 65535"),
+            ("127.0.0.1", -1, "from 0 to 65535"),
+            ("127.0.0.1", 10**30, "from 0 to 65535"),
+            ("a" * 70, 0, "Cannot listen on aaa"),
+            ("\0", 0, "not an address"),
+            ("203.0.113.9", 0, "listen on 203.0.113.9"),
+        ],
+    )
+    def test_what_it_cannot_listen_on_is_reported(
+        self, tmp_path: Path, host: str, port: int, told: str
+    ) -> None:
+        with pytest.raises(DataError, match=told):
+            serve(tmp_path, host, port)
 
     def test_a_missing_folder_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="There is no folder"):

@@ -156,11 +156,15 @@ def _hosted() -> bool:
 
 def _settings() -> Iterator[Finding]:
     from course_utils import settings
+    from course_utils.text import shown_address
 
-    names = sorted(name for name in os.environ if name.startswith("COURSE_"))
+    values = {name: value for name, value in sorted(os.environ.items()) if name.startswith("COURSE_")}
+    for name, value in values.items():
+        if name == "COURSE_DATA_MIRROR" or "://" in value:
+            values[name] = shown_address(value)
     yield Finding(
         "environment",
-        ", ".join(f"{name}={os.environ[name]}" for name in names) or "no COURSE_ variable is set",
+        ", ".join(f"{name}={value}" for name, value in values.items()) or "no COURSE_ variable is set",
     )
     current = settings.read()
     yield Finding("profile", current.profile)

@@ -28,6 +28,7 @@ from course_utils.data.catalog import Published
 from course_utils.data.dataset import NAMES, Arrays, checksum
 from course_utils.errors import DataError
 from course_utils.files import published
+from course_utils.text import without_secrets
 
 FOLDER = "decoded"
 FORMAT = 1
@@ -176,7 +177,8 @@ def read(path: Path) -> tuple[Arrays, str, str]:
         raise DamagedError(f"{path.name} has changed since it was written.")
     classes = tuple(json.loads(about["classes"]))
     arrays = Arrays(tensors, classes, float(about["mean"]), float(about["std"]), about["sha256"])
-    return arrays, about["origin"], about["content"]
+    # Versions before this one stored passwords.
+    return arrays, without_secrets(about["origin"]), about["content"]
 
 
 def verify(path: Path) -> None:

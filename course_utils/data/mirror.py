@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import random
-import socket
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from course_utils.data.address import HttpAddress
 from course_utils.data.catalog import File
 
 
@@ -26,27 +24,30 @@ class Patience:
         For the next bytes of a body.
     window : float
         Between two measurements of the speed.
-    crawl : float
+    pace : float
         Bytes per second below which a body counts as stalled.
+    allowance : float
+        For one server in all, as long as it does not keep the pace: pauses that it asks for count, too.
     tedious : float
         Remaining time above which a faster mirror is tried.
     backoff : float
         Before the first retry; doubles with each.
-    longest : float
-        The longest ``Retry-After`` that is honoured.
     attempts : int
         Failures in a row, without progress, after which a mirror is given up. Silence counts twice.
+    quiet : float
+        After so long without a word the reader is told what the course waits for.
     """
 
     verdict: float = 8.0
     headers: float = 10.0
-    silence: float = 12.0
+    silence: float = 10.0
     window: float = 10.0
-    crawl: float = 1024.0
+    pace: float = 10_000.0
+    allowance: float = 30.0
     tedious: float = 300.0
     backoff: float = 0.5
-    longest: float = 60.0
     attempts: int = 4
+    quiet: float = 3.0
 
 
 class RefusedError(Exception):
@@ -94,11 +95,13 @@ class Mirror:
     Attributes
     ----------
     base : str
-        Its address, as the catalogue or ``COURSE_DATA_MIRROR`` gives it.
-    addresses : list of (str, File)
-        Where the file may be below it; the first is asked until it refuses.
+        Its address, as it may be shown.
+    addresses : list of (HttpAddress, File)
+        Where the file may be; the first is asked until it refuses.
     reason : str
-        The last thing that went wrong.
+        The last thing that went wrong at the first address.
+    refused : list of str
+        A line for each address that will never be asked again.
     failures : int
         In a row, without progress.
     ready_at : float
@@ -106,25 +109,42 @@ class Mirror:
     tedious : bool
         Whether it was so slow that the others come first.
     wrong : int
-        How often it sent a whole file that was not the published one.
+        How often the current address sent a whole file that was not the published one.
+    spent : float
+        Seconds since it last kept the pace.
+    received : int
+        Bytes in that time.
     """
 
     base: str
-    addresses: list[tuple[str, File]]
+    addresses: list[tuple[HttpAddress, File]]
     reason: str = "not tried"
+    refused: list[str] = field(default_factory=list)
     failures: int = 0
     ready_at: float = 0.0
     tedious: bool = False
     wrong: int = 0
+    spent: float = 0.0
+    received: int = 0
 
     def refuse(self, reason: str) -> None:
         """Never ask the current address again."""
-        self.reason = reason
+        self.refused.append(f"{self.addresses[0][0]}: {reason}")
         del self.addresses[0]
+        self.reason, self.wrong = "not tried", 0
 
     def usable(self, patience: Patience) -> bool:
         """Whether it may be asked once more."""
-        return bool(self.addresses) and self.failures < patience.attempts
+        return bool(self.addresses) and self.failures < patience.attempts and self.spent < patience.allowance
+
+    def charge(self, seconds: float, received: int, patience: Patience) -> None:
+        """Note what it took and what it gave; whoever keeps the pace has its whole allowance again."""
+        self.spent += seconds
+        self.received += received
+        if self.received >= patience.pace * self.spent:
+            self.spent, self.received = 0.0, 0
+        elif self.spent >= patience.allowance and self.reason != "not tried":
+            self.reason += f"; given up: {self.received:,} bytes in {self.spent:,.0f} s"
 
     def fail(self, error: BrokenError, patience: Patience, *, gained: bool) -> None:
         """Count a failure, and decide when to ask the mirror again."""
@@ -134,45 +154,20 @@ class Mirror:
         else:
             # A silent mirror costs whole seconds, so it gets half as many chances.
             self.failures += 1 if error.answered else 2
-        if error.wait is not None and error.wait > patience.longest:
-            self.refuse(f"{error}; it asks to wait {error.wait:,.0f} s")
+        if error.wait is not None and self.spent + error.wait >= patience.allowance:
+            self.refuse(f"{error}; it asks to wait {_seconds(error.wait)}")
             return
         pause = patience.backoff * 2 ** max(self.failures - 1, 0) * random.uniform(0.5, 1.5)
         self.ready_at = time.monotonic() + (pause if error.wait is None else error.wait)
 
-
-def in_words(error: BaseException, seconds: float) -> str:
-    """Explain a network library's nested exception in a few words."""
-    import requests
-    import urllib3.exceptions as three
-
-    causes = list(_causes(error))
-    last = str(causes[-1])[:200] or type(error).__name__
-    # In this order: urllib3 derives a refused connection from a time-out.
-    meanings: list[tuple[tuple[type[BaseException], ...], str]] = [
-        ((socket.gaierror,), "its name cannot be resolved (no network, or DNS is down)"),
-        ((ConnectionRefusedError,), "the connection was refused"),
-        (
-            (requests.exceptions.SSLError,),
-            f"its certificate is not trusted (a sign-in page?): {last}",
-        ),
-        ((ConnectionResetError, BrokenPipeError), "the connection was reset"),
-        ((three.IncompleteRead, http.client.HTTPException), "the connection closed too early"),
-        ((TimeoutError, three.TimeoutError, requests.Timeout), f"no answer within {seconds:.0f} s"),
-    ]
-    for kinds, meaning in meanings:
-        if any(isinstance(cause, kinds) for cause in causes):
-            return meaning
-    return last
+    @property
+    def reasons(self) -> list[str]:
+        """A line for each address that was asked, and one for a mirror that was not."""
+        if self.refused and self.reason == "not tried":
+            return self.refused
+        where = self.base if self.reason == "not tried" else self.addresses[0][0]
+        return [*self.refused, f"{where}: {self.reason}"]
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    waiting, seen = [error], set()
-    while waiting:
-        cause = waiting.pop()
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        inner = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
-        waiting += [other for other in inner if isinstance(other, BaseException)]
+def _seconds(wait: float) -> str:
+    return f"{wait:,.0f} s" if wait < 1e6 else "for weeks"

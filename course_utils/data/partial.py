@@ -6,12 +6,16 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from course_utils.data.catalog import File
+from course_utils.data.transfer import sendable
 from course_utils.files import create, private_name, published, rename, settle
+from course_utils.text import shown_address
 
 _PIECE = 1 << 20
 
@@ -27,14 +31,19 @@ class Partial:
         Bytes so far.
     best : int
         The most bytes there have ever been.
+    received : int
+        All bytes that ever arrived, those thrown away included.
     origins : set of str
         Which mirrors the bytes came from; ``""`` stands for an earlier run.
+    pure : bool
+        Whether all bytes must come from one of them.
     """
 
     def __init__(self, path: Path, file: File) -> None:
         self.path, self.file = path, file
-        self.size = self.best = 0
+        self.size = self.best = self.received = 0
         self.origins: set[str] = set()
+        self.pure = False
         self.validators: dict[str, str] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._own = private_name(path, "part")
@@ -69,6 +78,7 @@ class Partial:
         self._handle.write(piece)
         self._digest.update(piece)
         self.size += len(piece)
+        self.received += len(piece)
         self.best = max(self.best, self.size)
         self.origins.add(origin)
 
@@ -79,6 +89,11 @@ class Partial:
         self._digest = hashlib.sha256()
         self.size = 0
         self.origins.clear()
+
+    def purify(self) -> None:
+        """Discard all bytes, and never again mix those of several servers."""
+        self.restart()
+        self.pure, self.best = True, 0
 
     @property
     def complete(self) -> bool:
@@ -119,7 +134,10 @@ class Partial:
         _remove(self._own)
 
     def remember(self, url: str, validator: str | None) -> None:
-        """Note the server's validator for the bytes so far, for a later ``If-Range``."""
+        """Note the validator that the server sent with the bytes so far, for a later ``If-Range``.
+
+        `url` is kept in a file: it has no password in it.
+        """
         if validator and self.validators.get(url) != validator:
             self.validators = {url: validator}
             with contextlib.suppress(OSError):
@@ -134,10 +152,11 @@ class Partial:
         chosen = max(usable, key=leftovers.__getitem__)
         with contextlib.suppress(OSError, ValueError):
             url, validator = _note(chosen).read_text(encoding="utf-8").splitlines()
-            self.remember(url, validator)
-        with contextlib.suppress(FileNotFoundError), chosen.open("rb") as old:
-            while piece := old.read(_PIECE):
-                self.append(piece, "")
+            if sendable(validator):
+                # Earlier versions noted passwords.
+                self.remember(shown_address(url), validator)
+        for piece in _content(chosen):
+            self.append(piece, "")
         for path in leftovers:
             _remove(path)
 
@@ -148,9 +167,17 @@ class Partial:
 def _size(path: Path) -> int:
     # Another process may have removed it in the meantime.
     try:
-        return path.stat().st_size
+        about = path.stat()
     except OSError:
         return 0
+    return about.st_size if stat.S_ISREG(about.st_mode) else 0
+
+
+def _content(path: Path) -> Iterator[bytes]:
+    """Yield what can be read of a leftover; one that cannot be read, or is gone, is no loss."""
+    with contextlib.suppress(OSError), path.open("rb") as old:
+        while piece := old.read(_PIECE):
+            yield piece
 
 
 def _note(part: Path) -> Path:

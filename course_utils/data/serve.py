@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import socket
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,7 @@ from course_utils.errors import DataError
 
 TIMEOUT = 60.0
 """Seconds after which a silent client is dropped."""
+_DIGITS = 18
 
 
 class FolderServer(ThreadingHTTPServer):
@@ -50,11 +52,21 @@ class FolderServer(ThreadingHTTPServer):
 
     def find(self, path: str) -> Path | None:
         """The file that `path` of a request names, if it may be served."""
-        parts = [part for part in unquote(urlsplit(path).path).split("/") if part]
-        if not parts or any(part.startswith(".") or os.sep in part or "\0" in part for part in parts):
+        try:
+            parts = [part for part in unquote(urlsplit(path).path).split("/") if part]
+            if not parts or any(part.startswith(".") or os.sep in part for part in parts):
+                return None
+            found = self.directory.joinpath(*parts).resolve()
+            return found if found.is_relative_to(self.directory) and found.is_file() else None
+        except (OSError, ValueError, RuntimeError):
+            # Names that are too long or that no system has, links in a circle.
             return None
-        found = self.directory.joinpath(*parts).resolve()
-        return found if found.is_relative_to(self.directory) and found.is_file() else None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say in a line why a client got no answer."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError | TimeoutError):
+            print(f"{client_address}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -80,9 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
         about = os.fstat(file.fileno())
         size, tag = about.st_size, f'"{about.st_size:x}-{about.st_mtime_ns:x}"'
         first, last = 0, size - 1
-        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        match = re.fullmatch(r"bytes=([0-9]+)-([0-9]*)", self.headers.get("Range", ""))
         if match and self.headers.get("If-Range", tag) == tag:
-            first, last = int(match[1]), min(int(match[2] or last), last)
+            first, last = _position(match[1]), min(_position(match[2]) if match[2] else last, last)
             if first > last:
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{size}")
@@ -105,6 +117,18 @@ class _Handler(BaseHTTPRequestHandler):
         while left and (piece := file.read(min(left, 1 << 18))):
             self.wfile.write(piece)
             left -= len(piece)
+        if left:
+            # The file has become shorter: only the end of the connection tells the client.
+            self.close_connection = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log what is asked for, without what follows a question mark: it may be a token."""
+        self.log_message('"%s" %s', self.requestline.partition("?")[0], str(code))
+
+
+def _position(digits: str) -> int:
+    # The first digits of more than any file needs are behind its end, too.
+    return int((digits.lstrip("0") or "0")[:_DIGITS])
 
 
 def serve(directory: str | os.PathLike[str], host: str = "127.0.0.1", port: int = 8000) -> None:
@@ -131,12 +155,15 @@ def serve(directory: str | os.PathLike[str], host: str = "127.0.0.1", port: int 
         )
     try:
         server = FolderServer(folder, host, port)
-    except OSError as error:
+    except (OSError, OverflowError, ValueError, TypeError) as error:
+        if not 0 <= port <= 65535:
+            why, step = "Ports are numbers from 0 to 65535.", "Choose another port; 0 picks a free one."
+        elif isinstance(error, OSError):
+            why, step = error.strerror or str(error), "Choose another port, or stop the program that uses it."
+        else:
+            why, step = "This is not an address of this machine.", "Choose 127.0.0.1 or 0.0.0.0."
         raise DataError(
-            f"Cannot listen on {host}, port {port}.",
-            why=str(error.strerror or error),
-            left="Nothing is served.",
-            next_step="Choose another port, or stop the program that uses it.",
+            f"Cannot listen on {host}, port {port}.", why=why, left="Nothing is served.", next_step=step
         ) from error
     with server:
         print(f"Serving {folder} until Ctrl-C. Students set COURSE_DATA_MIRROR={server.url}", flush=True)

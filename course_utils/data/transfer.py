@@ -1,52 +1,61 @@
-"""One request to one server, and what can go wrong with it, in plain words."""
+"""One file from one server: what is asked, and whether the answer can be the file."""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
-import queue
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
+from course_utils.data.address import HttpAddress
 from course_utils.data.catalog import File
-from course_utils.data.mirror import BrokenError, Patience, RefusedError, SlowError, in_words
+from course_utils.data.mirror import BrokenError, Patience, RefusedError, SlowError
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A server's promise of the file's bytes from `offset` on.
+    """A server's promise of the file's bytes from `offset` on. Only the checksum tells whether it is true.
 
     Attributes
     ----------
-    response : requests.Response
-        Its body has not been read yet.
+    exchange : Exchange
+        What the body comes from.
+    address : HttpAddress
+        Where it is, after all redirects.
     offset : int
         Where the body starts: 0 when the server ignored the range.
     validator : str or None
         What to send as ``If-Range`` when resuming later.
+    doubt : str
+        What speaks against it; empty if nothing does.
     """
 
-    response: Any
+    exchange: Any
+    address: HttpAddress
     offset: int
     validator: str | None
+    doubt: str
 
 
 _HOPS = 5
-_CHUNK = 1 << 16
+_LONGEST = 100
+_SPAN = re.compile(r"([0-9]{1,18})\s*-\s*[0-9]{1,18}\s*(?:/\s*([0-9]{1,18}))?")
 
 
 def ask(
-    url: str, file: File, *, offset: int, validator: str | None, seconds: float, patience: Patience
+    address: HttpAddress,
+    file: File,
+    *,
+    offset: int,
+    validator: str | None,
+    seconds: float,
+    patience: Patience,
 ) -> Answer:
-    """Ask `url` for `file` from `offset` on.
+    """Ask `address` for `file` from `offset` on.
 
     Raises
     ------
@@ -60,162 +69,160 @@ def ask(
         headers["Range"] = f"bytes={offset}-"
         if validator:
             headers["If-Range"] = validator
-    response = _follow(url, headers, seconds, patience)
-    try:
-        return _judge(response, file, offset)
-    except BaseException:
-        response.close()
-        raise
+    deadline = time.monotonic() + seconds
+    seen = {address.url}
+    by_way = ""
+    while True:
+        try:
+            exchange, response = _open(address, headers, deadline, seconds, patience, answered=bool(by_way))
+            with contextlib.ExitStack() as unless_answered:
+                unless_answered.callback(exchange.close)
+                if not response.is_redirect:
+                    answer = _judge(exchange, address, response, file, offset)
+                    unless_answered.pop_all()
+                    return replace(answer, doubt=answer.doubt and by_way + answer.doubt)
+                onward = _onward(address, response.headers["Location"])
+        except (BrokenError, RefusedError) as error:
+            error.args = (by_way + str(error),)
+            raise
+        if onward.url in seen or len(seen) > _HOPS:
+            raise RefusedError("it redirects in a loop")
+        seen.add(onward.url)
+        address, by_way = onward, f"it redirects to {_brief(onward)}: "
 
 
 def pieces(answer: Answer, file: File, patience: Patience, *, may_leave: bool) -> Iterator[bytes]:
-    """Yield the body as it arrives.
+    """Yield the body as it arrives, up to the file's length: what follows is not read.
 
     Raises
     ------
     BrokenError
         If it stops, stalls or ends too early.
     RefusedError
-        If more bytes arrive than the file has.
+        If it does so after an answer that was doubtful anyway.
     SlowError
         If it would take very long and `may_leave` says that there are other mirrors.
     """
     position = answer.offset
     began = mark = time.monotonic()
     first = marked = position
-    while True:
-        piece = _read(answer.response, patience)
+    while position < file.size:
+        piece = _read(answer, position, file, patience)
         if not piece:
-            break
+            raise _ended(answer, f"the connection closed after {position:,} of {file.size:,} bytes")
+        piece = piece[: file.size - position]
         position += len(piece)
-        if position > file.size:
-            raise RefusedError(f"it sends more than the {file.size:,} bytes of {file.name}")
         yield piece
         now = time.monotonic()
         if now - mark >= patience.window:
-            if (position - marked) / (now - mark) < patience.crawl:
-                raise BrokenError(f"stalled at {position:,} of {file.size:,} bytes")
+            if position < file.size and (position - marked) / (now - mark) < patience.pace:
+                raise _ended(answer, f"stalled at {position:,} of {file.size:,} bytes")
             speed = (position - first) / (now - began)
             if may_leave and (file.size - position) / speed > patience.tedious:
                 raise SlowError(f"only {speed / 1000:,.0f} kB/s")
             mark, marked = now, position
-    if position < file.size:
-        raise BrokenError(f"the connection closed after {position:,} of {file.size:,} bytes")
 
 
-def _read(response: Any, patience: Patience) -> bytes:
-    from urllib3.exceptions import HTTPError
+def _read(answer: Answer, position: int, file: File, patience: Patience) -> bytes:
+    from course_utils.data.exchange import SilenceError, in_words
 
     try:
-        # read1 returns what has arrived; read would wait for a whole chunk of a slow body.
-        piece: bytes = response.raw.read1(_CHUNK, decode_content=False)
-    except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-        raise BrokenError(in_words(error, patience.silence)) from error
+        piece: bytes = answer.exchange.take(patience.silence)
+    except SilenceError:
+        raise _ended(answer, f"stalled at {position:,} of {file.size:,} bytes") from None
+    except Exception as error:
+        raise _ended(answer, in_words(error, answer.address, patience.silence)[0]) from None
     return piece
 
 
-def _follow(url: str, headers: dict[str, str], seconds: float, patience: Patience) -> Any:
-    """Get `url`, following redirects; never from https to http."""
-    import requests
-
-    deadline = time.monotonic() + seconds
-    seen = {url}
-    answered = False
-    while True:
-        left = max(deadline - time.monotonic(), 0.1)
-        try:
-            response = _in_time(partial(_get, url, headers, left, patience.silence), left)
-        except _NoAnswerError:
-            raise BrokenError(f"no answer within {seconds:.0f} s", answered=answered) from None
-        except requests.exceptions.SSLError as error:
-            raise RefusedError(in_words(error, seconds)) from error
-        except ValueError as error:  # requests' errors about addresses are ValueErrors
-            raise RefusedError(f"{url} is not an http address ({error})", answered=answered) from error
-        except requests.RequestException as error:
-            raise BrokenError(in_words(error, seconds), answered=answered) from error
-        if not response.is_redirect:
-            return response
-        answered = True
-        response.close()
-        onward = urljoin(url, response.headers["Location"])
-        if urlsplit(url).scheme == "https" and urlsplit(onward).scheme != "https":
-            raise RefusedError(f"it redirects from https to {urlsplit(onward).scheme}, which is not safe")
-        if onward in seen or len(seen) > _HOPS:
-            raise RefusedError("it redirects in a loop")
-        seen.add(onward)
-        url = onward
+def _ended(answer: Answer, reason: str) -> BrokenError | RefusedError:
+    return RefusedError(answer.doubt) if answer.doubt else BrokenError(reason)
 
 
-def _get(url: str, headers: dict[str, str], seconds: float, silence: float) -> Any:
-    import requests
+def _open(
+    address: HttpAddress,
+    headers: dict[str, str],
+    deadline: float,
+    seconds: float,
+    patience: Patience,
+    *,
+    answered: bool,
+) -> tuple[Any, Any]:
+    from course_utils.data.exchange import Exchange, SilenceError, in_words, proxy_of
 
-    return requests.get(url, headers=headers, stream=True, allow_redirects=False, timeout=(seconds, silence))
-
-
-class _NoAnswerError(Exception):
-    """The call did not return in time."""
-
-
-def _in_time(call: Callable[[], Any], seconds: float) -> Any:
-    """Run `call`, but wait at most `seconds`.
-
-    Name look-ups have no time-out of their own, and a server may send its headers byte by byte: only a thread
-    that can be left behind puts a bound on them. It is a daemon, so it never keeps the interpreter alive.
-    """
-    results: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
-    left = threading.Event()
-
-    def work() -> None:
-        try:
-            result = call()
-        except BaseException as error:
-            results.put((False, error))
-            return
-        results.put((True, result))
-        if left.is_set():
-            result.close()
-
-    threading.Thread(target=work, daemon=True, name="course-download").start()
+    exchange = Exchange(address, headers, patience.silence)
     try:
-        worked, result = results.get(timeout=seconds)
-    except queue.Empty:
-        left.set()
-        with contextlib.suppress(queue.Empty):
-            worked, result = results.get_nowait()
-            if worked:
-                result.close()
-        raise _NoAnswerError from None
-    if worked:
-        return result
-    raise result
+        return exchange, exchange.take(deadline - time.monotonic())
+    except SilenceError:
+        exchange.close()
+        raise BrokenError(f"no answer within {seconds:.0f} s{proxy_of(address)}", answered=answered) from None
+    except Exception as error:
+        exchange.close()
+        reason, hopeless = in_words(error, address, seconds)
+        if hopeless:
+            raise RefusedError(reason, answered=answered) from None
+        raise BrokenError(reason, answered=answered) from None
+    except BaseException:
+        exchange.close()
+        raise
 
 
-def _judge(response: Any, file: File, offset: int) -> Answer:
+def _brief(address: HttpAddress) -> str:
+    # A server may redirect to anything.
+    text = re.sub(r"[^ -~]", "?", str(address))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _onward(address: HttpAddress, location: str) -> HttpAddress:
+    try:
+        # Headers are decoded as Latin-1, addresses are written in UTF-8.
+        onward = address.onward(location.encode("latin-1").decode("utf-8", "replace"))
+    except ValueError:
+        raise RefusedError("it redirects to what is not an http address") from None
+    if (address.scheme, onward.scheme) == ("https", "http"):
+        raise RefusedError("it redirects from https to http, which is not safe")
+    return onward
+
+
+def _judge(exchange: Any, address: HttpAddress, response: Any, file: File, offset: int) -> Answer:
+    from course_utils.data.exchange import number, phrase, proxy_of
+
     status, headers = response.status_code, response.headers
+    reason = phrase(status) + proxy_of(address)
     if status in (408, 425, 429) or status >= 500:
-        raise BrokenError(f"HTTP {status} {response.reason}", wait=_retry_after(headers))
+        raise BrokenError(reason, wait=_retry_after(headers))
     if status == 416:
         raise BrokenError("it cannot resume the download", restart=True)
-    if status not in (200, 206):
-        raise RefusedError(f"HTTP {status} {response.reason}")
-    if status == 206:
-        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", headers.get("Content-Range", ""))
-        if not match or int(match[1]) != offset or match[3] not in ("*", str(file.size)):
-            found = headers.get("Content-Range")
-            raise BrokenError(f"asked for bytes from {offset:,} on, it answered with {found!r}", restart=True)
-        return Answer(response, offset, _validator(headers))
-    length = headers.get("Content-Length")
-    if "html" in headers.get("Content-Type", ""):
-        raise RefusedError(f"it answers with a web page instead of {file.name} (a sign-in page?)")
-    if length is not None and length != str(file.size):
-        raise RefusedError(f"it offers {length} bytes, but {file.name} has {file.size}")
-    return Answer(response, 0, _validator(headers))
+    if not 200 <= status < 300:
+        raise RefusedError(reason)
+    length = number(headers.get("Content-Length"))
+    offered, start = length, 0
+    if status == 206 and length != file.size:
+        found = _SPAN.search(headers.get("Content-Range", ""))
+        start, offered = (int(found[1]), number(found[2])) if found else (offset, None)
+        if start not in (0, offset):
+            what = f"asked for the bytes from {offset:,} on, it sends those from {start:,} on"
+            raise BrokenError(what, restart=True)
+    doubt = ""
+    if "html" in headers.get("Content-Type", "").lower():
+        doubt = f"it answers with a web page instead of {file.name} (a sign-in page?)"
+    elif offered is not None and offered != file.size:
+        doubt = f"it offers {offered:,} bytes, but {file.name} has {file.size:,}"
+    # A doubtful answer is read if it is long enough, and if no bytes that are here already are lost by it.
+    if doubt and (start < offset or (length is not None and length < file.size - start)):
+        raise RefusedError(doubt)
+    return Answer(exchange, address, start, _validator(headers), doubt)
 
 
 def _validator(headers: Any) -> str | None:
     tag = headers.get("ETag")
     # RFC 9110, 13.1.5: a weak tag must not be used for a range.
-    return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
+    return sendable(tag if tag and not tag.startswith("W/") else headers.get("Last-Modified"))
+
+
+def sendable(validator: str | None) -> str | None:
+    """Return `validator` if it can be sent back, and stored in a line of text."""
+    return validator if re.fullmatch(r"[!-~][ -~]{0,199}", validator or "") else None
 
 
 def _retry_after(headers: Any) -> float | None:
@@ -230,5 +237,5 @@ def _retry_after(headers: Any) -> float | None:
         # Measured on the server's clock, so that a wrong one here does not matter.
         now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None

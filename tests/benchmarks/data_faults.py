@@ -1,11 +1,11 @@
 """How three downloaders cope with the same faults: the course's, torchvision's and pooch's.
 
-    python tests/benchmarks/data_faults.py [--wait 30]
+    python tests/benchmarks/data_faults.py [--wait 45]
 
 Every case runs against a real server on loopback that misbehaves on purpose, each downloader in a process of
 its own: once while the server misbehaves, and once more after it has recovered, as a student would. The table
-shows what each run gave, and how many bytes were fetched in all, as a share of the file. pooch is left out
-if it is not installed.
+shows what each run gave, and how many bytes were fetched in all, as a share of the file; a second one counts.
+pooch is left out if it is not installed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,16 @@ def _flip(content: bytes) -> bytes:
     return content[:HALF] + bytes([content[HALF] ^ 1]) + content[HALF + 1 :]
 
 
+_CHUNKS = f"{len(CONTENT):x}\r\n".encode() + CONTENT + b"\r\n0\r\n"
+
+
+def _trailers(handler: bad.Handler, content: bytes) -> None:
+    """Send everything, and then trailers without end."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + _CHUNKS)
+    handler.noted.sent += len(content)
+    bad.endless("", b"X-More: 1\r\n", 0.01)(handler, b"")
+
+
 CASES = (
     Case("503 twice, then fine", (bad.status(503), bad.status(503))),
     Case("429 with Retry-After: 1", (bad.status(429, Retry_After="1"),)),
@@ -100,6 +111,20 @@ CASES = (
     Case("sign-in page with 200", always=bad.web_page),
     Case("redirect loop", always=bad.redirect(f"/{NAME}")),
     Case("range ignored after a reset", (bad.reset_after(HALF), bad.range_ignored)),
+    Case("one byte a second", always=bad.drip_after(0, 1.0)),
+    Case("one byte a second, second mirror good", always=bad.drip_after(0, 1.0), second=True),
+    Case("Retry-After: 55 each time", always=bad.status(503, Retry_After="55")),
+    Case("Retry-After: 55 each time, second good", always=bad.status(503, Retry_After="55"), second=True),
+    Case("trailers without end", always=_trailers),
+    Case(
+        "redirect with a body without end",
+        always=bad.endless(f"HTTP/1.1 302 Found\nLocation: /{NAME}x\n\n", bytes(1 << 16), 0.05),
+    ),
+    Case("206 without Content-Range", always=bad.says("HTTP/1.1 206 Partial Content\n")),
+    Case("201", always=bad.says("HTTP/1.1 201 Created\n")),
+    Case(
+        "Content-Length twice", always=bad.says("HTTP/1.1 200 OK\n" + f"Content-Length: {len(CONTENT)}\n" * 2)
+    ),
     Case("killed half-way", (bad.stall_after(HALF),), kill=True),
     Case("damaged afterwards", damage=_flip),
     Case("cut afterwards", damage=lambda content: content[:HALF]),
@@ -115,10 +140,26 @@ class Run:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Cell:
+    """What one downloader made of one fault."""
+
+    text: str
+    counts: frozenset[str]
+
+
+COUNTS = ("right at once", "wrong file left", "still waiting when stopped", "right at the second try")
+
+
+def state_of(folder: Path) -> str:
+    """What lies under the file's name."""
+    found = (folder / NAME).read_bytes() if (folder / NAME).exists() else None
+    return "nothing" if found is None else "right" if found == CONTENT else "WRONG FILE"
+
+
 def outcome(folder: Path, run: Run) -> str:
     """What one run gave, in a few words."""
-    found = (folder / NAME).read_bytes() if (folder / NAME).exists() else None
-    state = "nothing" if found is None else "right" if found == CONTENT else "WRONG FILE"
+    state = state_of(folder)
     if run.code is None:
         return f"still waits, {state}"
     if run.code == 0:
@@ -165,7 +206,7 @@ def fetch(script: str, folder: Path, mirrors: list[str], wait: float, kill: bool
     return Run(process.returncode, error, time.monotonic() - began)
 
 
-def run(case: Case, script: str, wait: float) -> str:
+def run(case: Case, script: str, wait: float) -> Cell:
     """One cell of the table."""
     files = {f"/{NAME}": CONTENT}
     with (
@@ -177,13 +218,15 @@ def run(case: Case, script: str, wait: float) -> str:
         folder.mkdir()
         mirrors = [first.url, second.url] if case.second else [first.url]
         before = fetch(script, folder, mirrors, wait, case.kill)
-        one = outcome(folder, before)
+        one, state = outcome(folder, before), state_of(folder)
         if case.damage:
             (folder / NAME).write_bytes(case.damage(CONTENT))
         first.script, first.always = [], None
         two = outcome(folder, fetch(script, folder, mirrors, wait))
         share = (first.sent + second.sent) / len(CONTENT)
-    return f"{one}, {before.seconds:.0f} s → {two}; {share:.2f}×"
+    happened = (one == "right", state == "WRONG FILE", before.code is None, two == "right")
+    counts = frozenset(name for name, so in zip(COUNTS, happened, strict=True) if so)
+    return Cell(f"{one}, {before.seconds:.0f} s → {two}; {share:.2f}×", counts)
 
 
 def main() -> None:
@@ -191,16 +234,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--wait", type=float, default=30, help="seconds after which a run counts as hanging")
+    parser.add_argument("--wait", type=float, default=45, help="seconds after which a run counts as hanging")
     arguments = parser.parse_args()
     loaders = {"course_utils": COURSE, "torchvision": TORCHVISION}
     if importlib.util.find_spec("pooch"):
         loaders["pooch"] = POOCH
     print("| fault | " + " | ".join(loaders) + " |")
     print("| --- |" + " --- |" * len(loaders))
+    totals: dict[str, Counter[str]] = {name: Counter() for name in loaders}
     for case in CASES:
-        cells = [run(case, script, arguments.wait) for script in loaders.values()]
-        print(f"| {case.name} | " + " | ".join(cells) + " |", flush=True)
+        cells = {name: run(case, script, arguments.wait) for name, script in loaders.items()}
+        print(f"| {case.name} | " + " | ".join(cell.text for cell in cells.values()) + " |", flush=True)
+        for name, cell in cells.items():
+            totals[name].update(cell.counts)
+    print(f"\n| of {len(CASES)} faults | " + " | ".join(loaders) + " |")
+    print("| --- |" + " --- |" * len(loaders))
+    for count in COUNTS:
+        print(f"| {count} | " + " | ".join(str(totals[name][count]) for name in loaders) + " |")
 
 
 if __name__ == "__main__":

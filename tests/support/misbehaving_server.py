@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import socket
 import ssl
@@ -21,6 +22,7 @@ class Request:
     path: str
     range: str | None
     if_range: str | None
+    authorization: str | None = None
     sent: int = 0
 
 
@@ -83,7 +85,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.close_connection = True
         course = self.server.course
-        self.noted = Request(self.path, self.headers["Range"], self.headers["If-Range"])
+        self.noted = Request(
+            self.path, self.headers["Range"], self.headers["If-Range"], self.headers["Authorization"]
+        )
         if self.headers["Method"] == "HEAD":
             # torchvision looks for redirects first, with a GET all the same: no fault is spent on it.
             self.head(200, {}, 0)
@@ -288,5 +292,39 @@ def slow(kilobytes_per_second: float) -> Behaviour:
             handler.wfile.flush()
             if handler.server.course.stopping.wait(pause):
                 return
+
+    return behave
+
+
+def says(head: str, *, whole: bool = True) -> Behaviour:
+    """Send `head` as it is, then the content; `whole`: in spite of any range that was asked for."""
+
+    def behave(handler: Handler, content: bytes) -> None:
+        handler.wfile.write(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n")
+        handler.body(content if whole else content[handler.offset() :])
+
+    return behave
+
+
+def endless(head: str, again: bytes, pause: float = 0.0) -> Behaviour:
+    """Send `head` as it is, then `again` for ever."""
+
+    def behave(handler: Handler, content: bytes) -> None:
+        handler.wfile.write(head.replace("\n", "\r\n").encode("latin-1"))
+        while not handler.server.course.stopping.wait(pause):
+            handler.body(again)
+
+    return behave
+
+
+def locked(user: str, password: str) -> Behaviour:
+    """Serve only who knows the password."""
+
+    def behave(handler: Handler, content: bytes) -> None:
+        told = base64.b64encode(f"{user}:{password}".encode()).decode()
+        if handler.noted.authorization == f"Basic {told}":
+            serve(handler, content)
+        else:
+            status(401)(handler, content)
 
     return behave
