@@ -127,4 +127,4 @@ def test_a_folder_that_may_not_be_read_is_named(place: Path, name: str) -> None:
     label = "shared folder" if name == "COURSE_DATA_SHARED" else "user cache"
     assert said.startswith("MNIST is out of reach.") and f"The {label} {place}/closed/inside" in said
     assert "cannot be read: Permission denied." in said and f"Set {name} to a folder" in said
-    assert instead == "digits (scikit-learn, 1,797 real digits) instead of mnist: MNIST is out of reach"
+    assert instead == "digits (scikit-learn, 1,797 real digits) instead of mnist: offline"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from course_utils.data.dataset import Arrays
-from course_utils.data.picture import CHANGES, ColourError, Reader, wrong
+from course_utils.data.image_reader import CHANGES, ColourError, ImageReader, wrong
 from course_utils.text import name_text
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -85,11 +85,11 @@ def decode(folder: Path, found: Listing) -> tuple[Arrays, str]:
     count = sum(len(files) for classes in found.values() for files in classes.values())
     with tqdm(total=count, desc=f"Decoding {name_text(folder.name)}", unit=" images", delay=1) as bar:
         try:
-            reader = Reader(folder, count, channels=1)
+            reader = ImageReader(folder, count, channels=1)
             tensors = _decode(reader, found, bar)
         except ColourError:
             bar.reset()
-            reader = Reader(folder, count, channels=3)
+            reader = ImageReader(folder, count, channels=3)
             tensors = _decode(reader, found, bar)
     if 0 < reader.brightest < 4096:
         raise wrong(
@@ -105,7 +105,7 @@ def decode(folder: Path, found: Listing) -> tuple[Arrays, str]:
     return arrays, ", ".join(change for change in CHANGES if change in reader.changes)
 
 
-def _decode(reader: Reader, found: Listing, bar: Any) -> dict[str, Tensor]:
+def _decode(reader: ImageReader, found: Listing, bar: Any) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for half, classes in found.items():
         index = 0

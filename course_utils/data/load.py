@@ -164,7 +164,7 @@ def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays,
 def _copied(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str] | None:
     """Load the shared folder's JPEG copy of `dataset`, if this machine has nothing better."""
     place = options.data_shared / dataset.copy if options.data_shared and dataset.copy else None
-    if place is None or not place.is_dir():
+    if place is None or not os.path.isdir(place):
         return None
     if all(locate(variants, dataset, cache, options)[0] for variants in dataset.parts):
         return None

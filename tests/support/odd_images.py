@@ -129,6 +129,7 @@ ODD: dict[str, Callable[[], bytes]] = {
     "animated png": lambda: _frames("PNG"),
     "animated webp": lambda: _frames("WEBP", lossless=True),
     "tiff of three pages": lambda: _frames("TIFF"),
+    "mpo": lambda: _saved(RGB, "MPO", save_all=True, append_images=[GREY.convert("RGB")], quality=100),
     "jpeg": lambda: _saved(RGB, "JPEG", quality=100),
     "grey jpeg": lambda: _saved(GREY, "JPEG", quality=100),
     "bmp": lambda: _saved(RGB, "BMP"),

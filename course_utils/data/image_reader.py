@@ -13,7 +13,7 @@ from course_utils.errors import DataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "WEBP", "GIF", "TIFF")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 """What files of these names may hold. Pillow knows more formats; some make it start other programs."""
 SHARE = 0.25
 """The share of the memory that images may take; decoding, storing and training need some, too."""
@@ -23,6 +23,8 @@ DEEP, TURNED, WHITE, FIRST = CHANGES = (
     "on white where transparent",
     "the first picture of files with several",
 )
+GREY = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+"""Pillow's grey modes; a palette may be grey, too."""
 ORIENTATION = 0x0112
 """EXIF's tag for how the camera was held."""
 
@@ -31,7 +33,7 @@ class ColourError(Exception):
     """A colour image among grey ones: all of them become RGB."""
 
 
-class Reader:
+class ImageReader:
     """Reads the images of one folder to so many channels, and keeps in mind what that took.
 
     Attributes
@@ -55,10 +57,11 @@ class Reader:
 
         try:
             with Image.open(path, formats=FORMATS) as image:
-                # The header tells the size before anything is decoded.
-                self._check_area(path, *image.size)
+                # The header tells size and mode before anything is decoded.
+                self._check_area(path, image)
                 if self.channels == 1 and not _is_grey(image):
                     raise ColourError
+                # In a phone's MPO the others are previews, or what makes the first one brighter.
                 if getattr(image, "is_animated", False) and image.format != "MPO":
                     self.changes.add(FIRST)
                 if image.getexif().get(ORIENTATION) in range(2, 9):
@@ -78,12 +81,14 @@ class Reader:
             raise self._differs(path, width, height)
         return pixels.reshape(height, width, self.channels)
 
-    def _check_area(self, path: str, width: int, height: int) -> None:
+    def _check_area(self, path: str, image: Image) -> None:
+        width, height = image.size
         if self.first:
             if width * height != self.size[0] * self.size[1]:
                 raise self._differs(path, width, height)
             return
-        needed, memory = self.count * width * height * self.channels, main_memory()
+        channels = 1 if image.mode in GREY else 3
+        needed, memory = self.count * width * height * max(channels, self.channels), main_memory()
         if memory and needed > SHARE * memory:
             raise wrong(
                 self.folder,
@@ -130,7 +135,7 @@ def _is_grey(image: Image) -> bool:
     if image.mode == "P":
         levels = image.getpalette() or []
         return levels[0::3] == levels[1::3] == levels[2::3]
-    return image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;16")
+    return image.mode in GREY
 
 
 def wrong(folder: Path, why: str, next_step: str = "") -> DataError:

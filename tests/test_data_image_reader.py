@@ -15,7 +15,7 @@ from odd_images import DAMAGED, ODD, SIDE, THINGS, folder_of
 from PIL import Image
 
 from course_utils import load_dataset
-from course_utils.data import Dataset, picture
+from course_utils.data import Dataset, image_reader
 from course_utils.errors import DataError
 
 REFUSED = {
@@ -25,7 +25,6 @@ REFUSED = {
     "32 bits": "32 bits",
     "float": "32 bits",
     "float with nan": "32 bits",
-    "lab": "LAB",
     "one pixel": "1×1",
     "one row": "3000×1",
 }
@@ -147,7 +146,7 @@ def test_grey_in_any_mode_stays_grey(tmp_path: Path, kind: str) -> None:
     assert len(image) == 1
 
 
-@pytest.mark.parametrize("kind", ["cmyk", "ycbcr", "palette", "bmp", "webp", "jpeg"])
+@pytest.mark.parametrize("kind", ["cmyk", "mpo", "ycbcr", "palette", "bmp", "webp", "jpeg"])
 def test_colour_in_any_mode_is_rgb(tmp_path: Path, kind: str) -> None:
     image, _ = first_of(tmp_path, ODD[kind](), other="rgb")
     expected = np.asarray(odd_images.RGB).transpose(2, 0, 1).astype(int)
@@ -210,7 +209,7 @@ class TestMemory:
     def test_large_photos_are_added_up_before_one_is_decoded(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, colour: int, gigabytes: str
     ) -> None:
-        monkeypatch.setattr(picture, "main_memory", lambda: 24 * 10**9)
+        monkeypatch.setattr(image_reader, "main_memory", lambda: 24 * 10**9)
         header_only = odd_images.png_of(4000, 3000, colour=colour)
         folder = folder_of(tmp_path / "photos")
         for path in folder.rglob("*.png"):
@@ -225,13 +224,13 @@ class TestMemory:
         assert "this computer has 24.0 GB" in caught.value.why and "smaller" in caught.value.next_step
 
     def test_a_large_image_among_small_ones_is_not_decoded(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"0\.png is 9000×9000, but|x\.png is 8×8, but"):
+        with pytest.raises(DataError, match=r"1\.png is 9000×9000, but .*0\.png is 8×8"):
             load_dataset(folder_of(tmp_path, ODD["grey"](), odd_images.png_of(9000, 9000)))
 
     def test_a_computer_that_does_not_tell_its_memory_is_not_asked_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(picture, "main_memory", lambda: None)
+        monkeypatch.setattr(image_reader, "main_memory", lambda: None)
         load_dataset(folder_of(tmp_path))
 
 
@@ -247,7 +246,7 @@ def test_images_of_one_colour_are_refused(tmp_path: Path, shade: int) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows stores names as characters")
 class TestNames:
     @pytest.mark.parametrize(
-        "name", [b"Caf\xe9", b"\xff\xfe", "ß名".encode(), b"a\nb", b"[x]*?", b"**", b"[/b]"]
+        "name", [b"Caf\xe9", b"\xff\xfe", "ß名".encode(), b"a\nb", b"[x]*?", b"**", b"[b]"]
     )
     def test_classes_and_folders_of_any_name(self, tmp_path: Path, name: bytes) -> None:
         folder = tmp_path / os.fsdecode(name)
