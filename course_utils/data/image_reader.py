@@ -64,7 +64,9 @@ class ImageReader:
                 # In a phone's MPO the others are previews, or what makes the first one brighter.
                 if getattr(image, "is_animated", False) and image.format != "MPO":
                     self.changes.add(FIRST)
-                if image.getexif().get(ORIENTATION) in range(2, 9):
+                # A JPEG's `info` tells whether there is any EXIF; most small images have none.
+                has_exif = image.format != "JPEG" or image.info.keys() & {"exif", "xmp"}
+                if has_exif and image.getexif().get(ORIENTATION) in range(2, 9):
                     self.changes.add(TURNED)
                     ImageOps.exif_transpose(image, in_place=True)
                 plain = self._on_white(self._of_8_bits(image))
