@@ -60,7 +60,6 @@ def test_every_device_and_layout_is_right(device):
         ({"labels": torch.eye(10)}, "the shape 10×10", "labels.argmax(1)"),
         ({"labels": LABELS.tolist()}, "labels are of type list", "torch.as_tensor(labels)"),
         ({"labels": torch.tensor(3)}, "the shape ()", ""),
-        ({"labels": LABELS.to("meta")}, "the labels on meta", "labels.to(images.device)"),
         ({"std": 0.0}, "standard deviation 0.0", "not all of one colour"),
         ({"std": -1}, "standard deviation -1", ""),
         ({"std": float("nan")}, "standard deviation nan", ""),
