@@ -216,7 +216,8 @@ def test_any_command_in_any_environment(environment, command, names, target) -> 
         began = time.process_time()
         before, cache = snapshot(place), None
         arguments = [target.format(place=place)] if command == "export" else []
-        arguments += [name.format(place=place) for name in names] if command != "status" else []
+        names = names if command != "status" else []
+        arguments += [name.format(place=place) for name in names]
         with in_environment(place, COURSE_OFFLINE="1", **environment), quiet() as said:
             with contextlib.suppress(CourseError):
                 cache = course_settings.read().data_dir
