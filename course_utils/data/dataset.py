@@ -41,7 +41,7 @@ class Split:
     Traceback (most recent call last):
     course_utils.errors.DataError: These images and labels are no dataset.
       why:  The images are torch.float32; a pixel is a whole number from 0 to 255, torch.uint8.
-      next: From 0 to 1: (255 * images).round().to(torch.uint8)
+      next: If they go from 0 to 1: (255 * images).round().to(torch.uint8)
     """
 
     images: Tensor
