@@ -99,13 +99,16 @@ def synchronize(device: str | torch.device) -> None:
 
 
 def _present(asked: str | torch.device, present: list[str], asker: str) -> torch.device:
-    next_step = f"Use one of {', '.join(present)}, or unset COURSE_DEVICE."
+    next_step = f"Use {' or '.join(present)}" + (
+        ", or unset COURSE_DEVICE." if asker == "COURSE_DEVICE" else "."
+    )
     try:
         device = torch.device(asked)
     except (RuntimeError, TypeError):
         raise DeviceError(
             f"There is no device {str(asked)!r}.",
-            why=f"{asker} asks for it; this machine has {', '.join(present)}.",
+            why=f"{asker} asks for it; this machine has {', '.join(present)}. "
+            "PyTorch's name for a GPU is cuda (NVIDIA, AMD), mps (Apple) or xpu (Intel).",
             next_step=next_step,
         ) from None
     if device.type in ("cuda", "xpu") and device.index is None:

@@ -22,7 +22,10 @@ class CourseError(Exception):
     """
 
     def __init__(self, what: str, *, why: str = "", left: str = "", next_step: str = "") -> None:
-        self.what, self.why, self.left, self.next_step = what, why, left, next_step
+        # Names of files may hold bytes that are no characters; terminals and notebooks cannot show them.
+        self.what, self.why, self.left, self.next_step = (
+            part.encode(errors="backslashreplace").decode() for part in (what, why, left, next_step)
+        )
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -48,7 +51,9 @@ class DataError(CourseError):
     """A dataset cannot be found, fetched, decoded or stored."""
 
     @classmethod
-    def from_disk(cls, error: OSError, path: Path, what: str, needed: int = 0) -> DataError:
+    def from_disk(
+        cls, error: OSError, path: Path, what: str, needed: int = 0, setting: str = "COURSE_DATA_DIR"
+    ) -> DataError:
         """Explain what the operating system refused.
 
         Parameters
@@ -61,17 +66,19 @@ class DataError(CourseError):
             What failed, as a sentence without its full stop.
         needed : int
             Bytes that must fit on the disk, if known.
+        setting : str
+            What the reader changes to use another folder.
         """
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             room = f" ({needed / 1e6:,.0f} MB are needed)" if needed else ""
             why = f"The disk is full{room}."
-            step = "Free some space, or set COURSE_DATA_DIR to a folder on another disk."
+            step = f"Free some space, or set {setting} to a folder on another disk."
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             why = f"No permission: {path} ({error.strerror})."
-            step = "Set COURSE_DATA_DIR to a folder that you can write to."
+            step = f"Set {setting} to a folder that you can write to."
         else:
             why = f"{error.strerror or error} ({path})."
-            step = "Set COURSE_DATA_DIR to another folder, or try again."
+            step = f"Set {setting} to another folder, or try again."
         return cls(f"{what}.", why=why, left="No half-written file was left behind.", next_step=step)
 
 
@@ -81,6 +88,10 @@ class DeviceError(CourseError):
 
 class SettingsError(CourseError):
     """An environment variable or option has a value that the course does not know."""
+
+
+class UnknownDatasetError(DataError, SettingsError):
+    """A name belongs to no dataset."""
 
 
 class TrainingError(CourseError):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fnmatch
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +65,37 @@ def create(path: Path) -> IO[bytes]:
     """Open a new file for writing and reading, with the permissions that the user's umask gives."""
     return os.fdopen(
         os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b"
+    )
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file for reading, and nothing else: a pipe would wait for a writer, and a device may never end.
+
+    Raises
+    ------
+    OSError
+        If the system refuses, or if `path` is not a regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def named(folder: Path, start: str, pattern: str) -> list[Path]:
+    """Return what lies in `folder` under names of `start` and a pattern for the rest, in order.
+
+    Unlike ``Path.glob`` it takes every character of `start` as it is; what cannot be read holds nothing.
+    """
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return sorted(
+        folder / name
+        for name in names
+        if name.startswith(start) and fnmatch.fnmatchcase(name[len(start) :], pattern)
     )
 
 

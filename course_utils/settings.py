@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,17 +68,22 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     Raises
     ------
     SettingsError
-        If ``COURSE_PROFILE`` or ``COURSE_OFFLINE`` has an unknown value.
+        If ``COURSE_PROFILE`` or ``COURSE_OFFLINE`` has an unknown value, or a folder's path is impossible.
     """
     env = os.environ if environ is None else environ
-    data_dir = _path(env.get("COURSE_DATA_DIR")) or _default_data_dir()
+
+    def folder(name: str) -> Path | None:
+        text = env.get(name, "")
+        return absolute(text, name) if text.strip() else None
+
+    data_dir = folder("COURSE_DATA_DIR") or _default_data_dir()
     return Settings(
         data_dir=data_dir,
-        data_shared=_path(env.get("COURSE_DATA_SHARED")),
+        data_shared=folder("COURSE_DATA_SHARED"),
         data_mirror=env.get("COURSE_DATA_MIRROR") or None,
         offline=_flag("COURSE_OFFLINE", env.get("COURSE_OFFLINE", "")),
         profile=check_profile(env.get("COURSE_PROFILE") or "fast"),
-        state_dir=_path(env.get("COURSE_STATE_DIR")) or data_dir,
+        state_dir=folder("COURSE_STATE_DIR") or data_dir,
         device=env.get("COURSE_DEVICE") or None,
     )
 
@@ -98,8 +105,47 @@ def check_profile(profile: str) -> str:
     return profile
 
 
-def _path(text: str | None) -> Path | None:
-    return Path(text).expanduser().resolve() if text else None
+def absolute(path: str | os.PathLike[str], name: str) -> Path:
+    """Return `path` with ``~`` and links resolved; there need not be anything.
+
+    Parameters
+    ----------
+    path : str or path
+        What the user wrote.
+    name : str
+        Where the user wrote it: a variable or a parameter.
+
+    Raises
+    ------
+    SettingsError
+        If there can never be anything: there is no such home, links lead in a circle, a name is too long.
+    """
+    expanded = os.path.expanduser(path)
+    try:
+        why = _impossible(expanded)
+        place = Path(os.path.realpath(expanded))
+    except ValueError as error:
+        why = f"It cannot be a path: {error}."
+    except OSError:
+        why = "It starts at the current folder, which no longer exists."
+    if why:
+        step = f"Set {name} to the path of a folder."
+        raise SettingsError(f"{name} is {os.fspath(path)!r}.", why=why, next_step=step)
+    return place
+
+
+def _impossible(path: str) -> str:
+    """Say why there can never be anything at `path`; empty if there can."""
+    if path.startswith("~"):
+        return f"There is no home folder {Path(path).parts[0]}."
+    try:
+        os.stat(path)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "Its links lead in a circle."
+        if error.errno == errno.ENAMETOOLONG:
+            return "A name in it is longer than the system allows."
+    return ""
 
 
 def _flag(name: str, text: str) -> bool:
@@ -113,9 +159,36 @@ def _flag(name: str, text: str) -> bool:
 
 
 def _default_data_dir() -> Path:
+    """The user's cache folder, or a temporary one where there is no home or it cannot be used."""
+    try:
+        cache = _user_cache()
+    except RuntimeError:  # neither HOME nor an entry in passwd, as in a container that runs as any user
+        cache = Path()
+    if _usable(cache):
+        return cache
+    user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
+    return Path(tempfile.gettempdir()) / f"convnet-labs{user}"
+
+
+def _user_cache() -> Path:
     # Imported here so that a machine with only torch, numpy, matplotlib and tqdm can train.
     try:
         from platformdirs import user_cache_path
     except ImportError:
         return Path.home() / ".cache" / "convnet-labs"
     return user_cache_path("convnet-labs", appauthor=False)
+
+
+def _usable(folder: Path) -> bool:
+    """Whether `folder` can be read, or made."""
+    if not folder.is_absolute():
+        return False
+    for place in (folder, *folder.parents):
+        try:
+            place.stat()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return False
+        return place.is_dir() and os.access(place, os.X_OK if place == folder else os.W_OK | os.X_OK)
+    return False

@@ -29,6 +29,19 @@ def number_text(value: Any, digits: int = 4) -> str:
     return str(int(value)) if value == round(value) and abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
+def name_text(name: str) -> str:
+    """Return the name of a file; bytes that are no characters become escapes, which can be shown anywhere.
+
+    Examples
+    --------
+    >>> print(name_text("Caf\\udce9"))
+    Caf\\udce9
+    >>> name_text("Café")
+    'Café'
+    """
+    return name.encode(errors="backslashreplace").decode()
+
+
 def quoted(names: Iterable[str]) -> str:
     """Return names of code for a sentence.
 

@@ -17,7 +17,7 @@ from torch import nn
 from course_utils import load_dataset
 from course_utils.data import Dataset, embedded
 from course_utils.data.catalog import CIFAR10
-from course_utils.errors import DataError
+from course_utils.errors import DataError, DeviceError
 
 
 @pytest.fixture(autouse=True)
@@ -214,6 +214,59 @@ class TestNames:
         with pytest.raises(DataError, match=r"no dataset 'mnits'[\s\S]*mnist, cifar10, digits, shapes"):
             load_dataset("mnits")
 
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("MNIST", "mnist"),
+            ("minst", "mnist"),
+            ("cifar-10", "cifar10"),
+            ("CIFAR", "cifar10"),
+            ("shape", "shapes"),
+        ],
+    )
+    def test_a_name_that_is_nearly_right_is_recognised(self, name: str, meant: str) -> None:
+        with pytest.raises(DataError, match=f"no dataset '{name}'") as caught:
+            load_dataset(name)
+        assert caught.value.next_step == f"Did you mean {meant}?"
+
+    @pytest.mark.parametrize(
+        "name", ["", " ", "x" * 300, "mnist\0", "\udcff", "https://example.org/x", None, 5, ["mnist"], object]
+    )
+    def test_a_name_that_is_none_is_refused(self, name: object) -> None:
+        with pytest.raises(DataError, match=r"There is no (dataset|folder)"):
+            load_dataset(name)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("name", "why"),
+        [
+            ("~nobody-of-this-name/pets", "There is no home folder ~nobody-of-this-name."),
+            ("./" + "x" * 300, "A name in it is longer than the system allows."),
+            ("./" + "x/" * 3000, "A name in it is longer than the system allows."),
+            ("{here}/loop/pets", "Its links lead in a circle."),
+            ("{here}/pets.zip", "It is a file; unpack it if it is an archive."),
+            ("{here}/pets.zip/train", "Not a directory."),
+            ("{here}/nowhere", "No such file or directory."),
+            ("{here}/no\0where", "It cannot be a path: embedded null byte."),
+        ],
+    )
+    def test_a_folder_that_is_none_is_refused_for_its_own_reason(
+        self, tmp_path: Path, name: str, why: str
+    ) -> None:
+        (tmp_path / "loop").symlink_to("loop")
+        (tmp_path / "pets.zip").write_bytes(b"PK")
+        with pytest.raises(DataError, match="There is no folder") as caught:
+            load_dataset(name.format(here=tmp_path))
+        assert caught.value.why == why
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder in which a process is")
+    def test_a_current_folder_that_is_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        assert len(load_dataset("digits").test) == 297
+        with pytest.raises(DataError, match="no longer exists"):
+            load_dataset("./pets")
+
     def test_an_unknown_folder_is_reported_as_one(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="There is no folder"):
             load_dataset(tmp_path / "nowhere")
@@ -297,7 +350,7 @@ class TestRealMnist:
         assert torch.equal(mnist.test.images[:, 0], theirs.data)
         assert torch.equal(mnist.test.labels, theirs.targets)
 
-    def test_the_second_load_comes_from_the_cache_and_is_a_memory_map(
+    def test_the_second_load_comes_from_the_cache_and_takes_no_time(
         self, own_cache: Path, shared: Path
     ) -> None:
         first = load_dataset("mnist")
@@ -478,6 +531,18 @@ class TestFolder:
             (tmp_path / half).mkdir()
         with pytest.raises(DataError, match="has no classes"):
             load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("device", ["gpu", "GPU", "cuda:99", "tpu", "", "cpu:-1", "cpu, please", 3.5])
+def test_a_device_that_is_none_is_refused_with_those_that_exist(device: object) -> None:
+    with pytest.raises(DeviceError, match="cpu"):
+        load_dataset("digits", device=device)  # type: ignore[arg-type]
+
+
+def test_a_gpu_has_another_name_in_pytorch() -> None:
+    with pytest.raises(DeviceError, match=r"cuda \(NVIDIA, AMD\), mps \(Apple\)") as caught:
+        load_dataset("digits", device="gpu")
+    assert "COURSE_DEVICE" not in caught.value.next_step
 
 
 def test_images_go_to_the_device_that_is_asked_for() -> None:

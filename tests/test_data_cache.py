@@ -1,26 +1,31 @@
-"""The cache: a later load is one memory map, damage heals, a read-only or full disk costs only time."""
+"""The cache: a later load decodes nothing, damage heals, a read-only or full disk costs only time."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import misbehaving_server as bad
 import pytest
 import tiny_data
 import torch
 from misbehaving_server import Server
+from odd_images import THINGS
 
 from course_utils import load_dataset
 from course_utils.data import entry, load
 from course_utils.data.dataset import Arrays
 from course_utils.errors import DataError
+from course_utils.files import open_regular
 
 
 @pytest.fixture
@@ -106,6 +111,77 @@ class TestEntry:
         with pytest.raises(entry.DamagedError):
             entry.read(path)
 
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has neither pipes nor such devices in folders")
+    @pytest.mark.parametrize("kind", sorted(THINGS))
+    def test_what_is_no_file_is_noticed_at_once(self, tmp_path: Path, kind: str) -> None:
+        THINGS[kind](tmp_path / "thing")
+        with pytest.raises((entry.DamagedError, OSError)):
+            entry.read(tmp_path / "thing")
+        with pytest.raises(OSError):
+            open_regular(tmp_path / "thing")
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            b"[" * 100_000,
+            b'{"a":' * 100_000,
+            b"[" * 100_000 + b"]" * 100_000,
+            b"1" * 100_000,
+            b"null",
+            b"NaN",
+            b"[]",
+            b"{}",
+            b'{"__metadata__": null}',
+            b'{"__metadata__": []}',
+            b'{"__metadata__": {"header_sha256": 5}}',
+            b'{"__metadata__": {"header_sha256": ""}}',
+            b'{"__metadata__": {"header_sha256": "00"}}',
+            b"\xff\xfe",
+            b"\0" * 1000,
+        ],
+        ids=lambda header: repr(header[:40]),
+    )
+    def test_a_header_of_any_text_is_a_damaged_entry(self, path: Path, header: bytes) -> None:
+        path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(100))
+        with pytest.raises(entry.DamagedError):
+            entry.read(path)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("train.images", None),
+            ("train.images", {"shape": [7, 1, 5, 3]}),
+            ("train.images", {"shape": [-1, 1, 5, 3], "data_offsets": [0, "105"]}),
+            ("train.images", {"shape": [10**30], "data_offsets": [0, 105]}),
+            ("test.labels", {"shape": [3], "data_offsets": [0, 10**30]}),
+            ("test.labels", {"shape": [3], "data_offsets": []}),
+            ("test.labels", {"shape": "3", "data_offsets": [157, 160]}),
+            ("test.labels", [1]),
+        ],
+        ids=str,
+    )
+    def test_a_header_that_is_signed_and_wrong_is_a_damaged_entry(
+        self, path: Path, name: str, value: object
+    ) -> None:
+        content = path.read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length]) | {name: value}
+        header["__metadata__"]["header_sha256"] = "0" * 64
+        text = json.dumps(header)
+        text = text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest())
+        path.write_bytes(len(text).to_bytes(8, "little") + text.encode() + content[8 + length :])
+        with pytest.raises(entry.DamagedError):
+            entry.read(path)
+
+    def test_a_header_that_claims_to_be_huge_is_not_read(self, path: Path) -> None:
+        path.write_bytes(b"\xff" * 8 + bytes(1000))
+        os.truncate(path, 1 << 40)  # takes no room: almost all of it is a hole
+        began = time.monotonic()
+        with pytest.raises(entry.DamagedError):
+            entry.read(path)
+        os.truncate(path, 0)
+        assert time.monotonic() - began < 1
+
     def test_two_changes_that_cancel_are_found_by_verifying(self, path: Path) -> None:
         good = bytearray(path.read_bytes())
         start = 8 + int.from_bytes(good[:8], "little")
@@ -185,7 +261,80 @@ class TestLoading:
         assert [request.range for request in server.requests[:3]] == [None, "bytes=200000-", "bytes=200000-"]
 
 
+class TestOverwritten:
+    """What is loaded stays as it is, whatever happens to the file: `cp` writes into it without a new name."""
+
+    CHANGES: ClassVar = {
+        "by another entry": lambda path: path.write_bytes(path.read_bytes()[::-1]),
+        "by a shorter one": lambda path: path.write_bytes(path.read_bytes()[:5000]),
+        "by nothing": lambda path: path.write_bytes(b""),
+        "by itself": lambda path: path.write_bytes(path.read_bytes()),
+        "removed": lambda path: path.unlink(),
+    }
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_images_in_use_do_not_change(self, server: Server, cache: Path, change: str) -> None:
+        load_dataset("mnist")
+        dataset = load_dataset("mnist")
+        before = dataset.train.images.clone()
+        self.CHANGES[change](decoded(cache))
+        assert torch.equal(dataset.train.images, before)
+
+    def test_a_kernel_survives_a_file_that_is_cut(self, server: Server, cache: Path) -> None:
+        """In a process of its own: a map of the file would end it with SIGBUS."""
+        load_dataset("mnist")
+        script = """
+            import os, sys
+            sys.path.insert(0, sys.argv[2])
+            import tiny_data
+            from pathlib import Path
+            from course_utils.data import entry
+            arrays = entry.read(Path(sys.argv[1]))[0]
+            os.truncate(sys.argv[1], 10)
+            print(arrays.sha256 == entry.checksum(arrays.tensors))
+        """
+        support = str(Path(__file__).with_name("support"))
+        command = [sys.executable, "-c", textwrap.dedent(script), str(decoded(cache)), support]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (ran.returncode, ran.stdout.strip()) == (0, "True"), ran.stderr
+
+    def test_a_file_that_is_cut_while_it_is_read_is_damaged(
+        self, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        load_dataset("mnist")
+        path = decoded(cache)
+        real = entry._header
+
+        def cut_it(*arguments: object) -> object:
+            os.truncate(path, 50_000)
+            return real(*arguments)
+
+        monkeypatch.setattr(entry, "_header", cut_it)
+        with pytest.raises(entry.DamagedError, match="cut while it was read"):
+            entry.read(path)
+
+
 class TestDamage:
+    def test_a_pipe_in_place_of_the_entry_is_replaced(self, server: Server, cache: Path) -> None:
+        first = load_dataset("mnist")
+        path = decoded(cache)
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.warns(UserWarning, match="is not a file"):
+            assert load_dataset("mnist").digest == first.digest
+        assert path.is_file() and load_dataset("mnist").digest == first.digest
+
+    def test_an_entry_that_may_not_be_read_is_no_damaged_one(
+        self, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(path: Path) -> object:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        first = load_dataset("mnist")
+        monkeypatch.setattr(entry, "open_regular", refuse)
+        with pytest.warns(UserWarning, match=r"The cache cannot be read: Permission denied \(.*mnist-v1"):
+            assert load_dataset("mnist").digest == first.digest
+
     @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "rubbish"])
     def test_a_damaged_entry_heals_from_the_archives(self, server: Server, cache: Path, damage: str) -> None:
         first = load_dataset("mnist")
@@ -397,9 +546,9 @@ def test_a_limit_on_the_size_of_files_is_reported(server: Server, cache: Path) -
 def test_warm_loads_in_a_fresh_process_are_quick(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MNIST within 100 ms and 75 MB of memory beyond `import torch`, all imports of the course included.
+    """MNIST within 200 ms and 75 MB of memory beyond `import torch`, all imports of the course included.
 
-    It takes 30 ms where nothing else runs, 60 ms of CPU time beside another process on the same core.
+    It takes about 110 ms of CPU time beside other work, half of it for the copy in memory.
     """
     script = """
         import json, resource, time, torch
@@ -426,5 +575,5 @@ def test_warm_loads_in_a_fresh_process_are_quick(
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         results.append(json.loads(ran.stdout))
     assert "user cache" in results[1][0]
-    assert min(seconds for _, seconds, _ in results[1:]) < 0.1
+    assert min(seconds for _, seconds, _ in results[1:]) < 0.2
     assert results[1][2] / 1024 < 75

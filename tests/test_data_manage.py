@@ -14,11 +14,13 @@ import misbehaving_server as bad
 import pytest
 import tiny_data
 from misbehaving_server import Server
+from odd_images import THINGS, folder_of
 
 from course_utils import load_dataset
+from course_utils.command_line import main
 from course_utils.data import entry, load, manage
 from course_utils.data.serve import FolderServer, serve
-from course_utils.errors import DataError
+from course_utils.errors import DataError, SettingsError, UnknownDatasetError
 
 
 @pytest.fixture
@@ -124,6 +126,101 @@ class TestFetch:
             manage.fetch([name])
 
 
+class TestNames:
+    @pytest.mark.parametrize("command", ["fetch", "verify", "clear", "export"])
+    @pytest.mark.parametrize("name", ["minst", "MNIST", "mnist "])
+    def test_a_wrong_name_is_one_clear_error(
+        self,
+        server: Server,
+        cache: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        command: str,
+        name: str,
+    ) -> None:
+        load_dataset("mnist")
+        before = sorted(cache.rglob("*"))
+        folder = [str(tmp_path / "export")] if command == "export" else []
+        assert main(["data", command, *folder, "mnist", name]) == 2
+        said = capsys.readouterr().err
+        assert repr(name) in said and "Did you mean mnist?" in said and "Nothing was changed." in said
+        assert sorted(cache.rglob("*")) == before and not (tmp_path / "export").exists()
+
+    @pytest.mark.parametrize("name", ["", "*", "../mnist", "x" * 300, "\udcff"])
+    @pytest.mark.parametrize("command", [manage.fetch, manage.verify, manage.clear])
+    def test_no_name_is_a_pattern_or_a_path(self, server: Server, cache: Path, command, name: str) -> None:
+        load_dataset("mnist")
+        with pytest.raises(UnknownDatasetError):
+            command([name])
+        assert len(manage.status()) == 5
+
+    def test_what_is_never_stored_is_nothing_to_verify(
+        self, server: Server, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["data", "verify", "digits"]) == 0
+        assert "nothing to verify" in capsys.readouterr().out
+
+    def test_the_copy_of_a_folder_has_the_folders_name(
+        self, server: Server, tmp_path: Path, cache: Path
+    ) -> None:
+        folder = folder_of(tmp_path / "pets")
+        load_dataset(folder)
+        with pytest.raises(UnknownDatasetError, match="Did you mean pets"):
+            manage.clear(["petz"])
+        (item,) = manage.clear(["pets"])
+        assert item.dataset == "pets" and manage.status() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither pipes nor such devices in folders")
+@pytest.mark.parametrize("kind", sorted(THINGS))
+@pytest.mark.parametrize(
+    "part", ["archives/train-labels-idx1-ubyte.gz", "decoded/mnist-v1-0123456789ab.safetensors"]
+)
+def test_what_is_no_file_stops_no_command(
+    server: Server, cache: Path, capsys: pytest.CaptureFixture[str], kind: str, part: str
+) -> None:
+    load_dataset("mnist")
+    (cache / part).unlink(missing_ok=True)
+    THINGS[kind](cache / part)
+    for command in ("status", "verify", "clear"):
+        code = main(["data", command])
+        said = capsys.readouterr()
+        assert code in (0, 1) and "Traceback" not in said.err
+        assert kind == "a folder" or command != "clear" or code == 0
+    if kind == "a folder":
+        assert "Not removed" in said.err and "Is a directory" in said.err
+    else:
+        assert manage.status() == []
+
+
+@pytest.mark.parametrize("name", ["[red]", "[bold]", "a\nb", "\udce9"])
+def test_a_folder_of_any_name_is_shown(
+    cache: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    try:
+        folder = folder_of(tmp_path / name)
+    except OSError:
+        pytest.skip("this system takes no such name")
+    # In a path, the end of something that never began.
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "[" / "x]"))
+    load_dataset(folder)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["data", "status"]) == 0
+    said = capsys.readouterr().out
+    assert "[" not in name or name in said
+
+
+@pytest.mark.parametrize("target", ["~nobody-of-this-name/x", "{here}/loop", "x" * 300, "a\0b"])
+def test_an_impossible_target_of_an_export_is_refused(server: Server, tmp_path: Path, target: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SettingsError, match="FOLDER is "):
+        manage.export(target.format(here=tmp_path))
+
+
 class TestVerify:
     def test_all_is_well(self, server: Server, cache: Path) -> None:
         load_dataset("mnist")
@@ -173,7 +270,7 @@ class TestClear:
 
     def test_other_names_stay(self, server: Server, cache: Path) -> None:
         load_dataset("mnist")
-        assert manage.clear(["cifar10"]) == []
+        assert manage.clear(["digits"]) == []
         assert len(manage.status()) == 5
 
     def test_another_versions_entries_stay(
@@ -213,7 +310,7 @@ class TestExport:
         monkeypatch.setenv("COURSE_DATA_SHARED", str(exported))
         monkeypatch.setenv("COURSE_OFFLINE", "1")
         assert load_dataset("mnist").source == "MNIST, shared folder"
-        assert not elsewhere.exists(), "the decoded copy is mapped where it lies"
+        assert not elsewhere.exists(), "the decoded copy is read where it lies"
 
     def test_it_is_a_mirror_when_it_is_served(
         self, exported: Path, elsewhere: Path, server: Server, monkeypatch: pytest.MonkeyPatch
@@ -255,8 +352,9 @@ class TestExport:
     def test_a_target_that_cannot_be_written_is_reported(self, server: Server, tmp_path: Path) -> None:
         load_dataset("mnist")
         (tmp_path / "file").write_text("in the way")
-        with pytest.raises(DataError, match="MNIST cannot be exported"):
+        with pytest.raises(DataError, match="MNIST cannot be exported") as caught:
             manage.export(tmp_path / "file")
+        assert "FOLDER" in caught.value.next_step and "COURSE_DATA_DIR" not in caught.value.next_step
 
 
 class TestServe:

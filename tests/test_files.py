@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.files import published
+from course_utils.files import named, open_regular, published
 
 
 @pytest.fixture
@@ -52,3 +52,20 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> 
         file.write(b"half of the new")
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
+
+
+def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
+    for name in ("[x]*-1.new", "[x]*-1.old", "x-1.new", "**-1.new"):
+        (tmp_path / name).touch()
+    assert [path.name for path in named(tmp_path, "[x]*", "-*.new")] == ["[x]*-1.new"]
+    assert [path.name for path in named(tmp_path, "**", "-*")] == ["**-1.new"]
+    assert named(tmp_path / "none", "", "*") == named(tmp_path / "x-1.new", "", "*") == []
+
+
+def test_a_regular_file_is_opened_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    with open_regular(tmp_path / "file") as file:
+        assert file.read() == b"content"
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(OSError):
+            open_regular(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -127,17 +128,18 @@ def whereabouts() -> dict[str, str | None]:
             if whole or any(item.kind == "decoded" for item in here):
                 found[name] = f"{place}, {here[0].path.parent}"
         copy = shared / dataset.copy if shared and dataset.copy else None
-        if copy and copy.is_dir() and not found[name]:
+        if copy and os.path.isdir(copy) and not found[name]:
             found[name] = f"{manage.SHARED}, {copy} (JPEG copy)"
     return found
 
 
 def _print_table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(*heads)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     shown = console(wide=200)
     if shown.width >= 100:
         shown.print(table)

@@ -168,10 +168,10 @@ def _settings() -> Iterator[Finding]:
     )
     current = settings.read()
     yield Finding("profile", current.profile)
-    if current.data_shared and not current.data_shared.is_dir():
+    if current.data_shared and not os.path.isdir(current.data_shared):
         yield Finding(
             "shared data",
-            f"{current.data_shared} is not a folder",
+            f"{current.data_shared} is not a folder, or may not be read",
             "problem",
             "Correct COURSE_DATA_SHARED or unset it.",
         )
@@ -205,7 +205,7 @@ def _disk() -> Iterator[Finding]:
     from course_utils import settings
 
     folder = settings.read().data_dir
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    existing = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     free = shutil.disk_usage(existing).free
     value = f"{folder}, {free / GIGABYTE:.1f} GB free"
     try:

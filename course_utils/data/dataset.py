@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from course_utils.data.validity import check_half, check_halves
+
 Transform = Callable[[Tensor], Tensor]
 NAMES = ("train.images", "train.labels", "test.images", "test.labels")
 
@@ -25,12 +27,30 @@ class Split:
         int64, N, on the device.
     mean, std : float
         What `normalised` subtracts and divides by, in units where a pixel is between 0 and 1.
+
+    Raises
+    ------
+    DataError
+        If one of them is something else, with what turns it into this.
+
+    Examples
+    --------
+    >>> Split(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), mean=0.1, std=0.3)
+    2 images of 1×8×8 on cpu
+    >>> Split(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]), mean=0.1, std=0.3)
+    Traceback (most recent call last):
+    course_utils.errors.DataError: These images and labels are no dataset.
+      why:  The images are torch.float32; a pixel is a whole number from 0 to 255, torch.uint8.
+      next: If they go from 0 to 1: (255 * images).round().to(torch.uint8)
     """
 
     images: Tensor
     labels: Tensor
     mean: float
     std: float
+
+    def __post_init__(self) -> None:
+        check_half(self.images, self.labels, self.mean, self.std)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -138,6 +158,9 @@ class Dataset:
     source: str
     substitute_for: str | None
     digest: str
+
+    def __post_init__(self) -> None:
+        check_halves(self.train, self.test, self.classes)
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.train.images.shape[1:]))

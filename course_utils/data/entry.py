@@ -1,4 +1,4 @@
-"""The cache of decoded datasets: one file for each, which loads as a memory map.
+"""The cache of decoded datasets: one file for each, which loads without decoding.
 
 The cache may vanish, be read-only, or be shared by many processes and versions of the package.
 
@@ -8,6 +8,9 @@ length, a JSON header, the tensors one after the other. Any tool that reads safe
 Two checks keep a damaged file out of a class. Every load compares the header's own checksum and a sum over
 all bytes of the tensors, which reveals any single changed bit, a missing page or a cut file, and costs about
 as much as looking at the images once. ``course data verify`` compares the SHA-256 in the header.
+
+What is loaded is a copy in memory, not a map of the file: a map shows what others write into the file later,
+and kills the process where they cut it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import mmap
+import os
 import time
 import warnings
 from pathlib import Path
@@ -27,16 +30,18 @@ from torch import Tensor
 from course_utils.data.catalog import Published
 from course_utils.data.dataset import NAMES, Arrays, checksum
 from course_utils.errors import DataError
-from course_utils.files import published
+from course_utils.files import named, open_regular, published
 from course_utils.text import without_secrets
 
 FOLDER = "decoded"
 FORMAT = 1
 """Part of each entry's file name: versions of the package leave each other's formats alone."""
 LONGEST = 64
-"""The most characters of a dataset's name in a file name."""
+"""The most bytes of a dataset's name in a file name."""
 ABANDONED = 3600.0
 """Seconds after which the writer of a half-written entry counts as killed."""
+HEADER_CAP = 16 << 20
+"""The most bytes of a header; 256 classes with the longest names take half a megabyte."""
 _ALIGNMENT = 64
 _UNSIGNED = "0" * 64
 
@@ -48,10 +53,11 @@ class DamagedError(ValueError):
 def path_of(root: Path, name: str, key: str) -> Path:
     """Return where the decoded copy of `name` belongs; `key` tells it from others of that name.
 
-    A file name has at most 255 characters, a whole path on Windows at most 260, so a long name is cut.
+    A file name has at most 255 bytes, a whole path on Windows at most 260 characters, so a long name is cut.
     """
-    short = hashlib.sha256(key.encode()).hexdigest()[:12]
-    return root / FOLDER / f"{name[:LONGEST]}-v{FORMAT}-{short}.safetensors"
+    short = hashlib.sha256(os.fsencode(key)).hexdigest()[:12]
+    cut = os.fsencode(name)[:LONGEST].decode(errors="ignore")
+    return root / FOLDER / f"{cut}-v{FORMAT}-{short}.safetensors"
 
 
 def path_of_published(root: Path, dataset: Published) -> Path:
@@ -61,11 +67,11 @@ def path_of_published(root: Path, dataset: Published) -> Path:
 
 def entries(root: Path) -> list[Path]:
     """Return the entries below `root` that this version of the package reads."""
-    return sorted((root / FOLDER).glob(f"*-v{FORMAT}-*.safetensors"))
+    return named(root / FOLDER, "", f"*-v{FORMAT}-*.safetensors")
 
 
 def load(path: Path, content: str) -> tuple[Arrays, str] | None:
-    """Map the entry at `path`; returns its arrays and where they were read from.
+    """Load the entry at `path`; returns its arrays and where they were read from.
 
     Returns None if the entry is missing, damaged or of other content, so that the caller makes a new one.
     """
@@ -73,39 +79,34 @@ def load(path: Path, content: str) -> tuple[Arrays, str] | None:
         arrays, origin, found = read(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (DamagedError, OSError) as error:
+    except DamagedError as error:
         warnings.warn(f"A cached dataset cannot be used and will be rebuilt: {error}", stacklevel=2)
+        return None
+    except OSError as error:
+        warnings.warn(f"The cache cannot be read: {error.strerror} ({path}).", stacklevel=2)
         return None
     return (arrays, origin) if found == content else None
 
 
-def save(path: Path, arrays: Arrays, origin: str, content: str) -> Arrays:
-    """Store `arrays` at `path` and map them from there.
-
-    If they cannot be stored, a warning says so and the arrays stay in memory: only time is lost.
-    """
+def save(path: Path, arrays: Arrays, origin: str, content: str) -> None:
+    """Store `arrays` at `path`. If they cannot be stored, a warning says so: only time is lost."""
     try:
         with published(path) as file:
             write(file, arrays, origin, content)
         _tidy(path)
-        return read(path)[0]
-    except DamagedError as error:
-        warnings.warn(f"The disk did not keep what was written, so nothing was cached: {error}", stacklevel=2)
     except OSError as error:
         with contextlib.suppress(OSError, DamagedError):
-            # Windows does not replace a file that is mapped; if it has the same content, it will do.
-            there, _, found = read(path)
-            if found == content:
-                return there
+            # Windows does not replace a file that is open; if it has the same content, it will do.
+            if read(path)[2] == content:
+                return
         size = sum(tensor.numel() for tensor in arrays.tensors.values())
         refusal = DataError.from_disk(error, path, "The decoded images cannot be cached", size)
         warnings.warn(f"{refusal.what} {refusal.why} The next load will take longer.", stacklevel=2)
-    return arrays
 
 
 def _tidy(path: Path) -> None:
     """Remove what killed processes left beside `path`."""
-    for leftover in path.parent.glob(f"{path.name}.*.new"):
+    for leftover in named(path.parent, path.name, ".*.new"):
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime > ABANDONED:
                 leftover.unlink()
@@ -140,12 +141,12 @@ def write(file: IO[bytes], arrays: Arrays, origin: str, content: str) -> None:
 
 
 def read(path: Path) -> tuple[Arrays, str, str]:
-    """Map the entry at `path` into memory.
+    """Read the entry at `path` into memory.
 
     Returns
     -------
     arrays : Arrays
-        Its tensors share one private map of the file: writing to them never changes the file.
+        Its tensors share one block of memory; nobody else writes to it.
     origin, content : str
         What `write` was given.
 
@@ -156,22 +157,35 @@ def read(path: Path) -> tuple[Arrays, str, str]:
     OSError
         If it cannot be read.
     """
-    with path.open("rb") as file:
+    if path.exists() and not path.is_file():
+        raise DamagedError(f"{path.name} is not a file.")
+    with open_regular(path) as file:
+        # Only this open file counts from here on: another process may replace the entry at any moment.
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            raise DamagedError(f"{path.name} is empty.")
+        length = int.from_bytes(file.read(8), "little")
+        header = _header(path, file.read(length) if length <= min(size, HEADER_CAP) else b"")
         try:
-            # Only this open file counts from here on: another process may replace the entry at any moment.
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        except ValueError:
-            raise DamagedError(f"{path.name} is empty.") from None
-    length = int.from_bytes(mapped[:8], "little")
-    start = 8 + length
-    header = _header(path, mapped[8:start] if start <= len(mapped) else b"")
-    if len(mapped) != start + header[NAMES[-1]]["data_offsets"][1]:
-        raise DamagedError(f"{path.name} has {len(mapped):,} bytes, but its header says otherwise.")
-    whole = torch.frombuffer(mapped, dtype=torch.uint8)
+            total = header[NAMES[-1]]["data_offsets"][1]
+            if size != 8 + length + total:
+                raise DamagedError(f"{path.name} has {size:,} bytes, but its header says otherwise.")
+            whole = torch.empty(total, dtype=torch.uint8)
+            # What is checked below is this copy, whatever happens to the file meanwhile.
+            if file.readinto(whole.numpy()) != total:
+                raise DamagedError(f"{path.name} was cut while it was read.")
+            return _arrays(path, header, whole)
+        except DamagedError:
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+            raise DamagedError(f"{path.name} has a header that describes no dataset ({error}).") from None
+
+
+def _arrays(path: Path, header: dict[str, Any], whole: Tensor) -> tuple[Arrays, str, str]:
     tensors = {}
     for name in NAMES:
         first, last = header[name]["data_offsets"]
-        tensors[name] = whole[start + first : start + last].view(header[name]["shape"])
+        tensors[name] = whole[first:last].view(header[name]["shape"])
     about = header["__metadata__"]
     if _total(tensors) != int(about["sum"]):
         raise DamagedError(f"{path.name} has changed since it was written.")
@@ -201,9 +215,9 @@ def _header(path: Path, text: bytes) -> dict[str, Any]:
     try:
         header: dict[str, Any] = json.loads(text)
         signature = header["__metadata__"]["header_sha256"]
-    except (ValueError, KeyError, TypeError):
+        unsigned = text.replace(signature.encode(), _UNSIGNED.encode())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedError(f"{path.name} has no readable header.") from None
-    unsigned = text.replace(signature.encode(), _UNSIGNED.encode())
     if hashlib.sha256(unsigned).hexdigest() != signature:
         raise DamagedError(f"{path.name} has an altered header.")
     return header

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from course_utils.data.dataset import Arrays
-from course_utils.errors import DataError
+from course_utils.data.image_reader import CHANGES, ColourError, ImageReader, wrong
+from course_utils.text import name_text
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+READING = b"2"
+"""Part of each fingerprint: another number when the same files are read as other pixels than before."""
 _LAYOUT = "Expected train/<class>/*.png|jpg and test/<class>/*.png|jpg with the same classes in both."
 Listing = dict[str, dict[str, list[os.DirEntry[str]]]]
 
@@ -26,14 +29,14 @@ def listing(folder: Path) -> Listing:
     Raises
     ------
     DataError
-        If a half is missing, the halves have different classes, or a class is empty.
+        If a half is missing, the halves have different classes, a class is empty, or an image lies elsewhere.
     """
     found: Listing = {}
     for half in ("train", "test"):
         if not (folder / half).is_dir():
             raise wrong(folder, f"It has no folder {half!r}. {_LAYOUT}")
-        classes = sorted(entry.name for entry in os.scandir(folder / half) if _is_class(entry))
-        found[half] = {name: _images(folder / half / name) for name in classes}
+        classes = sorted(entry.name for entry in os.scandir(folder / half) if _is_class(folder, entry))
+        found[half] = {name: _images(folder, folder / half / name) for name in classes}
         for name, files in found[half].items():
             if not files:
                 raise wrong(
@@ -51,102 +54,96 @@ def listing(folder: Path) -> Listing:
 
 def fingerprint(found: Listing) -> str:
     """Short digest of the files' names, sizes and modification times: enough to notice an edited folder."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(READING)
     for half, classes in found.items():
         for name, files in classes.items():
             for entry in files:
                 about = entry.stat()
-                digest.update(f"{half}/{name}/{entry.name}\0{about.st_size}\0{about.st_mtime_ns}\0".encode())
+                line = f"{half}/{name}/{entry.name}\0{about.st_size}\0{about.st_mtime_ns}\0"
+                digest.update(os.fsencode(line))
     return digest.hexdigest()[:16]
 
 
-def decode(folder: Path, found: Listing) -> Arrays:
+def decode(folder: Path, found: Listing) -> tuple[Arrays, str]:
     """Decode all images, to one channel if every one is grey, otherwise to RGB.
+
+    Returns
+    -------
+    arrays : Arrays
+        The images and their labels.
+    changed : str
+        What was done to some of them, for example "16 bits reduced to 8"; empty if nothing was.
 
     Raises
     ------
     DataError
-        If an image cannot be read, or differs in size from the first; the message names the file.
+        If an image cannot be read or differs in size from the first, if there is no memory for all of them,
+        or if they are all of one colour; the message names the file.
     """
     from tqdm.auto import tqdm
 
     count = sum(len(files) for classes in found.values() for files in classes.values())
-    with tqdm(total=count, desc=f"Decoding {folder.name}", unit=" images", delay=1) as bar:
+    with tqdm(total=count, desc=f"Decoding {name_text(folder.name)}", unit=" images", delay=1) as bar:
         try:
-            tensors = _decode(folder, found, 1, bar)
-        except _ColourError:
+            reader = ImageReader(folder, count, channels=1)
+            tensors = _decode(reader, found, bar)
+        except ColourError:
             bar.reset()
-            tensors = _decode(folder, found, 3, bar)
-    return Arrays.of(tensors, tuple(found["train"]))
+            reader = ImageReader(folder, count, channels=3)
+            tensors = _decode(reader, found, bar)
+    if 0 < reader.brightest < 4096:
+        raise wrong(
+            folder,
+            f"Its images of 16 bits hold no value above {reader.brightest:,} of 65,535: 8 bits would leave "
+            f"{reader.brightest * 255 // 65535 + 1} shades.",
+            "Save them as images of 8 bits, then load the folder again.",
+        )
+    arrays = Arrays.of(tensors, tuple(map(name_text, found["train"])))
+    if arrays.std == 0:
+        colour = round(255 * arrays.mean)
+        raise wrong(folder, f"Every pixel of its training images is {colour}: they cannot be told apart.")
+    return arrays, ", ".join(change for change in CHANGES if change in reader.changes)
 
 
-class _ColourError(Exception):
-    """A colour image among grey ones: all of them become RGB."""
-
-
-def _decode(folder: Path, found: Listing, channels: int, bar: object) -> dict[str, Tensor]:
+def _decode(reader: ImageReader, found: Listing, bar: Any) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    first: str | None = None
     for half, classes in found.items():
         index = 0
         for label, files in enumerate(classes.values()):
             for entry in files:
-                pixels = _pixels(folder, entry.path, channels)
-                if first is None:
-                    first, size = entry.path, pixels.shape[:2]
+                pixels = reader.pixels(entry.path)
                 if f"{half}.images" not in tensors:
                     total = sum(map(len, classes.values()))
-                    tensors[f"{half}.images"] = torch.empty(total, channels, *size, dtype=torch.uint8)
+                    shape = (total, reader.channels, *pixels.shape[:2])
+                    tensors[f"{half}.images"] = torch.empty(shape, dtype=torch.uint8)
                     tensors[f"{half}.labels"] = torch.empty(total, dtype=torch.uint8)
-                if pixels.shape[:2] != size:
-                    raise wrong(
-                        folder,
-                        f"{entry.path} is {pixels.shape[1]}×{pixels.shape[0]}, but {first} is "
-                        f"{size[1]}×{size[0]}. All images must have the same size.",
-                    )
                 # Through NumPy: for small images the call into torch takes as long as decoding.
                 tensors[f"{half}.images"].numpy()[index] = pixels.transpose(2, 0, 1)
                 tensors[f"{half}.labels"].numpy()[index] = label
                 index += 1
-            bar.update(len(files))  # type: ignore[attr-defined]
+            bar.update(len(files))
     return tensors
 
 
-def _pixels(folder: Path, path: str, channels: int) -> np.ndarray:
-    # Not torchvision's decoder: it is faster, but some damaged PNG files make it crash the whole process.
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            if channels == 1 and image.mode not in ("L", "1"):
-                raise _ColourError
-            mode = "L" if channels == 1 else "RGB"
-            pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    except _ColourError:
-        raise
-    except Exception as error:  # Pillow's decoders raise far more kinds than is documented.
-        raise wrong(folder, f"{path} cannot be read as an image ({error}).") from error
-    return pixels.reshape(*pixels.shape[:2], channels)
+def _is_class(folder: Path, entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith("."):
+        return False
+    if not entry.is_dir() and _is_named_image(entry):
+        raise wrong(folder, f"{entry.path} lies in no class. {_LAYOUT}")
+    return entry.is_dir()
 
 
-def _is_class(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir() and not entry.name.startswith(".")
+def _is_named_image(entry: os.DirEntry[str]) -> bool:
+    return entry.name.lower().endswith(SUFFIXES)
 
 
-def _images(folder: Path) -> list[os.DirEntry[str]]:
-    kept = [
-        entry
-        for entry in os.scandir(folder)
-        if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file()
-    ]
+def _images(folder: Path, place: Path) -> list[os.DirEntry[str]]:
+    kept = []
+    for entry in os.scandir(place):
+        if entry.name.startswith("."):
+            continue
+        if _is_named_image(entry) and entry.is_file():
+            kept.append(entry)
+        elif _is_named_image(entry) or entry.is_dir():
+            raise wrong(folder, f"{entry.path} is no image file. {_LAYOUT}")
     return sorted(kept, key=lambda entry: entry.name)
-
-
-def wrong(folder: Path, why: str) -> DataError:
-    """Say what is wrong with `folder`."""
-    return DataError(
-        f"The folder {folder} cannot be loaded as a dataset.",
-        why=why,
-        left="The folder was only read.",
-        next_step="Fix or remove what is named above, then load the folder again.",
-    )

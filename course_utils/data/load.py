@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
 
 from course_utils import settings
 from course_utils.data import entry, folder
-from course_utils.data.acquire import acquire, alone, locate
+from course_utils.data.acquire import ARCHIVES, acquire, alone, locate
 from course_utils.data.catalog import PUBLISHED, Published
 from course_utils.data.dataset import Arrays, Dataset
 from course_utils.data.decode import DecodeError, decode
 from course_utils.data.embedded import EMBEDDED
-from course_utils.errors import DataError
+from course_utils.device import pick_device
+from course_utils.errors import DataError, SettingsError, UnknownDatasetError
 from course_utils.settings import Settings
+from course_utils.text import name_text
 
 
 def load_dataset(
@@ -32,7 +37,8 @@ def load_dataset(
     ----------
     name : str or path
         ``mnist``, ``cifar10``, ``digits``, ``shapes``, or a folder with ``train/<class>/*`` and
-        ``test/<class>/*`` that holds PNG or JPEG images of one size.
+        ``test/<class>/*`` that holds PNG or JPEG images of one size. They become grey or RGB of 8 bits,
+        turned as EXIF says, on white where they are transparent; `Dataset.source` says what was changed.
     device : torch.device or str
         Where the images go, as one uint8 tensor.
     root : path, optional
@@ -49,6 +55,8 @@ def load_dataset(
     ------
     DataError
         If the name is unknown, or if the dataset is out of reach and `offline` names no substitute.
+    DeviceError
+        If there is no such device; the message lists those that exist.
 
     Examples
     --------
@@ -60,7 +68,13 @@ def load_dataset(
     (torch.Size([50, 1, 28, 28]), torch.float32, torch.int64)
     """
     options = settings.read()
-    name = os.fspath(name)
+    try:
+        name = os.fsdecode(name)
+    except TypeError:
+        why = f"A dataset is named by text or a path, and this is of type {type(name).__name__}."
+        raise unknown_dataset(str(name), (*PUBLISHED, *EMBEDDED), why) from None
+    # These two are always there; asking for the others can take a moment.
+    device = device if str(device) in ("cpu", "meta") else pick_device(device)
     if offline is not None and offline not in EMBEDDED:
         raise DataError(
             f"There is no embedded dataset {offline!r}.",
@@ -71,7 +85,7 @@ def load_dataset(
         return _embedded(name, device)
     if offline is not None and options.profile == "quick":
         return _embedded(offline, device, instead_of=name, because="the profile is quick")
-    cache = Path(root).expanduser().resolve() if root is not None else options.data_dir
+    cache = options.data_dir if root is None else settings.absolute(root, "root")
     if name in PUBLISHED:
         try:
             arrays, source = load_published(PUBLISHED[name], cache, options)
@@ -81,11 +95,9 @@ def load_dataset(
             reason = "offline" if options.offline else error.what.rstrip(".")
             return _embedded(offline, device, instead_of=name, because=reason)
         return arrays.dataset(name, source, device=device)
-    place = Path(name).expanduser()
-    if place.is_dir():
-        arrays, source = _folder(place.resolve(), cache)
-        return arrays.dataset(place.resolve().name, source, device=device)
-    raise _unknown(name)
+    place = _place(name)
+    arrays, source = _folder(place, cache)
+    return arrays.dataset(name_text(place.name), source, device=device)
 
 
 def _embedded(
@@ -108,6 +120,7 @@ def load_published(dataset: Published, cache: Path, options: Settings) -> tuple[
     stored = _stored(dataset, cache, options)
     if stored:
         return stored
+    _check_open(dataset, cache, options)
     # Offline nothing is fetched, so there is nothing to wait for and nothing to leave behind.
     waiting = contextlib.nullcontext() if options.offline else alone(cache / f"{dataset.name}.lock", cache)
     with waiting:
@@ -116,6 +129,24 @@ def load_published(dataset: Published, cache: Path, options: Settings) -> tuple[
             or _copied(dataset, cache, options)
             or _made(dataset, cache, options)
         )
+
+
+def _check_open(dataset: Published, cache: Path, options: Settings) -> None:
+    """Stop where a folder may not be looked into: nobody can tell what is there."""
+    for label, root in (("shared folder", options.data_shared), ("user cache", cache / ARCHIVES)):
+        try:
+            if root is not None:
+                root.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            name = "COURSE_DATA_SHARED" if root == options.data_shared else "COURSE_DATA_DIR"
+            raise DataError(
+                f"{dataset.title} is out of reach.",
+                why=f"The {label} {root} cannot be read: {error.strerror}.",
+                left="Nothing was changed.",
+                next_step=f"Set {name} to a folder that you can read, or ask the folder's owner to open it.",
+            ) from error
 
 
 def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str] | None:
@@ -133,7 +164,7 @@ def _stored(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays,
 def _copied(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, str] | None:
     """Load the shared folder's JPEG copy of `dataset`, if this machine has nothing better."""
     place = options.data_shared / dataset.copy if options.data_shared and dataset.copy else None
-    if place is None or not place.is_dir():
+    if place is None or not os.path.isdir(place):
         return None
     if all(locate(variants, dataset, cache, options)[0] for variants in dataset.parts):
         return None
@@ -152,8 +183,8 @@ def _made(dataset: Published, cache: Path, options: Settings) -> tuple[Arrays, s
             left="The files were only read.",
             next_step=f"course data verify {dataset.name}",
         ) from error
-    path = entry.path_of_published(cache, dataset)
-    return entry.save(path, arrays, origin, dataset.content), f"{dataset.title}, {origin}"
+    entry.save(entry.path_of_published(cache, dataset), arrays, origin, dataset.content)
+    return arrays, f"{dataset.title}, {origin}"
 
 
 def _folder(place: Path, cache: Path) -> tuple[Arrays, str]:
@@ -162,20 +193,47 @@ def _folder(place: Path, cache: Path) -> tuple[Arrays, str]:
         content = folder.fingerprint(found)
     except OSError as error:
         raise folder.wrong(place, str(error)) from error
-    source = f"folder {place.name}"
     path = entry.path_of(cache, place.name, str(place))
     stored = entry.load(path, content)
     if stored:
-        return stored[0], source
-    return entry.save(path, folder.decode(place, found), source, content), source
+        return stored
+    arrays, changed = folder.decode(place, found)
+    source = f"folder {name_text(place.name)}{f' ({changed})' * bool(changed)}"
+    entry.save(path, arrays, source, content)
+    return arrays, source
 
 
-def _unknown(name: str) -> DataError:
-    known = ", ".join((*PUBLISHED, *EMBEDDED))
-    is_path = os.sep in name or name.startswith(("~", "."))
-    return DataError(
-        f"There is no folder {name}." if is_path else f"There is no dataset {name!r}.",
-        why=f"The datasets are {known}; any other name is taken for a folder of images, and none exists.",
+def _place(name: str) -> Path:
+    """Return the folder of images that `name` means."""
+    known = (*PUBLISHED, *EMBEDDED)
+    if os.sep not in name and not name.startswith(("~", ".")) and not os.path.lexists(name):
+        names = f"The datasets are {', '.join(known)}"
+        why = f"{names}; any other name is taken for a folder of images, and none exists."
+        raise unknown_dataset(name, known, why)
+    try:
+        place = settings.absolute(name, "name")
+        if stat.S_ISDIR(place.stat().st_mode):
+            return place
+        why = "It is a file; unpack it if it is an archive."
+    except SettingsError as error:
+        why = error.why
+    except OSError as error:
+        why = f"{error.strerror}."
+    raise DataError(
+        f"There is no folder {name}.",
+        why=why,
         left="Nothing was changed.",
-        next_step="Use one of these names, or the path of a folder with train/<class>/* and test/<class>/*.",
+        next_step="Use the path of a folder with train/<class>/* and test/<class>/*, "
+        f"or one of {', '.join(known)}.",
+    )
+
+
+def unknown_dataset(name: str, known: Iterable[str], why: str, kind: str = "dataset") -> UnknownDatasetError:
+    """Say that no dataset has this name, and which one of those that are `known` may be meant."""
+    near = get_close_matches(name.lower(), known, n=1)
+    return UnknownDatasetError(
+        f"There is no {kind} {name!r}.",
+        why=why,
+        left="Nothing was changed.",
+        next_step=f"Did you mean {near[0]}?" if near else "Use one of these names.",
     )

@@ -14,9 +14,10 @@ from course_utils import settings
 from course_utils.data import entry
 from course_utils.data.acquire import ARCHIVES, acquire
 from course_utils.data.catalog import PUBLISHED, File, Published
-from course_utils.data.load import load_published
+from course_utils.data.embedded import EMBEDDED
+from course_utils.data.load import load_published, unknown_dataset
 from course_utils.errors import DataError
-from course_utils.files import published
+from course_utils.files import named, published
 
 SHARED, CACHE = "shared folder", "user cache"
 
@@ -91,6 +92,8 @@ def fetch(names: Iterable[str] = ()) -> list[tuple[str, str]]:
 
     Raises
     ------
+    UnknownDatasetError
+        If nobody publishes a dataset of such a name.
     DataError
         If one is out of reach; those before it are ready.
     """
@@ -105,9 +108,13 @@ def verify(names: Iterable[str] = ()) -> list[Verification]:
 
     By default everything is checked, decoded copies of folders included. A damaged file in the user cache is
     removed, so that the next load makes a new one. The shared folder is only read.
+
+    Raises
+    ------
+    UnknownDatasetError
+        If a name belongs to no dataset.
     """
-    wanted = set(names)
-    return [_checked(item) for item in status() if not wanted or item.dataset in wanted]
+    return [_checked(item) for item in _wanted(names, status())]
 
 
 def clear(names: Iterable[str] = ()) -> list[Item]:
@@ -117,21 +124,23 @@ def clear(names: Iterable[str] = ()) -> list[Item]:
 
     Raises
     ------
+    UnknownDatasetError
+        If a name belongs to no dataset; nothing is removed.
     DataError
         If the system does not remove some; all others are gone.
     """
-    wanted = set(names)
+    names = set(names)
     cache = settings.read().data_dir
-    items = [item for item in status() if item.place == CACHE and (not wanted or item.dataset in wanted)]
-    kept = [item.path.name for item in items if not _remove(item.path)]
-    for leftover in _leftovers(cache, wanted):
+    items = [item for item in _wanted(names, status()) if item.place == CACHE]
+    refusals = {item.path.name: why for item in items if (why := _remove(item.path))}
+    for leftover in _leftovers(cache, names):
         _remove(leftover)
-    if kept:
+    if refusals:
         raise DataError(
-            f"Not removed: {', '.join(kept)}.",
-            why="The system does not allow it; Windows keeps a file while a notebook is using it.",
+            f"Not removed: {', '.join(refusals)}.",
+            why=f"The system does not allow it: {', '.join(dict.fromkeys(refusals.values()))}.",
             left=f"Everything else has been removed from {cache}.",
-            next_step="Shut down the kernels that loaded the data, then run the command again.",
+            next_step="Shut down the kernels that are reading it, then run the command again.",
         )
     return items
 
@@ -153,12 +162,14 @@ def export(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> list
 
     Raises
     ------
+    UnknownDatasetError
+        If nobody publishes a dataset of such a name.
     DataError
         If a dataset in `names` is out of reach, or if the folder cannot be written.
     """
     options = settings.read()
     names = list(names)
-    target = Path(directory).expanduser().resolve()
+    target = settings.absolute(directory, "FOLDER")
     done: list[Path] = []
     here = {item.dataset for item in status()}
     for dataset in _chosen(names):
@@ -173,7 +184,8 @@ def export(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> list
                 with published(decoded) as file:
                     entry.write(file, arrays, origin, dataset.content)
         except OSError as error:
-            raise DataError.from_disk(error, target, f"{dataset.title} cannot be exported") from error
+            what = f"{dataset.title} cannot be exported"
+            raise DataError.from_disk(error, target, what, setting="FOLDER") from error
         done.append(decoded)
     return done
 
@@ -182,13 +194,18 @@ def _chosen(names: Iterable[str]) -> list[Published]:
     names = list(names)
     for name in names:
         if name not in PUBLISHED:
-            raise DataError(
-                f"There is no published dataset {name!r}.",
-                why=f"The published datasets are {' and '.join(PUBLISHED)}.",
-                left="Nothing was changed.",
-                next_step="Use one of these names.",
-            )
+            why = f"The published datasets are {' and '.join(PUBLISHED)}; the others need no download."
+            raise unknown_dataset(name, PUBLISHED, why, kind="published dataset")
     return [PUBLISHED[name] for name in names or PUBLISHED]
+
+
+def _wanted(names: Iterable[str], items: list[Item]) -> list[Item]:
+    """Return the items of the datasets in `names`, by default all."""
+    names = set(names)
+    known = dict.fromkeys((*PUBLISHED, *EMBEDDED, *(item.dataset for item in items)))
+    for name in sorted(names - known.keys()):
+        raise unknown_dataset(name, known, f"The datasets here are {', '.join(known)}.")
+    return [item for item in items if not names or item.dataset in names]
 
 
 def _archives(dataset: Published, place: str, root: Path) -> Iterator[Item]:
@@ -210,6 +227,8 @@ def _decoded(place: str, root: Path) -> Iterator[Item]:
                 source = entry.read(path)[1]
             except entry.DamagedError as error:
                 source = f"damaged: {error}"
+            except OSError as error:
+                source = f"cannot be read: {error.strerror}"
             verified = datetime.fromtimestamp(about.st_mtime, UTC)
             name = path.stem.rpartition(f"-v{entry.FORMAT}-")[0]
             yield Item(name, "decoded", place, path, about.st_size, source, verified)
@@ -220,6 +239,8 @@ def _checked(item: Item) -> Verification:
     try:
         if item.kind == "decoded":
             entry.verify(item.path)
+        elif not item.path.is_file():
+            problem = f"{item.path.name} is not a file"
         elif not PUBLISHED[item.dataset].file(item.path.name).matches(item.path):
             problem = f"{item.path.name} differs from the published file"
     except (entry.DamagedError, OSError) as error:
@@ -228,7 +249,8 @@ def _checked(item: Item) -> Verification:
         with contextlib.suppress(OSError):
             # The modification time says when the file was last verified.
             os.utime(item.path)
-    return Verification(item, problem, mended=item.place == CACHE and bool(problem) and _remove(item.path))
+    mended = item.place == CACHE and bool(problem) and not _remove(item.path)
+    return Verification(item, problem, mended)
 
 
 def _copy(path: Path, target: Path, file: File) -> Path:
@@ -242,14 +264,16 @@ def _leftovers(cache: Path, wanted: set[str]) -> Iterator[Path]:
     for dataset in PUBLISHED.values():
         if not wanted or dataset.name in wanted:
             for file in dataset.variants:
-                yield from (cache / ARCHIVES).glob(f"{file.name}.*.part*")
-                yield from (cache / ARCHIVES).glob(f"{file.name}.*.new")
-            yield from (cache / entry.FOLDER).glob(f"{dataset.name}-*.new")
+                yield from named(cache / ARCHIVES, file.name, ".*.part*")
+                yield from named(cache / ARCHIVES, file.name, ".*.new")
+            yield from named(cache / entry.FOLDER, dataset.name, "-*.new")
             yield cache / f"{dataset.name}.lock"
 
 
-def _remove(path: Path) -> bool:
-    with contextlib.suppress(OSError):
+def _remove(path: Path) -> str:
+    """Remove the file at `path`; returns why the system refused, or nothing."""
+    try:
         path.unlink()
-        return True
-    return False
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
