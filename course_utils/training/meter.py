@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.errors import TrainingError
 
@@ -69,14 +69,7 @@ class Meter:
         """
         loss, error = float(self._sum) / self._images, float(self._wrong) / self._images
         if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss became {loss}.",
-                why=f"Most often the learning rate, {self._rate:g} here, is too large; "
-                "or the scores are not finite.",
-                left="The checkpoint of the last finished epoch. The weights in memory are not usable.",
-                next_step="Create the model again and train it with a smaller rate: "
-                f"dataclasses.replace(recipe, learning_rate={self._rate / 4:.2g}).",
-            )
+            raise not_finite(f"The loss became {loss}.", self._rate)
         self.loss, self.error = loss, error
         self._watch(len(self._losses), loss, error)
 
@@ -84,6 +77,29 @@ class Meter:
         """Return the loss of every step, as the means of at most `CURVE_POINTS` equal parts of the epoch."""
         losses = torch.stack([torch.as_tensor(loss, dtype=torch.float32) for loss in self._losses])
         return [part.mean().item() for part in losses.tensor_split(min(CURVE_POINTS, len(losses)))]
+
+
+def not_finite(what: str, rate: float) -> TrainingError:
+    """Say why training cannot continue, at a learning rate of `rate`."""
+    return TrainingError(
+        what,
+        why=f"Most often the learning rate, {rate:g} here, is too large; or the scores are not finite.",
+        left="The checkpoint of the last finished epoch. The weights in memory are not usable.",
+        next_step="Create the model again and train it with a smaller rate: "
+        f"dataclasses.replace(recipe, learning_rate={rate / 4:.2g}).",
+    )
+
+
+def check_weights(model: nn.Module, rate: float) -> None:
+    """Make sure that an epoch has left usable weights: the last step's loss is from before it.
+
+    Raises
+    ------
+    TrainingError
+        If a weight is not finite.
+    """
+    if not all(weight.isfinite().all() for weight in model.parameters()):
+        raise not_finite("A weight became infinite or not a number.", rate)
 
 
 def loss_of(returned: object) -> Tensor | float:
