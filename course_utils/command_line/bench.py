@@ -39,7 +39,7 @@ def bench(
             raise SettingsError(
                 f"--output is {str(output)!r}.", why=f"A plot's name ends in {', '.join(FORMATS)}."
             )
-        check_writable(output, "--output")
+        check_writable(output, "Give --output another file.")
 
     from course_utils.training.benchmark import VARIANTS, measure
 

@@ -97,7 +97,7 @@ def _build_one(source: Source, profile: str | None, force: bool, timeout: float 
     from course_utils.notebooks.kernel import execute
 
     for path in source.files:
-        check_writable(path, "a checkout that you can write to")
+        check_writable(path, "Build in a checkout that you can write to.")
     with CellProgress() as progress:
 
         def run(notebook: NotebookNode, chosen: str) -> None:

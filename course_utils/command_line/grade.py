@@ -182,9 +182,9 @@ def grade(
     naming = Naming(layout, mapping, roster)
     shown: Callable[[Collection], None] = (lambda collection: None) if json else _show
     if output is not None:
-        check_writable(output, "--output", folder=True)
+        check_writable(output, "Give --output another folder.", folder=True)
     if unexplained is not None:
-        check_writable(unexplained, "--unexplained")
+        check_writable(unexplained, "Give --unexplained another file.")
     if output is None or dry_run:
         collection = collect_class(
             submissions,

@@ -28,15 +28,15 @@ def say_json(value: Any) -> None:
     say(json.dumps(value, indent=2, default=str))
 
 
-def check_writable(path: Path, option: str, *, folder: bool = False) -> None:
+def check_writable(path: Path, next_step: str, *, folder: bool = False) -> None:
     """Make sure that the result of a command can be written, before the work; nothing is left behind.
 
     Parameters
     ----------
     path : Path
         The file; with `folder`, the folder of several. What is missing above it would be made.
-    option : str
-        What the user would change, for example ``--output``.
+    next_step : str
+        What the user does if it cannot.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def check_writable(path: Path, option: str, *, folder: bool = False) -> None:
             f"Nothing can be written to {path}.",
             why=f"{getattr(error, 'strerror', None) or error}.",
             left="Everything: the command has not begun.",
-            next_step=f"Give another {'folder' if folder else 'file'}: {option}.",
+            next_step=next_step,
         ) from None
     finally:
         for each in reversed(made):

@@ -43,7 +43,7 @@ def run(
 
     chosen = settings.check_profile(profile) if profile else settings.read().profile
     labs = find_labs(find_checkout(), lab)
-    check_writable(output, "--output", folder=True)
+    check_writable(output, "Give --output another folder.", folder=True)
     _announce(labs, chosen)
 
     from course_utils.command_line.progress import CellProgress

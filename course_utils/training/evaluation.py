@@ -60,7 +60,8 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> floa
             why="It takes pairs of images and labels.",
             next_step="Write evaluate(model, dataset.test.batches(250)).",
         )
-    wrong, seen = count_wrong(model, batches).tolist()
+    with explained("The model cannot score these images."):
+        wrong, seen = count_wrong(model, batches).tolist()
     if not seen:
         raise TrainingError("There is nothing to evaluate.", why="The batches hold no images.")
     return wrong / seen
@@ -95,7 +96,7 @@ def count_wrong(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> T
     training = model.training
     model.eval()
     try:
-        with torch.no_grad(), explained("The model cannot score these images."):
+        with torch.no_grad():
             for images, labels in batches:
                 counts[0] += (_scores(model, images, labels).argmax(1) != labels).sum()
                 counts[1] += len(labels)
@@ -162,7 +163,7 @@ def check_model(model: Any, call: str) -> None:
             why="A model is an nn.Module, such as nn.Sequential(…) or an instance of your class.",
             next_step=f"Write {call % 'model'}.",
         )
-    if "_parameters" not in vars(model):
+    if not hasattr(model, "_parameters"):
         raise TrainingError(
             f"The model {type(model).__name__} is not set up.",
             why="Its __init__ does not call super().__init__().",
@@ -206,7 +207,8 @@ def error_rate(scores: Tensor, labels: Tensor) -> float:
     check_scores(scores, labels)
     if not len(labels):
         raise TrainingError("There is nothing to evaluate.", why="There are no labels.")
-    return (scores.argmax(1) != labels).sum().item() / len(labels)
+    with explained("The scores cannot be compared with the labels."):
+        return (scores.argmax(1) != labels).sum().item() / len(labels)
 
 
 def predict(model: nn.Module, split: Split) -> Tensor:
@@ -235,14 +237,14 @@ def predict(model: nn.Module, split: Split) -> Tensor:
             f"predict got {kind_of(split)} in place of a split.",
             next_step="Write predict(model, dataset.test).",
         )
-    if not len(split):
-        raise TrainingError("There is nothing to predict.", why="The split holds no images.")
     device = _device_of(model)
     training = model.training
     model.eval()
     try:
         with torch.no_grad(), explained("The model cannot score these images."):
             batches = split.batches(BATCH)
+            if not len(batches):
+                raise TrainingError("There is nothing to predict.", why="The split holds no images.")
             scores = [_scores(model, images.to(device), labels) for images, labels in batches]
             return torch.cat([part.float().cpu() for part in scores])
     finally:

@@ -91,7 +91,7 @@ class Fingerprint:
         self._kept: list[Any] = []  # so that no other value gets the id of a known one
         self._variables: set[tuple[str, str]] = set()
         self._names: set[str] = set()
-        self._queue: deque[Callable[[], None]] = deque()
+        self._queue: deque[tuple[str, Callable[[], None]]] = deque()
         self._part, self._depth, self._count = "", 0, 0
         for name, module in model.named_modules():
             self._add_module(".".join(["model", name] if name else ["model"]), module)
@@ -102,7 +102,11 @@ class Fingerprint:
         for name, value in (others or {}).items():
             self._add_variable(name, value, {}, ())
         while self._queue:
-            self._queue.popleft()()
+            self._part, read = self._queue.popleft()
+            try:
+                read()
+            except Exception:  # such as a metaclass of the reader's own
+                self.doubts[self._part] = "cannot be read"
 
     @property
     def key(self) -> str:
@@ -275,11 +279,10 @@ class Fingerprint:
         if whose == "course":
             return digest_of(label, self._code(function.__code__, {}, ""))
         name = self._unique(function.__qualname__.replace("<locals>.", ""))
-        self._queue.append(lambda: self._add_function(name, function))
+        self._queue.append((name, lambda: self._add_function(name, function)))
         return digest_of("function", name)
 
     def _add_function(self, name: str, function: types.FunctionType) -> None:
-        self._part = name
         code = self._code(function.__code__, function.__globals__, name)
         closure = [_content(cell) for cell in function.__closure__ or ()]
         values = (function.__defaults__, function.__kwdefaults__, closure, vars(function))
@@ -294,11 +297,10 @@ class Fingerprint:
             functions = [each for each in vars(kind).values() if isinstance(each, types.FunctionType)]
             return self._all(label, *kind.__bases__, *functions)
         name = self._unique(kind.__qualname__.replace("<locals>.", ""))
-        self._queue.append(lambda: self._add_class(name, kind))
+        self._queue.append((name, lambda: self._add_class(name, kind)))
         return digest_of("class", name)
 
     def _add_class(self, name: str, kind: type) -> None:
-        self._part = name
         self.parts[name] = self._all("class", type(kind), *kind.__bases__)
         counts = ("_autograd", "_backward_cls") if issubclass(kind, torch.autograd.Function) else ()
         for attribute, value in sorted(vars(kind).items()):
@@ -392,7 +394,7 @@ def _state_of(module: nn.Module) -> list[tuple[str, Any]]:
     """Return the attributes of a module with its weights, buffers, modules and hooks, in order of names."""
     state: dict[str, Any] = {}
     for name, value in vars(module).items():
-        if name in ("_parameters", "_buffers", "_modules"):
+        if name in ("_parameters", "_buffers", "_modules") and isinstance(value, dict):
             state |= value
         elif "_hooks" in name and isinstance(value, dict):
             state[name] = list(value.values())  # the keys count the hooks of the whole process

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,12 @@ class Meter:
         """Add a batch: what its step returned, its scores, and the learning rate of its step."""
         # Sums stay on the device: reading a number at each step would make Python wait for it.
         loss = loss_of(loss)
+        if scores.ndim != 2 or len(scores) != len(labels):
+            raise TrainingError(
+                f"The training step scores {len(scores)} of {len(labels)} images.",
+                why="The running error is that of its last call of the model, which should score the batch.",
+                next_step="Call model(images) once in train_step, with all images.",
+            )
         self._losses.append(loss)
         self._sum = self._sum + loss * len(labels)
         self._wrong = self._wrong + (scores.argmax(1) != labels).sum()
@@ -110,10 +117,17 @@ def loss_of(returned: object) -> Tensor | float:
     TrainingError
         If it is not one number, as from a step that returns nothing.
     """
-    if isinstance(returned, Tensor) and returned.numel() == 1:
+    if (
+        isinstance(returned, Tensor)
+        and returned.numel() == 1
+        and not (returned.is_complex() or returned.is_meta)
+    ):
         return returned.detach()
-    if isinstance(returned, float | int):
-        return returned
+    if isinstance(returned, Real):
+        try:
+            return float(returned)
+        except OverflowError:
+            return math.inf
     raise TrainingError(
         f"A training step returned {returned!r:.80}.",
         why="It should return the batch's loss, one number.",

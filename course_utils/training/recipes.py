@@ -41,6 +41,10 @@ def _number(value: Any) -> float | None:
     return int(value) if isinstance(value, Integral) else number
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
 def _between(least: float, most: float, *, above: bool = False, below: bool = False) -> Callable[[Any], Any]:
     def read(value: Any) -> float | None:
         number = _number(value)
@@ -86,7 +90,7 @@ RULES = {
     "weight_decay": _Rule("a number, 0 or above", _between(0, 1e38)),
     "label_smoothing": _Rule("a number from 0, below 1", _between(0, 1, below=True)),
     "augmentation": _Rule("an Augmentation, for example Augmentation(shift=1)", _one_of(Augmentation)),
-    "least_steps": _Rule("a whole number from 0 to 1,000,000,000", _whole(0, 10**9)),
+    "least_steps": _Rule("a whole number from 0 to 1,000,000", _whole(0, 10**6)),
     "seed": _Rule("a whole number from 0 to 9,223,372,036,854,775,807", _whole(0, 2**63 - 1)),
 }
 """What each value of a recipe may be."""
@@ -365,7 +369,7 @@ def recipe(network: str, profile: str | None = None, *, dataset: Dataset | None 
     >>> replace(lecture, name="lenet5, shorter", epochs=6).epochs
     6
     """
-    chosen = settings.read().profile if profile is None else settings.check_profile(profile)
+    chosen = settings.read().profile if profile is None else settings.check_profile(_text(profile))
     try:
         found = RECIPES[network, chosen]
     except (KeyError, TypeError):

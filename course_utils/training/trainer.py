@@ -17,6 +17,7 @@ from course_utils.training.distributed import ONE_PROCESS, ProcessGroup
 from course_utils.training.evaluation import BATCH, Evaluate, evaluate
 from course_utils.training.history import History
 from course_utils.training.loop import TrainStep, train, train_step
+from course_utils.training.own_code import explained
 from course_utils.training.preparation import check_arguments, check_fit, estimate, moved, on_device, sample
 from course_utils.training.recipes import Recipe
 from course_utils.training.schedules import Given
@@ -99,7 +100,8 @@ def fit(
     True
     """
     check_arguments(model, dataset, recipe, train_step, evaluate, learning_rate, speed, checkpoint)
-    place = pick_device(device)
+    with explained("The device cannot be used."):
+        place = pick_device(device)
     display = choose_display(show and processes.is_main)
     if learning_rate is not None:
         recipe = replace(recipe, schedule=Given(learning_rate))
