@@ -213,7 +213,7 @@ def recipe_values(draw: st.DrawFn) -> dict:
     return values
 
 
-@fuzz(0.5)
+@fuzz(0.3)
 @given(recipe_values())
 def test_recipes(values: dict) -> None:
     made = outcome(lambda: Recipe(**values))
@@ -450,7 +450,7 @@ OPTIONS = {
 }
 
 
-@fuzz(1.6)
+@fuzz(0.6)
 @given(st.data())
 def test_arguments_of_fit(data: st.DataObject) -> None:
     hostile = data.draw(st.sets(st.sampled_from(["model", "dataset", "recipe", "options"]), max_size=2))
@@ -499,7 +499,7 @@ def checkpoint(tmp_path_factory) -> Path:
     return next(folder.glob("*.pt"))
 
 
-@fuzz(0.12)
+@fuzz(0.1)
 @given(data=st.data())
 def test_checkpoints(checkpoint: Path, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -629,7 +629,7 @@ def nothing(*_: object, **__: object) -> list:
     return []
 
 
-@fuzz(0.5)
+@fuzz(0.3)
 @given(line=lines())
 def test_command_lines(checkout: Path, line: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -669,7 +669,7 @@ def built(checkout: Path) -> str:
     return (checkout / "solutions" / "01_small.ipynb").read_text(encoding="utf-8")
 
 
-@fuzz(0.1)
+@fuzz(0.06)
 @given(data=st.data())
 def test_damaged_notebooks(checkout: Path, built: str, data: st.DataObject) -> None:
     notebook = json.loads(built)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from training_data import CLASSES, Net, net, tiny_dataset, tiny_recipe
 
-from course_utils.errors import TrainingError
+from course_utils.errors import SettingsError, TrainingError
 from course_utils.training import (
     Augmentation,
     DivideAt,
@@ -29,6 +29,7 @@ from course_utils.training import (
     recipe,
 )
 from course_utils.training.__main__ import main
+from course_utils.training.loop import train_step
 
 DATA = tiny_dataset()
 quick = functools.partial(fit, checkpoint=False, show=False)
@@ -145,6 +146,8 @@ def test_a_shift_as_large_as_the_image_is_refused_before_training() -> None:
 def test_a_recipe_of_no_network_is_refused(name: object) -> None:
     with pytest.raises(TrainingError, match="The recipes are for"):
         recipe(name, "quick")
+    with pytest.raises(SettingsError, match="no profile"):
+        recipe("vgg", DATA.train.images)
     with pytest.raises(TrainingError, match="is no dataset"):
         recipe("vgg", "quick", dataset="cifar10")
 
@@ -395,6 +398,8 @@ def test_a_model_elsewhere_than_the_images_is_named() -> None:
 def test_data_on_two_devices_are_moved() -> None:
     from course_utils.training.preparation import on_device
 
+    with pytest.raises(TrainingError, match="images cannot be moved to cpu"):
+        quick(net(), changed(images=IMAGES.to("meta")), tiny_recipe())
     half = replace(DATA, test=replace(DATA.test, images=DATA.test.images.to("meta")))
     assert on_device(half, torch.device("meta")).train.images.device.type == "meta"
     assert on_device(DATA, torch.device("cpu")) is DATA
@@ -488,6 +493,23 @@ def test_a_rate_of_pytorch_or_numpy_is_a_number(tmp_path) -> None:
 
 def failing(*arguments: object) -> float:
     raise ValueError("as written")
+
+
+def test_a_step_that_scores_other_images_is_named() -> None:
+    steps = (lambda *a: 0.5, lambda m, x, y, c, o: c(m(x[:1]), y[:1]))
+    for step in steps:
+        with pytest.raises(TrainingError, match=r"training step scores [01] of 16 images"):
+            quick(net(), DATA, tiny_recipe(epochs=1), train_step=step)
+
+
+def test_a_loss_of_numpy_is_a_number_and_a_complex_one_is_none() -> None:
+    def step(*arguments: object) -> object:
+        return np.float32(train_step(*arguments).item())
+
+    assert len(quick(net(), DATA, tiny_recipe(epochs=1), train_step=step)) == 1
+    for wrong, said in ((1j, "one number"), (torch.tensor(1j), "one number"), (10**400, "loss became inf")):
+        with pytest.raises(TrainingError, match=said):
+            quick(net(), DATA, tiny_recipe(epochs=1), train_step=lambda *a, w=wrong: [train_step(*a), w][1])
 
 
 def test_a_step_or_an_evaluation_that_fails_is_named_with_its_line() -> None:

@@ -116,7 +116,12 @@ def _quiet(log: logging.Logger | logging.LoggerAdapter[Any]) -> Iterator[None]:
 def _expected(notebook: NotebookNode) -> Iterator[tuple[str, Any, type]]:
     """Yield what is read of a notebook: where it stands, what it is and of which kind it should be."""
     yield "its metadata", notebook.get("metadata"), dict
-    yield "its metadata course", notebook.metadata.get("course", {}), dict
+    course = notebook.metadata.get("course", {})
+    yield "its metadata course", course, dict
+    for name, default in (("cells", []), ("executed", ""), ("profile", ""), ("lab", "")):
+        yield f"the {name} in its metadata course", course.get(name, default), type(default)
+    for digest in course.get("cells", []):
+        yield "a digest in its metadata course", digest, str
     yield "its list of cells", notebook.get("cells"), list
     for number, cell in enumerate(notebook.cells, start=1):
         yield f"cell {number}", cell, dict

@@ -150,7 +150,8 @@ def on_device(dataset: Dataset, device: torch.device) -> Dataset:
     tensors = [part for half in (dataset.train, dataset.test) for part in (half.images, half.labels)]
     if all(part.device == device for part in tensors):
         return dataset
-    return replace(dataset, train=moved(dataset.train), test=moved(dataset.test))
+    with explained(f"The images cannot be moved to {device}.", left=UNTOUCHED):
+        return replace(dataset, train=moved(dataset.train), test=moved(dataset.test))
 
 
 def moved(model: nn.Module, device: torch.device) -> None:

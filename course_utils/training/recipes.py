@@ -42,7 +42,7 @@ def _number(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return value if isinstance(value, str) else type(value).__name__
 
 
 def _between(least: float, most: float, *, above: bool = False, below: bool = False) -> Callable[[Any], Any]:
@@ -375,7 +375,7 @@ def recipe(network: str, profile: str | None = None, *, dataset: Dataset | None 
     except (KeyError, TypeError):
         known = ", ".join(dict.fromkeys(name for name, _ in RECIPES))
         raise TrainingError(
-            f"There is no recipe for {network!r}.",
+            f"There is no recipe for {network!r:.60}.",
             why=f"The recipes are for {known}.",
             next_step="Use one of these names, or make your own: Recipe('mine', epochs=3).",
         ) from None
