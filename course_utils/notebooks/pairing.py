@@ -21,7 +21,7 @@ from course_utils.notebooks.cells import cell_digest, derive_ids, differing_cell
 from course_utils.notebooks.layout import Source
 
 _TEXT_FORMAT = "py:percent"
-_KINDS = {str: "text", dict: "an object", list: "a list"}
+_KINDS: dict[type, str] = {str: "text", dict: "an object", list: "a list"}
 # Pairing and kernel are the business of jupytext.toml and of the notebook: the text has no header.
 _WITHOUT_HEADER = {"notebook_metadata_filter": "-all"}
 

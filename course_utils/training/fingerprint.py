@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.utils.hooks import RemovableHandle
 
 from course_utils.training.own_code import owner, owner_of_module
@@ -260,7 +261,7 @@ class Fingerprint:
         names = ("_backward_hooks", "_post_accumulate_grad_hooks")
         hooks = [list(each.values()) for name in names if (each := getattr(value, name, None))]
         if id(value) in self._weights:
-            lazy = isinstance(value, nn.parameter.UninitializedTensorMixin)
+            lazy = is_lazy(value)
             facts = (lazy or tuple(value.shape), value.dtype, value.requires_grad)
             return self._all("weight", self._weights[id(value)], *facts, hooks)
         plain = value.detach().resolve_conj().resolve_neg().cpu().contiguous()

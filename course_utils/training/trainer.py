@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -108,7 +109,7 @@ def fit(
     saved = None
     if checkpoint is not False:
         folder = None if checkpoint is True else checkpoint
-        code = {"train_step": train_step, "evaluate": evaluate}
+        code: dict[str, Callable[..., Any]] = {"train_step": train_step, "evaluate": evaluate}
         # Before the model is called for the first time: its attributes may count the calls.
         saved = Checkpoint.of(model, recipe, dataset, display, folder, code)
     dataset = on_device(dataset, place)
