@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +16,11 @@ import torch
 from torch import nn
 from training_data import Net, net, tiny_dataset, tiny_recipe
 
-from course_utils.training import checkpoints, fit, loop
-from course_utils.training.checkpoints import run_key
+from course_utils import files
+from course_utils.errors import TrainingError
+from course_utils.training import Recipe, checkpoints, fit, loop
+from course_utils.training.checkpoints import Checkpoint
+from course_utils.training.display import Display
 
 
 def weights(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -127,6 +134,10 @@ def test_a_finished_run_keeps_no_optimiser(folder) -> None:
     assert torch.load(next(folder.glob("*.pt")), weights_only=True)["optimizer"] is None
 
 
+def file_of(model: nn.Module, recipe: Recipe, digest: str) -> str:
+    return Checkpoint.of(model, recipe, tiny_dataset(digest), Display()).path.name
+
+
 def test_another_run_is_never_mistaken_for_this_one() -> None:
     class Corrected(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -138,21 +149,21 @@ def test_another_run_is_never_mistaken_for_this_one() -> None:
     model = net()
     other_dropout = net()
     other_dropout.drop.p = 0.5
-    keys = [
-        run_key(model, recipe, "tiny"),
-        run_key(model, replace(recipe, learning_rate=0.06), "tiny"),
-        run_key(model, replace(recipe, name="other"), "tiny"),
-        run_key(model, recipe, "other"),
-        run_key(other_dropout, recipe, "tiny"),
-        run_key(Corrected(), recipe, "tiny"),
-        run_key(nn.Linear(3, 4), recipe, "tiny"),
-        run_key(nn.Linear(4, 3), recipe, "tiny"),
+    names = [
+        file_of(model, recipe, "tiny"),
+        file_of(model, replace(recipe, learning_rate=0.06), "tiny"),
+        file_of(model, replace(recipe, name="other"), "tiny"),
+        file_of(model, recipe, "other"),
+        file_of(other_dropout, recipe, "tiny"),
+        file_of(Corrected(), recipe, "tiny"),
+        file_of(nn.Linear(3, 4), recipe, "tiny"),
+        file_of(nn.Linear(4, 3), recipe, "tiny"),
     ]
-    assert len(set(keys)) == len(keys)
+    assert len(set(names)) == len(names)
 
 
-def test_the_key_does_not_depend_on_the_weights() -> None:
-    assert run_key(net(1), tiny_recipe(), "tiny") == run_key(net(2), tiny_recipe(), "tiny")
+def test_the_file_does_not_depend_on_the_weights() -> None:
+    assert file_of(net(1), tiny_recipe(), "tiny") == file_of(net(2), tiny_recipe(), "tiny")
 
 
 def test_a_class_defined_again_in_the_same_way_finds_its_run() -> None:
@@ -161,12 +172,12 @@ def test_a_class_defined_again_in_the_same_way_finds_its_run() -> None:
         "    def forward(self, x):\n"
         "        return x if self.kind in {'a', 'b', 'c'} else [y for y in x]\n"
     )
-    keys = []
+    names = []
     for _ in range(2):
-        space = {"nn": nn}
+        space = {"nn": nn, "__name__": "__main__"}
         exec(source, space)
-        keys.append(run_key(space["Again"](), tiny_recipe(), "tiny"))
-    assert keys[0] == keys[1]
+        names.append(file_of(space["Again"](), tiny_recipe(), "tiny"))
+    assert names[0] == names[1]
 
 
 class Trap:
@@ -244,6 +255,146 @@ def test_a_folder_that_cannot_be_written_is_reported_once_and_training_continues
     (course_environment / "checkpoints").write_text("a file where the folder should be")
     history = fit(net(), tiny_dataset(), tiny_recipe())
     assert len(history) == 3
+    assert capsys.readouterr().out.count("No checkpoint can be written") == 1
+
+
+# All or nothing.
+
+
+def interrupted(monkeypatch, folder: Path) -> Path:
+    """Train two of four epochs and return the checkpoint."""
+    with monkeypatch.context() as patch:
+        stop_in_epoch(3, patch)
+        with suppress(SystemExit):
+            fit(net(1), tiny_dataset(), tiny_recipe(epochs=4), show=False, checkpoint=folder)
+    return next(folder.glob("*.pt"))
+
+
+NUMBERS = ("epoch", "learning_rate", "train_loss", "train_error", "test_error", "seconds", "test_seconds")
+WRONG = {
+    **{f"no {name}": {name: ...} for name in ("version", *checkpoints.CONTENT)},
+    **{f"{name} is None": {name: None} for name in ("version", *checkpoints.CONTENT)},
+    **{f"{name} is a number": {name: 5} for name in ("version", *checkpoints.CONTENT)},
+    **{f"{name} is empty": {name: {}} for name in ("records", "model", "optimizer", "random", "estimate")},
+    "a generator of a GPU": {"generator": torch.zeros(16, dtype=torch.uint8)},
+    "a generator of another type": {"generator": torch.zeros(5056)},
+    "another generator": {"random": {"cpu": torch.zeros(16, dtype=torch.uint8), "cuda": []}},
+    "an optimiser without momentum": {"optimizer": {"state": {}, "param_groups": []}},
+    "an optimiser of another kind": {"optimizer": {"state": {0: {"velocity": torch.zeros(8, 1, 3, 3)}}}},
+    "momentum of another shape": {"optimizer": {"state": {0: {"momentum_buffer": torch.zeros(3)}}}},
+    "momentum of a weight too many": {"optimizer": {"state": {99: {"momentum_buffer": torch.zeros(3)}}}},
+    "records with other names": {"records": [{"loss": 1.0}]},
+    "records that are no numbers": {"records": [dict.fromkeys(NUMBERS, "x")]},
+    "weights of another model": {"model": nn.Linear(2, 2).state_dict()},
+    "half of the weights": {"model": dict(list(Net().state_dict().items())[:3])},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_of_four(tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        file = interrupted(patch, folder)
+    whole = net(1)
+    history = fit(whole, tiny_dataset(), tiny_recipe(epochs=4), show=False, checkpoint=False)
+    return {"name": file.name, "content": torch.load(file, weights_only=True), "weights": weights(whole),
+            "figures": figures(history)}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_checkpoint_is_loaded_as_a_whole_or_not_at_all(two_of_four, tmp_path, capsys, wrong: str) -> None:
+    content = {**two_of_four["content"], **WRONG[wrong]}
+    torch.save(
+        {name: value for name, value in content.items() if value is not ...}, tmp_path / two_of_four["name"]
+    )
+    model = net(1)
+    history = fit(model, tiny_dataset(), tiny_recipe(epochs=4), checkpoint=tmp_path)
+    said = capsys.readouterr().out
+    if wrong.startswith(("device", "machine", "parts")):  # words, which decide nothing
+        assert "resuming" in said
+        return
+    assert "cannot be read and is ignored" in said
+    assert figures(history) == two_of_four["figures"]
+    assert same(weights(model), two_of_four["weights"])
+
+
+def test_an_ignored_checkpoint_leaves_optimiser_and_generators_as_they_were(two_of_four, tmp_path) -> None:
+    content = {**two_of_four["content"], "random": {"cpu": torch.zeros(16, dtype=torch.uint8), "cuda": []}}
+    model, recipe = net(1), tiny_recipe(epochs=4)
+    saved = Checkpoint.of(model, recipe, tiny_dataset(), Display(), tmp_path)
+    torch.save(content, saved.path)
+    optimizer = recipe.make_optimizer(model)
+    generator = torch.Generator().manual_seed(5)
+    before = generator.get_state(), torch.get_rng_state(), weights(model)
+    history = checkpoints.History.begin(model, tiny_dataset(), recipe, device="", machine="")
+    with pytest.warns(UserWarning, match="ignored"):
+        assert not saved.load(model, optimizer, generator, history)
+    assert not optimizer.state and not history.records
+    assert torch.equal(generator.get_state(), before[0]) and torch.equal(torch.get_rng_state(), before[1])
+    assert same(weights(model), before[2])
+
+
+# Files and folders.
+
+
+def test_what_killed_runs_left_is_swept_and_what_others_write_is_not(tmp_path, monkeypatch) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    gone = tmp_path / f"tiny-0123.pt.{killed.pid}-0123abcd.new"
+    mine = tmp_path / f"tiny-0123.pt.{os.getpid()}-0123abcd.new"
+    old = tmp_path / f"tiny-0123.pt.{os.getpid()}-0123abce.new"
+    strange = tmp_path / "notes.new"
+    for file in (gone, mine, old, strange):
+        file.write_bytes(b"")
+    os.utime(old, (time.time() - 90_000,) * 2)
+    fit(net(), tiny_dataset(), tiny_recipe(epochs=1), show=False, checkpoint=tmp_path)
+    left = {file.name for file in tmp_path.iterdir() if file.suffix != ".pt"}
+    assert left == {mine.name, strange.name}
+
+
+def test_a_tilde_is_home(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    fit(net(), tiny_dataset(), tiny_recipe(epochs=1), show=False, checkpoint="~/x")
+    assert len(list((tmp_path / "x").glob("*.pt"))) == 1
+    assert not (tmp_path / "~").exists()
+
+
+def test_the_home_of_nobody_is_refused() -> None:
+    with pytest.raises(TrainingError, match="no user of that name"):
+        fit(net(), tiny_dataset(), tiny_recipe(epochs=1), checkpoint="~nobody-by-this-name/x")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
+def test_a_full_disk_is_said_once_in_plain_words_and_training_goes_on(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(files, "create", lambda path: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115
+    monkeypatch.setattr(files, "settle", lambda file: None)
+    history = fit(net(), tiny_dataset(), tiny_recipe(epochs=2), checkpoint=tmp_path)
+    assert len(history) == 2
+    said = capsys.readouterr().out
+    assert said.count("No checkpoint can be written") == 1
+    assert "No space left on device" in said and "training goes on" in said
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "/proc/no/such", "/dev/null/x"])
+def test_a_folder_that_cannot_be_is_said_before_training_which_goes_on(name: str, capsys) -> None:
+    history = fit(net(), tiny_dataset(), tiny_recipe(epochs=2), checkpoint=name)
+    assert len(history) == 2
+    said = capsys.readouterr().out
+    assert said.count("No checkpoint can be written") == 1
+    assert said.index("No checkpoint can be written") < said.index("epoch  1/2")
+
+
+def test_a_model_that_cannot_be_stored_trains(tmp_path, capsys) -> None:
+    class Strange(Net):
+        def get_extra_state(self) -> object:
+            return lambda: None
+
+        def set_extra_state(self, state: object) -> None:
+            pass
+
+    assert len(fit(Strange(), tiny_dataset(), tiny_recipe(epochs=2), checkpoint=tmp_path)) == 2
     assert capsys.readouterr().out.count("No checkpoint can be written") == 1
 
 

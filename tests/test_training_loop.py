@@ -174,7 +174,7 @@ def test_evaluate_and_predict_leave_mode_and_statistics_alone(mode: bool) -> Non
 
 def test_evaluate_restores_the_mode_after_a_failure() -> None:
     model = net().train()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(TrainingError, match=r"expected input.* to have 1 channels, but got 5"):
         evaluate(model, [(torch.zeros(2, 5, 8, 8), torch.zeros(2))])
     assert model.training
 
@@ -227,8 +227,10 @@ def test_an_absent_device_is_reported() -> None:
 
 
 def test_the_models_own_error_is_not_hidden() -> None:
-    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+    with pytest.raises(TrainingError, match=r"mat1 and mat2") as raised:
         quiet(nn.Sequential(nn.Flatten(), nn.Linear(65, 4)), tiny_recipe())
+    assert raised.value.next_step.startswith("The linear layer expects 65 values for each image and gets 64")
+    assert isinstance(raised.value.__cause__, RuntimeError)
 
 
 def test_ctrl_c_ends_training_and_keeps_the_model(monkeypatch, capsys) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from training_data import net, tiny_recipe
+from training_data import net, tiny_dataset, tiny_recipe
 
 from course_utils import files
 from course_utils.data import entry
@@ -133,7 +133,7 @@ def test_paths_stay_short(tmp_path) -> None:
     longest = "x" * 300
     partial = ".1234567890-12345678.new"
     cached = str(entry.path_of(Path("."), longest, "key")) + partial
-    kept = Checkpoint.of(net(), tiny_recipe(name=longest), "digest", Display(), tmp_path).path
+    kept = Checkpoint.of(net(), tiny_recipe(name=longest), tiny_dataset(), Display(), tmp_path).path
     package = REPOSITORY / "course_utils"
     course = [str(path.relative_to(package.parent)) for path in package.rglob("*.py")]
     for path in (cached, f"checkpoints/{kept.name}{partial}", *course):

@@ -31,10 +31,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(_lacks(package), file=sys.stderr)
         return 1
+    except OSError as error:
+        print(_refused(error), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
     return 0
+
+
+def _refused(error: OSError) -> CourseError:
+    where = f" ({error.filename})" if error.filename else ""
+    return CourseError(
+        "The system refuses what this command needs.",
+        why=f"{error.strerror or error}{where}.",
+        next_step="Run course doctor: it looks at disk, memory and permissions.",
+    )
 
 
 def _lacks(package: str) -> CourseError:

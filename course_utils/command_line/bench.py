@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from course_utils.command_line.options import Json
-from course_utils.command_line.output import console, say, say_json
+from course_utils.command_line.output import check_writable, console, say, say_json
+from course_utils.errors import SettingsError
+from course_utils.files import published
 
 if TYPE_CHECKING:
     from course_utils.training.benchmark import Benchmark
@@ -21,6 +23,8 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plot (PNG, SVG or PDF).")
 ]
 
+FORMATS = (".png", ".svg", ".pdf")
+
 
 def bench(
     quick: Quick = False, switches: Switches = False, output: Output = None, json: Json = False
@@ -30,6 +34,13 @@ def bench(
     The variants take turns, each in its own process; the median is extrapolated to a full epoch. Close other
     programs first.
     """
+    if output is not None:
+        if output.suffix.lower() not in FORMATS:
+            raise SettingsError(
+                f"--output is {str(output)!r}.", why=f"A plot's name ends in {', '.join(FORMATS)}."
+            )
+        check_writable(output, "Give --output another file.")
+
     from course_utils.training.benchmark import VARIANTS, measure
 
     chosen = tuple(VARIANTS) if switches else ("lecture", "course")
@@ -43,10 +54,11 @@ def bench(
         from course_utils.training.benchmark.plot import plot_benchmark
 
         plot = plot_benchmark(found)
-        if output.suffix.lower() == ".png":
-            output.write_bytes(plot.png)
-        else:
-            plot.figure.savefig(output)
+        with published(output) as file:
+            if output.suffix.lower() == ".png":
+                file.write(plot.png)
+            else:
+                plot.figure.savefig(file, format=output.suffix[1:].lower())
         say(f"Plot: {output.resolve()}", err=True)
 
 

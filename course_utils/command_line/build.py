@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.command_line.options import Json, LabNumber, Timeout
-from course_utils.command_line.output import say, say_json
+from course_utils.command_line.output import check_writable, say, say_json
 from course_utils.errors import CourseError
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def _build_one(source: Source, profile: str | None, force: bool, timeout: float 
     from course_utils.notebooks.build import build
     from course_utils.notebooks.kernel import execute
 
+    for path in source.files:
+        check_writable(path, "Build in a checkout that you can write to.")
     with CellProgress() as progress:
 
         def run(notebook: NotebookNode, chosen: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from course_utils.command_line.options import Json
+from course_utils.command_line.options import Json, seconds
 from course_utils.command_line.output import console, say, say_json
 from course_utils.errors import NotebookError
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 File = Annotated[
     Path, typer.Argument(metavar="NOTEBOOK", help="For example labs/03_lenet5.ipynb.", show_default=False)
 ]
-Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="How long one cell may take.")]
+Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", help="How long one cell may take.", callback=seconds)
+]
 
 
 def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from course_utils.command_line.options import Json, LabNumber
-from course_utils.command_line.output import console, say, say_json
+from course_utils.command_line.options import Json, LabNumber, seconds
+from course_utils.command_line.output import check_writable, console, say, say_json
 from course_utils.command_line.run import end_like_ctrl_c
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ Output = Annotated[
     typer.Option("--output", "-o", help="Folder for grades, pages and results.", show_default=False),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show whose each file is and which counts, and grade nothing.")
+    bool,
+    typer.Option(
+        "--dry-run", help="Show whose each file is and which counts, check --set, and grade nothing."
+    ),
 ]
 Roster = Annotated[
     Path | None,
@@ -85,6 +89,7 @@ TimeLimit = Annotated[
     typer.Option(
         metavar="SECONDS",
         min=1,
+        callback=seconds,
         help="For one cell, and for all calls of one exercise; everyone is graded again. Default: 10.",
         show_default=False,
     ),
@@ -175,12 +180,24 @@ def grade(
     root = find_checkout()
     labs = find_labs(root, lab)
     naming = Naming(layout, mapping, roster)
+    shown: Callable[[Collection], None] = (lambda collection: None) if json else _show
+    if output is not None:
+        check_writable(output, "Give --output another folder.", folder=True)
+    if unexplained is not None:
+        check_writable(unexplained, "Give --unexplained another file.")
     if output is None or dry_run:
-        collection = collect_class(submissions, root=root, lab=lab, naming=naming)
+        collection = collect_class(
+            submissions,
+            output,
+            root=root,
+            lab=lab,
+            naming=naming,
+            corrections=corrections or (),
+            regrade=regrade or (),
+            collected=shown,
+        )
         if json:
             say_json(_collected(collection))
-        else:
-            _show(collection)
         return
     end_like_ctrl_c(signal.SIGTERM)
     with (
@@ -200,7 +217,7 @@ def grade(
                 corrections=corrections or (),
                 regrade=regrade or (),
                 require_full=require_isolation == "full",
-                collected=(lambda collection: None) if json else _show,
+                collected=shown,
                 started=progress.start,
                 done=lambda result: progress.advance(),
                 stopping=progress.stopping,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.errors import CourseError
+from course_utils.files import create, private_name
 from course_utils.terminal import printable
 
 if TYPE_CHECKING:
@@ -20,6 +26,48 @@ def say(line: object = "", *, err: bool = False) -> None:
 def say_json(value: Any) -> None:
     """Print plain values as JSON."""
     say(json.dumps(value, indent=2, default=str))
+
+
+def check_writable(path: Path, next_step: str, *, folder: bool = False) -> None:
+    """Make sure that the result of a command can be written, before the work; nothing is left behind.
+
+    Parameters
+    ----------
+    path : Path
+        The file; with `folder`, the folder of several. What is missing above it would be made.
+    next_step : str
+        What the user does if it cannot.
+
+    Raises
+    ------
+    CourseError
+        If it cannot be written, with what the system says.
+    """
+    place, file = (path, path / "index.html") if folder else (path.parent, path)
+    made: list[Path] = []
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "It is a folder")
+        if file.exists() and not os.access(file, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        for each in [*reversed(place.parents), place]:
+            if not each.exists():
+                each.mkdir()
+                made.append(each)
+        probe = private_name(file, "new")
+        create(probe).close()
+        probe.unlink()
+    except (OSError, ValueError) as error:
+        raise CourseError(
+            f"Nothing can be written to {path}.",
+            why=f"{getattr(error, 'strerror', None) or error}.",
+            left="Everything: the command has not begun.",
+            next_step=next_step,
+        ) from None
+    finally:
+        for each in reversed(made):
+            with suppress(OSError):
+                each.rmdir()
 
 
 def console(*, wide: int | None = None, stderr: bool = False) -> Console:

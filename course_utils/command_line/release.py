@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from course_utils.command_line.options import Json
-from course_utils.command_line.output import say, say_json
+from course_utils.command_line.output import check_writable, say, say_json
 
 Directory = Annotated[
     Path, typer.Argument(metavar="DIR", help="Gets convnet-labs/ and convnet-labs.zip.", show_default=False)
@@ -36,6 +36,7 @@ def release(directory: Directory, labs: Labs = None, json: Json = False) -> None
     except ValueError:
         raise SettingsError(f"--labs is {labs!r}.", why="It takes numbers, for example 1,2.") from None
     chosen = [lab for number in numbers for lab in find_labs(root, number)] or find_labs(root)
+    check_writable(directory, "Release to another folder.", folder=True)
     done = write(chosen, directory)
     if json:
         made = {"folder": str(done.folder), "zip": str(done.archive), "files": done.files}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.command_line.options import Json, LabNumber, Timeout
-from course_utils.command_line.output import console, say, say_json
+from course_utils.command_line.output import check_writable, console, say, say_json
 
 if TYPE_CHECKING:
     from course_utils.notebooks.layout import Lab
@@ -43,6 +43,7 @@ def run(
 
     chosen = settings.check_profile(profile) if profile else settings.read().profile
     labs = find_labs(find_checkout(), lab)
+    check_writable(output, "Give --output another folder.", folder=True)
     _announce(labs, chosen)
 
     from course_utils.command_line.progress import CellProgress

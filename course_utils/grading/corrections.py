@@ -108,7 +108,7 @@ class _Line:
 
 def read_corrections(
     given: Sequence[str],
-    kept: Path,
+    kept: Path | None,
     *,
     people: Roster,
     labs: Iterable[int],
@@ -122,7 +122,7 @@ def read_corrections(
     given : sequence of str
         Lines ``student,exercise,points,comment``, and CSV files of such lines, with other columns, too, if
         their first line names them.
-    kept : Path
+    kept : Path or None
         The file with the lines of earlier runs; it need not exist.
     people : Roster
         The class.
@@ -140,7 +140,7 @@ def read_corrections(
     """
     class_ = _Class(people, sorted(labs), {lab: dict(known) for lab, known in questions.items()})
     lines, problems = list[_Line](), list[str]()
-    for source in [*([str(kept)] if kept.exists() else []), *given]:
+    for source in [*([str(kept)] if kept and kept.exists() else []), *given]:
         found, wrong = _read(source, is_kept=source == str(kept))
         lines += found
         problems += wrong

@@ -34,13 +34,26 @@ class _Prepared:
 
 def collect_class(
     submissions: Path,
+    output: Path | None = None,
     *,
     root: Path,
     lab: int | None = None,
     naming: Naming | None = None,
+    corrections: Sequence[str] = (),
+    regrade: Sequence[str] = (),
+    collected: Callable[[Collection], None] = lambda collection: None,
 ) -> Collection:
-    """Find what each student handed in, without grading it; the parameters are those of `grade_class`."""
-    return _collect(submissions, _templates(root, lab), lab, naming)
+    """Find what each student handed in and check what is given by hand, but grade and write nothing.
+
+    The parameters are those of `grade_class`, and so are the mistakes that it raises.
+    """
+    if output is not None:
+        _keep_apart(submissions, output)
+    templates = _templates(root, lab)
+    collection = _collect(submissions, templates, lab, naming)
+    collected(collection)
+    _words(collection, templates, output, naming, corrections, regrade)
+    return collection
 
 
 def _templates(root: Path, lab: int | None) -> dict[int, Template]:
@@ -121,16 +134,9 @@ def grade_class(
         )
     collection = _collect(submissions, templates, lab, naming)
     collected(collection)
-    labs, handed_in = list(templates), {submission.lab for submission in collection.submissions}
+    words = _words(collection, templates, output, naming, corrections, regrade)
+    handed_in = {submission.lab for submission in collection.submissions}
     templates = {number: template for number, template in templates.items() if number in handed_in}
-    words = read_corrections(
-        corrections,
-        output / KEPT,
-        people=_people(collection, naming),
-        labs=labs,
-        questions={number: dict(template.questions) for number, template in templates.items()},
-        regrade=regrade,
-    )
     prepared = _prepare(collection, seed, limits or Limits(), isolation.level)
     failed: dict[str, Result] = {}
 
@@ -201,6 +207,26 @@ def _prepare(collection: Collection, seed: int, limits: Limits, level: str) -> d
         task = Task(rebuilt.notebook, own_seed, limits, level)
         prepared[task.key] = _Prepared(submission, rebuilt, task)
     return prepared
+
+
+def _words(
+    collection: Collection,
+    templates: Mapping[int, Template],
+    output: Path | None,
+    naming: Naming | None,
+    corrections: Sequence[str],
+    regrade: Sequence[str],
+) -> Corrections:
+    handed_in = {submission.lab for submission in collection.submissions}
+    asked = {number: dict(one.questions) for number, one in templates.items() if number in handed_in}
+    return read_corrections(
+        corrections,
+        output / KEPT if output else None,
+        people=_people(collection, naming),
+        labs=list(templates),
+        questions=asked,
+        regrade=regrade,
+    )
 
 
 def _people(collection: Collection, naming: Naming | None) -> Roster:

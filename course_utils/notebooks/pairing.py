@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import logging
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+from traitlets.log import get_logger
 
 from course_utils.errors import NotebookError
 from course_utils.notebooks.cells import cell_digest, derive_ids, differing_cells, digests, normalise
 from course_utils.notebooks.layout import Source
 
 _TEXT_FORMAT = "py:percent"
+_KINDS: dict[type, str] = {str: "text", dict: "an object", list: "a list"}
 # Pairing and kernel are the business of jupytext.toml and of the notebook: the text has no header.
 _WITHOUT_HEADER = {"notebook_metadata_filter": "-all"}
 
@@ -79,16 +85,52 @@ def read_notebook(path: Path) -> NotebookNode:
         If the file is not a notebook.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet(get_logger()):
             warnings.simplefilter("ignore")  # a notebook without cell ids gets them from us
-            return nbformat.read(path, as_version=4)
+            notebook = nbformat.read(path, as_version=4)
+            for place, value, kind in _expected(notebook):
+                if not isinstance(value, kind):
+                    raise ValueError(f"{place} is {value!r:.40}, not {_KINDS[kind]}")
+            nbformat.validate(notebook, relax_add_props=True)
+        return notebook
     except Exception as error:  # nbformat raises many kinds of errors on a damaged file
         raise NotebookError(
             f"{path} cannot be read as a notebook.",
-            why=f"{type(error).__name__}: {(str(error).splitlines() or ['it is empty'])[0]}",
+            why=f"{type(error).__name__}: {(str(error).splitlines() or ['it is empty'])[0][:200]}",
             left="Nothing was written.",
             next_step="Restore the file (git checkout, or a checkpoint in .ipynb_checkpoints) and try again.",
         ) from error
+
+
+@contextlib.contextmanager
+def _quiet(log: logging.Logger | logging.LoggerAdapter[Any]) -> Iterator[None]:
+    """Leave it to us to say what is wrong with a notebook; nbformat would print a page of its schema."""
+    logger = log if isinstance(log, logging.Logger) else log.logger
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _expected(notebook: NotebookNode) -> Iterator[tuple[str, Any, type]]:
+    """Yield what is read of a notebook: where it stands, what it is and of which kind it should be."""
+    yield "its metadata", notebook.get("metadata"), dict
+    course = notebook.metadata.get("course", {})
+    yield "its metadata course", course, dict
+    for name, default in (("cells", []), ("executed", ""), ("profile", ""), ("lab", "")):
+        yield f"the {name} in its metadata course", course.get(name, default), type(default)
+    for digest in course.get("cells", []):
+        yield "a digest in its metadata course", digest, str
+    yield "its list of cells", notebook.get("cells"), list
+    for number, cell in enumerate(notebook.cells, start=1):
+        yield f"cell {number}", cell, dict
+        for name, kind in (("cell_type", str), ("source", str), ("metadata", dict)):
+            yield f"the {name} of cell {number}", cell.get(name), kind
+        yield f"the metadata nbgrader of cell {number}", cell.metadata.get("nbgrader", {}), dict
+        yield f"the outputs of cell {number}", cell.get("outputs", []), list
+        for output in cell.get("outputs", []):
+            yield f"an output of cell {number}", output, dict
 
 
 def read_text(path: Path) -> NotebookNode:

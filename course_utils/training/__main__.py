@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             plan = recipe(options.network, profile)
             changes: dict[str, Any] = {"seed": options.seed}
-            if options.epochs:
+            if options.epochs is not None:
                 changes |= {"epochs": options.epochs, "least_steps": 0}
             plan = replace(plan, **changes)
             torch.manual_seed(options.seed)
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     plan,
                     device=device,
                     speed=PLAIN if options.plain else None,
-                    checkpoint=options.checkpoint or True,
+                    checkpoint=True if options.checkpoint is None else options.checkpoint,
                     fresh=options.fresh,
                     processes=processes,
                 )

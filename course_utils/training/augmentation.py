@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from course_utils.errors import TrainingError
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -23,6 +25,16 @@ class Augmentation:
 
     shift: int = 0
     flip: bool = False
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.shift, int) and not isinstance(self.shift, bool)
+        if not whole or self.shift < 0 or not isinstance(self.flip, bool):
+            given = f"Augmentation(shift={self.shift!r:.40}, flip={self.flip!r:.40})"
+            raise TrainingError(
+                f"The images cannot be changed by {given}.",
+                why="shift is a whole number of pixels, 0 or more; flip is True or False.",
+                next_step="Change these values.",
+            )
 
     def __bool__(self) -> bool:
         return self.shift > 0 or self.flip

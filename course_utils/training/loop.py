@@ -18,7 +18,8 @@ from course_utils.timing import Stopwatch
 from course_utils.training.distributed import ProcessGroup
 from course_utils.training.evaluation import Evaluate
 from course_utils.training.history import History
-from course_utils.training.meter import Meter, Watch
+from course_utils.training.meter import Meter, Watch, check_weights
+from course_utils.training.own_code import explained
 from course_utils.training.speed import Speed
 
 TrainStep = Callable[[nn.Module, Tensor, Tensor, nn.Module, torch.optim.Optimizer], Tensor | float]
@@ -81,7 +82,8 @@ def train_epoch(
     for index, (images, labels) in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = rate(index)
-        with speed.autocast(images.device):  # Muon multiplies matrices too
+        # Muon multiplies matrices too.
+        with speed.autocast(images.device), explained("The training step fails."):
             loss = step(scored, images, labels, criterion, optimizer)
         meter.add(loss, scored.scores, labels, rate(index))
     meter.read()
@@ -134,6 +136,7 @@ def train(
             meter = train_epoch(
                 trained, mine, criterion, optimizer, step=step, rate=rate, speed=speed, watch=watch
             )
+            check_weights(model, rate(steps - 1))
         with Stopwatch(device=device) as testing, speed.autocast(device):
             test_error = processes.evaluate(model, test_batches, evaluate)
         loss, error, *losses = processes.mean(meter.loss, meter.error, *meter.curve())

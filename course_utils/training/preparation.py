@@ -1,21 +1,144 @@
-"""What `fit` does before the first step: move the images, check the model, estimate the time."""
+"""What `fit` does before the first step: check its arguments, move model and images, estimate the time."""
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_utils.data.dataset import Dataset, Split
 from course_utils.errors import TrainingError
+from course_utils.text import shape_text
 from course_utils.timing import estimate_epoch
 from course_utils.training.distributed import ONE_PROCESS, ProcessGroup
-from course_utils.training.evaluation import BATCH, Evaluate, evaluate, measured
+from course_utils.training.evaluation import BATCH, Evaluate, check_model, evaluate, kind_of, measured
 from course_utils.training.loop import ScoredModel, TrainStep, train_step
 from course_utils.training.meter import loss_of
+from course_utils.training.own_code import explained
 from course_utils.training.recipes import Recipe
 from course_utils.training.speed import Speed
+
+UNTOUCHED = "The model was not trained."
+
+
+def check_arguments(
+    model: Any,
+    dataset: Any,
+    recipe: Any,
+    train_step: Any,
+    evaluate: Any,
+    learning_rate: Any,
+    speed: Any,
+    checkpoint: Any,
+) -> None:
+    """Make sure that the arguments of `fit` are of the right kinds, and the dataset's values possible.
+
+    Raises
+    ------
+    TrainingError
+        Otherwise.
+    """
+    given = (model, dataset, recipe)
+    kinds = (nn.Module, Dataset, Recipe)
+    if not all(map(isinstance, given, kinds)) and all(
+        any(isinstance(x, kind) for x in given) for kind in kinds
+    ):
+        raise TrainingError(
+            "The arguments of fit are in another order.",
+            why=f"They are {', '.join(map(kind_of, given))}.",
+            left=UNTOUCHED,
+            next_step="Write fit(model, dataset, recipe).",
+        )
+    check_model(model, "fit(%s, dataset, recipe)")
+    if not isinstance(dataset, Dataset):
+        half = "not one of its halves; write" if isinstance(dataset, Split) else "for example"
+        raise _wrong("dataset", dataset, f'It takes a whole dataset, {half} load_dataset("digits").')
+    if not isinstance(recipe, Recipe):
+        raise _wrong(
+            "recipe", recipe, 'It takes a Recipe, for example recipe("lenet5") or Recipe("mine", epochs=3).'
+        )
+    for name, function in (("train_step", train_step), ("evaluate", evaluate)):
+        if not callable(function):
+            raise _wrong(name, function, f"It takes a function: fit(…, {name}={name}).")
+    if learning_rate is not None and not callable(learning_rate):
+        step = "For a number, write dataclasses.replace(recipe, learning_rate=…)."
+        raise _wrong("learning_rate", learning_rate, "It takes a function of the epoch.", step)
+    if speed is not None and not isinstance(speed, Speed):
+        raise _wrong("speed", speed, "It takes a Speed, for example PLAIN.")
+    named = isinstance(checkpoint, (str, os.PathLike)) and isinstance(os.fspath(checkpoint), str)
+    if not isinstance(checkpoint, bool) and not (named and os.fspath(checkpoint).strip("\0 ")):
+        raise _wrong("checkpoint", checkpoint, "It takes True, False or a folder.")
+    with explained("The dataset cannot be used.", left=UNTOUCHED):
+        for name in ("name", "source", "digest"):
+            if not isinstance(getattr(dataset, name), str):
+                raise TypeError(f"its {name} is {kind_of(getattr(dataset, name))}, not a text")
+        for name, split in (("training", dataset.train), ("test", dataset.test)):
+            _check_split(name, split, len(dataset.classes))
+
+
+def _wrong(name: str, value: Any, why: str, next_step: str = "") -> TrainingError:
+    return TrainingError(
+        f"The argument {name} of fit is {kind_of(value)}.", why=why, left=UNTOUCHED, next_step=next_step
+    )
+
+
+def _check_split(name: str, split: Any, classes: int) -> None:
+    def refuse(what: str, why: str = "", next_step: str = "") -> TrainingError:
+        return TrainingError(what, why=why, left=UNTOUCHED, next_step=next_step)
+
+    if not isinstance(split, Split):
+        raise refuse(
+            f"The {name} images are {kind_of(split)}.", "They should be a Split, with images and labels."
+        )
+    images, labels = split.images, split.labels
+    if not (isinstance(images, Tensor) and images.dtype == torch.uint8 and images.ndim == 4):
+        what = (
+            f"{images.dtype} of shape {tuple(images.shape)}"
+            if isinstance(images, Tensor)
+            else kind_of(images)
+        )
+        raise refuse(
+            f"The {name} images are {what}.",
+            "They should be uint8 from 0 to 255, N×C×H×W; the batches are normalised later.",
+            "For fractions from 0 to 1: (255 * images).round().to(torch.uint8).",
+        )
+    if not (isinstance(labels, Tensor) and labels.dtype == torch.int64 and labels.ndim == 1):
+        what = (
+            f"{labels.dtype} of shape {tuple(labels.shape)}"
+            if isinstance(labels, Tensor)
+            else kind_of(labels)
+        )
+        raise refuse(
+            f"The {name} labels are {what}.",
+            "They should be int64, one for each image.",
+            "labels.long().flatten()",
+        )
+    if len(images) != len(labels):
+        raise refuse(f"There are {len(images):,} {name} images and {len(labels):,} labels.", "Each has one.")
+    if not images.numel():
+        raise refuse(f"There are no {name} images.", f"Their shape is {tuple(images.shape)}.")
+    smallest, largest = (int(value) for value in labels.aminmax())
+    if not 0 <= smallest <= largest < classes:
+        shift = (smallest, largest) == (1, classes)
+        raise refuse(
+            f"The {name} labels go from {smallest} to {largest}.",
+            f"There are {classes} classes, so they should go from 0 to {classes - 1}.",
+            "Subtract 1 from the labels." if shift else "Correct the labels, or the names of the classes.",
+        )
+    numbers = (split.mean, split.std)
+    if (
+        not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers)
+        or split.std <= 0
+    ):
+        raise refuse(
+            f"The {name} images cannot be normalised.",
+            f"Their mean is {split.mean!r:.20}, and their standard deviation {split.std!r:.20}; "
+            "it is above 0 where images differ.",
+        )
 
 
 def on_device(dataset: Dataset, device: torch.device) -> Dataset:
@@ -24,9 +147,29 @@ def on_device(dataset: Dataset, device: torch.device) -> Dataset:
     def moved(split: Split) -> Split:
         return replace(split, images=split.images.to(device), labels=split.labels.to(device))
 
-    if dataset.train.images.device == device:
+    tensors = [part for half in (dataset.train, dataset.test) for part in (half.images, half.labels)]
+    if all(part.device == device for part in tensors):
         return dataset
-    return replace(dataset, train=moved(dataset.train), test=moved(dataset.test))
+    with explained(f"The images cannot be moved to {device}.", left=UNTOUCHED):
+        return replace(dataset, train=moved(dataset.train), test=moved(dataset.test))
+
+
+def moved(model: nn.Module, device: torch.device) -> None:
+    """Move a model to `device`, in place.
+
+    Raises
+    ------
+    TrainingError
+        If it cannot be moved: on the device ``meta``, weights have no values.
+    """
+    with explained(f"The model cannot be moved to {device}.", left=UNTOUCHED):
+        model.to(device)
+
+
+def copied_state(model: nn.Module) -> dict[str, Any]:
+    """Return a copy of a model's state; what is no tensor in it is the model's own business."""
+    state = model.state_dict()
+    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
 
 
 def sample(dataset: Dataset) -> Tensor:
@@ -34,32 +177,52 @@ def sample(dataset: Dataset) -> Tensor:
     return next(iter(dataset.train.batches(2)))[0]
 
 
-def check_fit(model: nn.Module, dataset: Dataset) -> None:
-    """Make sure that `model` has weights to train and gives one score per class.
+def check_fit(model: nn.Module, dataset: Dataset, recipe: Recipe) -> None:
+    """Make sure that `model` can be trained and gives one score per class, and that images can be shifted.
 
     Raises
     ------
     TrainingError
         Otherwise.
     """
-    if not any(weight.requires_grad for weight in model.parameters()):
-        raise TrainingError("There is nothing to train.", why="No parameter of the model takes a gradient.")
     images = sample(dataset)
+    if recipe.augmentation.shift >= min(images.shape[2:]):
+        raise TrainingError(
+            "The images cannot be shifted that far.",
+            why=f"They have {shape_text(images.shape[2:])} pixels, the shift is {recipe.augmentation.shift}.",
+            left=UNTOUCHED,
+        )
     training = model.training
     model.eval()
     try:
-        with torch.no_grad():
+        with (
+            torch.no_grad(),
+            explained(
+                f"The model cannot take images of {shape_text(images.shape[1:])}.",
+                left=UNTOUCHED,
+                next_step="Try it on one batch: model(next(iter(dataset.train.batches(2)))[0]).",
+            ),
+        ):
             scores = model(images)
     finally:
         model.train(training)
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise TrainingError("There is nothing to train.", why="No parameter of the model takes a gradient.")
     wanted = (len(images), len(dataset.classes))
     got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
     if got != wanted:
         raise TrainingError(
             "The model's scores do not fit the data.",
             why=f"For {tuple(images.shape)} images they should be {wanted}, not {got}: one score per class.",
-            left="The model was not trained.",
+            left=UNTOUCHED,
             next_step="Check the last layer, and that forward() returns its output.",
+        )
+    if not scores.is_floating_point():
+        raise TrainingError(
+            f"The model's scores are {scores.dtype}.",
+            why="They should be fractions, which have gradients.",
+            left=UNTOUCHED,
+            next_step="Return the output of the last layer, not its argmax.",
         )
 
 
@@ -78,7 +241,8 @@ def estimate(
 
     The steps are those that training takes. The model is left as it was.
     """
-    untouched = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    untouched = copied_state(model)
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]  # some are not part of the state
     mode = model.training
     criterion, optimizer = recipe.make_criterion(), recipe.make_optimizer(model)
     batches = recipe.batches(dataset.train, torch.Generator().manual_seed(recipe.seed))
@@ -86,7 +250,7 @@ def estimate(
     scored = ScoredModel(model, speed)
 
     def train(images: Tensor, labels: Tensor) -> None:
-        with speed.autocast(device):
+        with speed.autocast(device), explained("The training step fails.", left=UNTOUCHED):
             loss_of(step(scored, images, labels, criterion, optimizer))
 
     def test(images: Tensor, labels: Tensor) -> None:
@@ -100,6 +264,9 @@ def estimate(
             testing = estimate_epoch(test, tests, len(tests) / processes.size, device=device, at_most=5)
     finally:
         model.load_state_dict(untouched)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
         model.train(mode)
         optimizer.zero_grad()
     training, testing = processes.mean(training, testing)

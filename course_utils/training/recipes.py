@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -16,10 +18,82 @@ from course_utils.data.dataset import Batches, Dataset, Split
 from course_utils.errors import TrainingError
 from course_utils.figures.html_figure import HtmlFigure
 from course_utils.figures.tables import table
+from course_utils.text import number_text
 from course_utils.training.augmentation import Augmentation
 from course_utils.training.epochs import epoch_number
 from course_utils.training.muon import Muon
+from course_utils.training.own_code import explained
 from course_utils.training.schedules import Constant, DivideAt, DivideEvery, Schedule, Squeezed, Triangle
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite number as Python's, whole ones as int; None for anything else."""
+    if isinstance(value, Tensor) and value.numel() == 1 and value.dtype != torch.bool:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(value) if isinstance(value, Integral) else number
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else type(value).__name__
+
+
+def _between(least: float, most: float, *, above: bool = False, below: bool = False) -> Callable[[Any], Any]:
+    def read(value: Any) -> float | None:
+        number = _number(value)
+        if number is None or not least <= number <= most:
+            return None
+        return None if (above and number == least) or (below and number == most) else number
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[Any], Any]:
+    def read(value: Any) -> int | None:
+        number = None if isinstance(value, bool) else operator.index(value)
+        return number if number is not None and least <= number <= most else None
+
+    return read
+
+
+def _one_of(*kinds: type) -> Callable[[Any], Any]:
+    return lambda value: value if isinstance(value, kinds) else None
+
+
+@dataclass(frozen=True)
+class _Rule:
+    words: str
+    read: Callable[[Any], Any]
+
+
+RULES = {
+    "name": _Rule("a text", _one_of(str)),
+    "epochs": _Rule("a number above 0, at most 1,000,000", _between(0, 1e6, above=True)),
+    "batch_size": _Rule("a whole number from 1 to 1,000,000,000", _whole(1, 10**9)),
+    "learning_rate": _Rule("a number above 0", _between(0, 1e38, above=True)),
+    "schedule": _Rule(
+        "a schedule, for example Constant(); for a function, call fit(…, learning_rate=function)",
+        lambda value: (
+            value if callable(getattr(value, "rate", None)) and not isinstance(value, type) else None
+        ),
+    ),
+    "optimizer": _Rule("'sgd' or 'muon'", lambda value: {"sgd": "sgd", "muon": "muon"}.get(value)),
+    "momentum": _Rule("a number from 0, below 1", _between(0, 1, below=True)),
+    "nesterov": _Rule("True or False", _one_of(bool)),
+    "weight_decay": _Rule("a number, 0 or above", _between(0, 1e38)),
+    "label_smoothing": _Rule("a number from 0, below 1", _between(0, 1, below=True)),
+    "augmentation": _Rule("an Augmentation, for example Augmentation(shift=1)", _one_of(Augmentation)),
+    "least_steps": _Rule("a whole number from 0 to 1,000,000", _whole(0, 10**6)),
+    "seed": _Rule("a whole number from 0 to 9,223,372,036,854,775,807", _whole(0, 2**63 - 1)),
+}
+"""What each value of a recipe may be."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +127,11 @@ class Recipe:
     seed : int
         Of the order of the images and of the augmentation. The caller initialises the model.
 
+    Raises
+    ------
+    TrainingError
+        If a value is impossible, with what it may be.
+
     Examples
     --------
     >>> mine = Recipe("mine", epochs=3, learning_rate=0.1, schedule=Triangle(peak=0.5))
@@ -75,20 +154,26 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        wrong = [name for name in ("epochs", "batch_size", "learning_rate") if getattr(self, name) <= 0]
-        wrong += ["label_smoothing"] * (not 0 <= self.label_smoothing < 1)
-        wrong += ["optimizer"] * (self.optimizer not in ("sgd", "muon"))
-        if wrong:
-            values = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
-            rule = (
-                "epochs, batch_size and learning_rate are above 0, label_smoothing in [0, 1), "
-                "optimizer is 'sgd' or 'muon'"
+        for name, rule in RULES.items():
+            try:
+                value = rule.read(getattr(self, name))
+            except (TypeError, ValueError, OverflowError):
+                value = None
+            if value is None:
+                raise self._refused(f"It has {name}={getattr(self, name)!r:.60}; {name} is {rule.words}.")
+            # As plain numbers: checkpoints keep no others.
+            object.__setattr__(self, name, value)
+        if self.nesterov and not self.momentum:
+            raise self._refused(
+                "It has nesterov=True and momentum=0.0; Nesterov's momentum needs a momentum."
             )
-            raise TrainingError(
-                f"The recipe {self.name!r} cannot be followed.",
-                why=f"It has {values}; {rule}.",
-                next_step="Change these values.",
-            )
+        for part in range(0, 100, 5):
+            self.rate(self.epochs * part / 100)
+
+    def _refused(self, why: str) -> TrainingError:
+        return TrainingError(
+            f"The recipe {self.name!r:.80} cannot be followed.", why=why, next_step="Change this value."
+        )
 
     def for_batches(self, batches: int) -> Recipe:
         """Adapt the recipe to the number of batches: whole steps, and at least `least_steps`."""
@@ -100,7 +185,15 @@ class Recipe:
 
     def rate(self, epoch: float) -> float:
         """Return the learning rate after `epoch` passes over the data (from 0, fractions included)."""
-        return self.schedule.rate(self.learning_rate, epoch, self.epochs)
+        with explained(f"The schedule of the recipe {self.name!r} fails."):
+            rate = self.schedule.rate(self.learning_rate, epoch, self.epochs)
+        number = _number(rate)
+        if number is None or number < 0:
+            raise self._refused(
+                f"After {number_text(epoch)} epochs its learning rate is {rate!r:.60}; "
+                "it should be a number, 0 or above."
+            )
+        return number
 
     def augment(self, generator: torch.Generator) -> Callable[[Tensor], Tensor] | None:
         """Bind the augmentation to a source of randomness; None where there is nothing to do."""
@@ -276,16 +369,21 @@ def recipe(network: str, profile: str | None = None, *, dataset: Dataset | None 
     >>> replace(lecture, name="lenet5, shorter", epochs=6).epochs
     6
     """
-    chosen = settings.read().profile if profile is None else settings.check_profile(profile)
+    chosen = settings.read().profile if profile is None else settings.check_profile(_text(profile))
     try:
         found = RECIPES[network, chosen]
-    except KeyError:
+    except (KeyError, TypeError):
         known = ", ".join(dict.fromkeys(name for name, _ in RECIPES))
         raise TrainingError(
-            f"There is no recipe for {network!r}.",
+            f"There is no recipe for {network!r:.60}.",
             why=f"The recipes are for {known}.",
             next_step="Use one of these names, or make your own: Recipe('mine', epochs=3).",
         ) from None
     if dataset is None:
         return found
+    if not isinstance(dataset, Dataset):
+        raise TrainingError(
+            f"The argument dataset of recipe is no dataset: {dataset!r:.60}.",
+            next_step=f'Write recipe("{network}", dataset=dataset).',
+        )
     return found.for_batches(math.ceil(len(dataset.train) / found.batch_size))

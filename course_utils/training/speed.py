@@ -143,10 +143,9 @@ def supported(speed: Speed, model: nn.Module, images: Tensor) -> Speed:
         model.to(memory_format=torch.channels_last)
         with torch.no_grad():
             model.eval()(images)
-    except RuntimeError as error:
-        if "view" not in str(error):
-            return speed  # the model fails anyway, and training reports it better
-        note = "the model's view() needs contiguous images; flatten(1) takes both"
+    except Exception as error:  # in contiguous form, it has just taken such a batch
+        view = "the model's view() needs contiguous images; flatten(1) takes both"
+        note = view if "view" in str(error) else "the model needs contiguous images"
         return replace(speed, channels_last=False, note=note)
     finally:
         model.to(memory_format=torch.contiguous_format)

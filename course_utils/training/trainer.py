@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,8 @@ from course_utils.training.distributed import ONE_PROCESS, ProcessGroup
 from course_utils.training.evaluation import BATCH, Evaluate, evaluate
 from course_utils.training.history import History
 from course_utils.training.loop import TrainStep, train, train_step
-from course_utils.training.preparation import check_fit, estimate, on_device, sample
+from course_utils.training.own_code import explained
+from course_utils.training.preparation import check_arguments, check_fit, estimate, moved, on_device, sample
 from course_utils.training.recipes import Recipe
 from course_utils.training.schedules import Given
 from course_utils.training.speed import Speed, default_speed, keep_heap, machine, supported
@@ -41,8 +43,9 @@ def fit(
     """Train `model` on `dataset` as `recipe` says.
 
     After each epoch the test error is measured and a checkpoint is written. Calling `fit` again with a model
-    of the same structure, the same recipe and the same data resumes where the last run stopped, or loads the
-    finished one at once. Ctrl-C (or the stop button) ends training and keeps the model as it is.
+    of the same code, the same recipe and the same data resumes where the last run stopped, or loads the
+    finished one at once; a run whose code has changed trains anew and says what has. Ctrl-C (or the stop
+    button) ends training and keeps the model as it is.
 
     Parameters
     ----------
@@ -63,7 +66,7 @@ def fit(
     speed : Speed, optional
         Switches that change the time and not the result. Defaults to what pays off on the device.
     checkpoint : bool or path
-        Whether to write checkpoints and to resume from one, or the folder for them.
+        Whether to write checkpoints and to resume from one, or the folder for them; ``~`` is your home.
     fresh : bool
         Whether to ignore an earlier run's checkpoint and start over.
     show : bool
@@ -79,8 +82,9 @@ def fit(
     Raises
     ------
     TrainingError
-        If the model has no weights, its scores have another shape than N×classes, or the loss is not finite;
-        if `train_step` or `evaluate` does not return a number.
+        If an argument is not what it should be, or the arguments are in another order; if the model has no
+        weights, its scores have another shape than N×classes, or the loss is not finite; if `train_step` or
+        `evaluate` fails or does not return a number.
     DeviceError
         If the requested device does not exist.
 
@@ -96,13 +100,21 @@ def fit(
     >>> history.test_error < 0.2
     True
     """
-    place = pick_device(device)
+    check_arguments(model, dataset, recipe, train_step, evaluate, learning_rate, speed, checkpoint)
+    with explained("The device cannot be used."):
+        place = pick_device(device)
     display = choose_display(show and processes.is_main)
     if learning_rate is not None:
         recipe = replace(recipe, schedule=Given(learning_rate))
+    saved = None
+    if checkpoint is not False:
+        folder = None if checkpoint is True else checkpoint
+        code: dict[str, Callable[..., Any]] = {"train_step": train_step, "evaluate": evaluate}
+        # Before the model is called for the first time: its attributes may count the calls.
+        saved = Checkpoint.of(model, recipe, dataset, display, folder, code)
     dataset = on_device(dataset, place)
-    model.to(place)
-    check_fit(model, dataset)
+    moved(model, place)
+    check_fit(model, dataset, recipe)
     speed = supported(default_speed(place) if speed is None else speed, model, sample(dataset))
 
     criterion = recipe.make_criterion()
@@ -113,16 +125,21 @@ def fit(
     history = History.begin(
         model, dataset, recipe, device=speed.describe(place), machine=machine(place, processes.size)
     )
-    folder = None if isinstance(checkpoint, bool) else checkpoint
-    saved = Checkpoint.of(model, recipe, dataset.digest, display, folder, code=(train_step, evaluate))
-    if checkpoint is not False and not fresh and saved.load(model, optimizer, generator, history):
-        begun = "already trained" if history.complete else "resuming"
-        display.say(f"{begun}: {history.progress}; fit(..., fresh=True) starts over.")
+    if saved is not None and not fresh:
+        if not saved.news and saved.load(model, optimizer, generator, history):
+            begun = "already trained" if history.complete else "resuming"
+            display.say(f"{begun}: {history.progress}; fit(..., fresh=True) starts over.")
+        elif saved.news:
+            display.say(f"training anew: {saved.news}.")
     processes.check_equal(len(history), "the epochs that are done")
     if history.complete:
         display.end(history)
+        if saved is not None:
+            saved.remember(model)
         return history
 
+    if saved is not None and processes.is_main:
+        saved.prepare()
     keep_heap(speed)
     if speed.channels_last:
         model.to(memory_format=torch.channels_last)
@@ -148,7 +165,7 @@ def fit(
             processes=processes,
             watch=display.step,
         ):
-            if checkpoint is not False and processes.is_main:
+            if saved is not None and processes.is_main:
                 saved.save(model, optimizer, generator, history)
             display.epoch(history)
     except KeyboardInterrupt:
@@ -157,4 +174,6 @@ def fit(
     finally:
         model.to(memory_format=torch.contiguous_format)
         display.end(history)
+    if saved is not None:
+        saved.remember(model)
     return history
