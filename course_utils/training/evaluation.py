@@ -242,10 +242,7 @@ def predict(model: nn.Module, split: Split) -> Tensor:
     model.eval()
     try:
         with torch.no_grad(), explained("The model cannot score these images."):
-            batches = split.batches(BATCH)
-            if not len(batches):
-                raise TrainingError("There is nothing to predict.", why="The split holds no images.")
-            scores = [_scores(model, images.to(device), labels) for images, labels in batches]
+            scores = [_scores(model, images.to(device), labels) for images, labels in split.batches(BATCH)]
             return torch.cat([part.float().cpu() for part in scores])
     finally:
         model.train(training)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data.dataset import Dataset, Split
+from course_utils.data.validity import check_half, check_halves
 from course_utils.errors import TrainingError
 from course_utils.text import shape_text
 from course_utils.timing import estimate_epoch
@@ -72,73 +72,19 @@ def check_arguments(
     named = isinstance(checkpoint, (str, os.PathLike)) and isinstance(os.fspath(checkpoint), str)
     if not isinstance(checkpoint, bool) and not (named and os.fspath(checkpoint).strip("\0 ")):
         raise _wrong("checkpoint", checkpoint, "It takes True, False or a folder.")
-    with explained("The dataset cannot be used.", left=UNTOUCHED):
-        for name in ("name", "source", "digest"):
-            if not isinstance(getattr(dataset, name), str):
-                raise TypeError(f"its {name} is {kind_of(getattr(dataset, name))}, not a text")
-        for name, split in (("training", dataset.train), ("test", dataset.test)):
-            _check_split(name, split, len(dataset.classes))
+    for name in ("name", "source", "digest"):
+        if not isinstance(getattr(dataset, name), str):
+            raise _wrong("dataset", dataset, f"Its {name} is {kind_of(getattr(dataset, name))}, not a text.")
+    # They were checked when they were made, but tensors change in place.
+    for half in (dataset.train, dataset.test):
+        check_half(half.images, half.labels, half.mean, half.std)
+    check_halves(dataset.train, dataset.test, dataset.classes)
 
 
 def _wrong(name: str, value: Any, why: str, next_step: str = "") -> TrainingError:
     return TrainingError(
         f"The argument {name} of fit is {kind_of(value)}.", why=why, left=UNTOUCHED, next_step=next_step
     )
-
-
-def _check_split(name: str, split: Any, classes: int) -> None:
-    def refuse(what: str, why: str = "", next_step: str = "") -> TrainingError:
-        return TrainingError(what, why=why, left=UNTOUCHED, next_step=next_step)
-
-    if not isinstance(split, Split):
-        raise refuse(
-            f"The {name} images are {kind_of(split)}.", "They should be a Split, with images and labels."
-        )
-    images, labels = split.images, split.labels
-    if not (isinstance(images, Tensor) and images.dtype == torch.uint8 and images.ndim == 4):
-        what = (
-            f"{images.dtype} of shape {tuple(images.shape)}"
-            if isinstance(images, Tensor)
-            else kind_of(images)
-        )
-        raise refuse(
-            f"The {name} images are {what}.",
-            "They should be uint8 from 0 to 255, N×C×H×W; the batches are normalised later.",
-            "For fractions from 0 to 1: (255 * images).round().to(torch.uint8).",
-        )
-    if not (isinstance(labels, Tensor) and labels.dtype == torch.int64 and labels.ndim == 1):
-        what = (
-            f"{labels.dtype} of shape {tuple(labels.shape)}"
-            if isinstance(labels, Tensor)
-            else kind_of(labels)
-        )
-        raise refuse(
-            f"The {name} labels are {what}.",
-            "They should be int64, one for each image.",
-            "labels.long().flatten()",
-        )
-    if len(images) != len(labels):
-        raise refuse(f"There are {len(images):,} {name} images and {len(labels):,} labels.", "Each has one.")
-    if not images.numel():
-        raise refuse(f"There are no {name} images.", f"Their shape is {tuple(images.shape)}.")
-    smallest, largest = (int(value) for value in labels.aminmax())
-    if not 0 <= smallest <= largest < classes:
-        shift = (smallest, largest) == (1, classes)
-        raise refuse(
-            f"The {name} labels go from {smallest} to {largest}.",
-            f"There are {classes} classes, so they should go from 0 to {classes - 1}.",
-            "Subtract 1 from the labels." if shift else "Correct the labels, or the names of the classes.",
-        )
-    numbers = (split.mean, split.std)
-    if (
-        not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers)
-        or split.std <= 0
-    ):
-        raise refuse(
-            f"The {name} images cannot be normalised.",
-            f"Their mean is {split.mean!r:.20}, and their standard deviation {split.std!r:.20}; "
-            "it is above 0 where images differ.",
-        )
 
 
 def on_device(dataset: Dataset, device: torch.device) -> Dataset:
