@@ -13,7 +13,9 @@ _VIOLATIONS = Path(__file__).with_name("accessibility.js").read_text("utf-8")
 _PAGE_RULES = ("region", "page-has-heading-one", "landmark-one-main")
 
 
-def violations(page: Page, within: str | None = None, **rules: bool) -> list[str]:
+def violations(
+    page: Page, within: str | None = None, *, only_contrast: bool = False, **rules: bool
+) -> list[str]:
     """One line for each element that breaks a rule: the rule, what it asks, the element.
 
     Of texts that look alike in the same place, one is asked for its contrast.
@@ -23,6 +25,8 @@ def violations(page: Page, within: str | None = None, **rules: bool) -> list[str
     page : Page
     within : str, optional
         Only elements that this selector finds, and what is in them.
+    only_contrast : bool
+        Of a page that was asked everything in other colours.
     rules : bool
         Rules to turn on or off, with ``_`` for ``-``.
     """
@@ -31,9 +35,8 @@ def violations(page: Page, within: str | None = None, **rules: bool) -> list[str
     chosen |= {name.replace("_", "-"): {"enabled": on} for name, on in rules.items()}
     if within and not page.locator(within).count():
         return []
-    found = page.evaluate(
-        f"asked => {{ {_VIOLATIONS} return violations(asked); }}", {"within": within, "rules": chosen}
-    )
+    asked = {"within": within, "rules": chosen, "onlyContrast": only_contrast}
+    found = page.evaluate(f"asked => {{ {_VIOLATIONS} return violations(asked); }}", asked)
     return [
         f"{rule['id']} ({rule['help']}): {node['html'][:200]} · {node['failureSummary'][:300]}"
         for rule in found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,14 +52,18 @@ KEYS = {"range": "ArrowRight", "number": "ArrowUp", "checkbox": "Space", None: "
 
 
 @pytest.fixture(scope="module")
-def front_end(request: pytest.FixtureRequest) -> FrontEnd:
-    return request.param
+def address_of(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[FrontEnd], str]]:
+    """Starts a front end's server at its first use; the answer is the address."""
+    with ExitStack() as servers:
 
+        @cache
+        def start(front_end: FrontEnd) -> str:
+            folder = tmp_path_factory.mktemp(front_end.module)
+            return servers.enter_context(jupyterlab(folder, OPENED, front_end))
 
-@pytest.fixture(scope="module")
-def address(browser: Browser, front_end: FrontEnd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with jupyterlab(tmp_path_factory.mktemp(front_end.module), OPENED, front_end) as address:
-        yield address
+        yield start
 
 
 def figures_of(notebook: Path) -> int:
@@ -117,15 +123,17 @@ def draw_a_one(page: Page) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("notebook", "front_end"), CASES, indirect=["front_end"])
+@pytest.mark.parametrize(("notebook", "front_end"), CASES)
 def test_run_all_then_reopen_with_a_fresh_kernel(
     notebook: Path,
     front_end: FrontEnd,
-    address: str,
+    address_of: Callable[[FrontEnd], str],
     contexts: Callable[..., BrowserContext],
     request: pytest.FixtureRequest,
 ) -> None:
-    page = contexts(viewport={"width": 1250, "height": 1000}).new_page()
+    address = address_of(front_end)
+    context = contexts(viewport={"width": 1250, "height": 1000})
+    page = context.new_page()
     name = f"{notebook.parent.name}/{notebook.name}"
     open_notebook(page, address, name, front_end)
     run_all(page)
@@ -143,15 +151,15 @@ def test_run_all_then_reopen_with_a_fresh_kernel(
         unfold(page)
         # The front ends' body is 0 pixels high and clips: axe would take all that is in it for hidden.
         page.add_style_tag(content="body { height: 100vh }")
-        assert violations(page, ".jp-OutputArea-output") == []
-        # Drawing a whole notebook takes seconds: once without colours is enough.
-        keep(page, f"{request.node.callspec.id}-{theme.lower()}", greyscale=theme == "Light")
+        # Themes differ in nothing but colours.
+        assert violations(page, ".jp-OutputArea-output", only_contrast=theme != "Light") == []
+        keep(page, f"{request.node.callspec.id}-{theme.lower()}", greyscale=False)
     page.set_viewport_size({"width": 1250, "height": 1000})
 
     save(page)
-    page.context.close()
+    page.close()
     end_kernels(address)
-    page = contexts(viewport={"width": 1250, "height": 1000}).new_page()
+    page = context.new_page()
     open_notebook(page, address, name, front_end)
     assert page.locator(FIGURE).count() == expected
     assert_they_answer(page)
