@@ -55,6 +55,11 @@ def test_help_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
+def test_notebooks_are_read_without_a_grammar_that_takes_two_seconds():
+    code = "import sys; from course_utils.notebooks import pairing; sys.exit('lark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("command", ["run", "build", "lab"])
 def test_an_unknown_lab_is_one_clear_error(command, checkout, capsys):
     arguments = [command, "9"] if command == "lab" else [command, "--lab", "9"]
