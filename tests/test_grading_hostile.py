@@ -24,11 +24,11 @@ from course_utils.grading.sandbox.sandbox import users
 HOSTILE = Path(__file__).parent / "hostile"
 NAMES = sorted(path.stem for path in HOSTILE.glob("*.py"))
 LIMITS = Limits(
-    cell_seconds=5,
-    call_seconds=3,
+    cell_seconds=4,
+    call_seconds=2,
     notebook_seconds=40,
     patience=2,
-    memory_bytes=1500 * MIB,
+    memory_bytes=1000 * MIB,
     processes=64,
     file_bytes=16 * MIB,
     files=400,
