@@ -6,7 +6,6 @@ without Jupyter or scikit-learn can still load data and train.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +42,6 @@ _HOMES = {
 __all__ = [*sorted(_HOMES), "figures"]
 
 share_cores()
-# nbformat imports jsonschema, which would build a grammar of international addresses: two seconds for what no
-# notebook has. Jsonschema does without it where it cannot be imported.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def __getattr__(name: str) -> Any:

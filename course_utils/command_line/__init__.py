@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from course_utils.errors import CourseError, SettingsError
 from course_utils.terminal import fall_back_to_ascii
 
+# nbformat imports jsonschema, which would build a grammar of international addresses: two seconds for what no
+# notebook has. Jsonschema does without it where it cannot be imported.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``course`` with `arguments` (by default those of the process) and return its exit code."""
