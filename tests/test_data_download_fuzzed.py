@@ -75,11 +75,11 @@ STATUSES = (
         "-1",
         "x",
     ),
-    *("101 Switching", "103 Hints", "200 " + "x" * 70_000, "404 \x1b[31mred"),
+    *("101 Switching", "103 Hints", "200 {long}", "404 \x1b[31mred"),
 )
 VERSIONS = (*("HTTP/1.1",) * 12, "HTTP/1.0", "HTTP/0.9", "HTTP/2", "ICY", "", "http/1.1", "SSH-2.0 HTTP/1.1")
-UNKNOWN = ("many", "5, 6", "", "9" * 5000, "1e3", "0x10", "²", "5.0", "1_000", "-1")
-NUMBERS = ("0", "-1", "+5", "5, 5", "5, 6", "many", "", "9" * 5000, "1e3", "0x10", "²", "5.0", "1_000")
+UNKNOWN = ("many", "5, 6", "", "{digits}", "1e3", "0x10", "²", "5.0", "1_000", "-1")
+NUMBERS = ("0", "-1", "+5", "5, 5", "5, 6", "many", "", "{digits}", "1e3", "0x10", "²", "5.0", "1_000")
 PAUSES = (*(0.0,) * 8, 0.01, 0.5, 2.0, 9.0, 11.0, 25.0, 1000.0)
 LOCATIONS = (
     f"http://{OTHER}/x",
@@ -100,11 +100,11 @@ LOCATIONS = (
     "http://a..b/",
     "http://" + "a" * 70 + "/",
     "\xe9\xff",
-    "x" * 5000,
+    "{digits}",
     "http://\x01/",
 )
 OTHERS = (
-    "ETag: \"v1\"", "ETag: a\r\n b", "ETag: W/\"v1\"", "ETag: \x85\xff", "ETag: " + "x" * 5000,
+    "ETag: \"v1\"", "ETag: a\r\n b", "ETag: W/\"v1\"", "ETag: \x85\xff", "ETag: {digits}",
     "Last-Modified: yesterday",
     "Content-Type: text/html; charset=utf-8", "Content-Type: TEXT/HTML", "Content-Type:",
     "Content-Type: \xe9",
@@ -113,10 +113,10 @@ OTHERS = (
     "Transfer-Encoding: identity", "Transfer-Encoding: gzip", "Transfer-Encoding: gzip, chunked",
     "Set-Cookie: a=b; domain=.test", "Set-Cookie: =\x00", "no colon", " folded", ": nameless",
     "X: \x00", "\x1b[31m",
-    "X: " + "y" * 70_000, "Location: /thing.gz", "Date: Mon, 30 Nov 2026 00:00:00 GMT", "Date: now",
+    "X: {long}", "Location: /thing.gz", "Date: Mon, 30 Nov 2026 00:00:00 GMT", "Date: now",
 )  # fmt: skip
 RETRIES = (
-    "0", "1", "29", "55", "1000000000", "-5", "nan", "inf", "-inf", "soon", "9" * 5000, "1e400", "",
+    "0", "1", "29", "55", "1000000000", "-5", "nan", "inf", "-inf", "soon", "{digits}", "1e400", "",
     "Mon, 30 Nov 2026 00:00:05 GMT", "Mon, 30 Nov 99999 00:00:00 GMT", "1,2",
     "Mon, 30 Nov 2026 00:00:00 -0000",
 )  # fmt: skip
@@ -177,7 +177,8 @@ class Answer:
                 "open": f"bytes {offset}-9/*",
             }
             lines.append(f"Content-Range: {spans.get(self.span, self.span)}")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+        text = "\r\n".join([*lines, "", ""])
+        return text.replace("{long}", "x" * 70_000).replace("{digits}", "9" * 5000).encode("latin-1")
 
     def _body(self, content: bytes, offset: int) -> bytes:
         flipped = bytes([content[0] ^ 1]) + content[1:]
@@ -291,6 +292,7 @@ def is_right(answer: Answer) -> bool:
     return (
         answer.version in ("HTTP/1.1", "HTTP/1.0")
         and answer.status.partition(" ")[0] in ("200", "206", "201", "203", "226", "299")
+        and "{long}" not in answer.status
         and answer.length in ("right", "none", "twice", "doubled", *UNKNOWN)
         and answer.span != "bytes 5-9/10"
         and answer.body in ("right", "long")
@@ -301,7 +303,7 @@ def is_right(answer: Answer) -> bool:
         # Nothing is read behind a line that is no header.
         and (answer.framing == "plain" or all(":" in header for header in answer.headers))
         and not any(
-            "y" * 100 in header or header.startswith(("Transfer-", "Location:", "Content-Type", " ", ":"))
+            "{long}" in header or header.startswith(("Transfer-", "Location:", "Content-Type", " ", ":"))
             for header in answer.headers
         )
     )
@@ -475,7 +477,7 @@ def check_reasons(reasons: list[str], hosts: dict[str, Server]) -> None:
                 answer
                 for server in hosts.values()
                 for answer in server.answers
-                if answer.status.startswith(status)
+                if answer.status.startswith(status) or status.encode() in answer.before + answer.again
             ]
             assert sent, f"nobody answered so: {reason}"
         if "refused" in why:

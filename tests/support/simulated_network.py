@@ -9,6 +9,7 @@ import io
 import random
 import re
 import socket
+import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,8 +96,9 @@ class Network:
         import urllib3.util.connection
 
         patch.setattr(urllib3.util.connection, "create_connection", self.connect)
-        dice = random.Random(5242)
-        patch.setattr(mirror, "random", dice)
+        patch.setattr(mirror, "random", random.Random(5242))
+        # Here the one thread is the one whose logs are not kept.
+        patch.setattr(threading.current_thread(), "name", exchange.THREAD)
         for module in (download, mirror, transfer):
             patch.setattr(module, "time", self)
         network = self
