@@ -10,6 +10,7 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
@@ -68,7 +69,7 @@ def create(path: Path) -> IO[bytes]:
     )
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading, and nothing else: a pipe would wait for a writer, and a device may never end.
 
     Raises

@@ -127,7 +127,7 @@ class ImageReader:
         if not image.has_transparency_data:
             return image
         layer = image.convert("RGBA")
-        if layer.getextrema()[3][0] == 255:
+        if layer.getchannel("A").getextrema()[0] == 255:
             return layer
         self.changes.add(WHITE)
         return alpha_composite(new("RGBA", layer.size, "white"), layer)
