@@ -541,7 +541,7 @@ def test_ctrl_c_in_a_students_code_is_ctrl_c() -> None:
         (["--checkpoint", ""], "checkpoint of fit is the text ''"),
         (["--profile", "slow"], "no profile"),
     ],
-    ids=" ".join,
+    ids=range(7),
 )
 def test_wrong_values_of_the_command_are_named(arguments: list[str], said: str, capsys, monkeypatch) -> None:
     import signal
