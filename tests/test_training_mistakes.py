@@ -214,6 +214,8 @@ def test_an_argument_of_another_kind_is_named(place: int, value: object, said: s
         ({"evaluate": None}, "evaluate of fit is None"),
         ({"learning_rate": 0.1}, "dataclasses.replace(recipe, learning_rate=…)"),
         ({"speed": "fast"}, "a Speed"),
+        ({"device": 0}, "device of fit is the number 0"),
+        ({"device": DATA.train.images}, "device of fit is a tensor of shape"),
         ({"checkpoint": None}, "True, False or a folder"),
         ({"checkpoint": ""}, "True, False or a folder"),
         ({"checkpoint": 5}, "True, False or a folder"),
@@ -501,7 +503,7 @@ def test_ctrl_c_in_a_students_code_is_ctrl_c() -> None:
         (["--checkpoint", ""], "checkpoint of fit is the text ''"),
         (["--profile", "slow"], "no profile"),
     ],
-    ids=" ".join,
+    ids=range(7),
 )
 def test_wrong_values_of_the_command_are_named(arguments: list[str], said: str, capsys, monkeypatch) -> None:
     import signal

@@ -32,6 +32,7 @@ def check_arguments(
     train_step: Any,
     evaluate: Any,
     learning_rate: Any,
+    device: Any,
     speed: Any,
     checkpoint: Any,
 ) -> None:
@@ -67,6 +68,8 @@ def check_arguments(
     if learning_rate is not None and not callable(learning_rate):
         step = "For a number, write dataclasses.replace(recipe, learning_rate=…)."
         raise _wrong("learning_rate", learning_rate, "It takes a function of the epoch.", step)
+    if device is not None and not isinstance(device, (str, torch.device)):
+        raise _wrong("device", device, 'It takes a name, for example "cpu" or "cuda:0".')
     if speed is not None and not isinstance(speed, Speed):
         raise _wrong("speed", speed, "It takes a Speed, for example PLAIN.")
     named = isinstance(checkpoint, (str, os.PathLike)) and isinstance(os.fspath(checkpoint), str)

@@ -100,7 +100,7 @@ def fit(
     >>> history.test_error < 0.2
     True
     """
-    check_arguments(model, dataset, recipe, train_step, evaluate, learning_rate, speed, checkpoint)
+    check_arguments(model, dataset, recipe, train_step, evaluate, learning_rate, device, speed, checkpoint)
     with explained("The device cannot be used."):
         place = pick_device(device)
     display = choose_display(show and processes.is_main)
