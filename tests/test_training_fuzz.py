@@ -6,6 +6,7 @@ A few hundred cases each time, always the same ones; many new ones with FUZZ=300
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import math
@@ -13,7 +14,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -388,6 +388,14 @@ HALF_CHANGES = st.one_of(
 )
 
 
+def unchecked(made, **values):
+    """The same with other values, however wrong: tensors change in place after they were checked."""
+    other = copy.copy(made)
+    for name, value in values.items():
+        object.__setattr__(other, name, value)
+    return other
+
+
 @st.composite
 def datasets(draw: st.DrawFn) -> object:
     """A dataset with something changed, or anything."""
@@ -395,11 +403,9 @@ def datasets(draw: st.DrawFn) -> object:
         return draw(JUNK)
     made = DATA
     for half in draw(st.sampled_from([[], ["train"], ["test"], ["train", "test"]])):
-        made = replace(made, **{half: replace(getattr(made, half), **draw(HALF_CHANGES))})
+        made = unchecked(made, **{half: unchecked(getattr(made, half), **draw(HALF_CHANGES))})
     if draw(st.integers(0, 9)) == 0:
-        made = replace(
-            made, **{draw(st.sampled_from(["train", "test", "classes", "digest", "name"])): draw(JUNK)}
-        )
+        made = unchecked(made, **{draw(st.sampled_from(["digest", "name"])): draw(JUNK)})
     return made
 
 
@@ -475,7 +481,7 @@ BATCHES = st.one_of(
     ),
     st.builds(lambda size: DATA.test.batches(size), st.integers(1, 9)),
 )
-SPLITS = st.one_of(JUNK, HALF_CHANGES.map(lambda values: replace(DATA.test, **values)))
+SPLITS = st.one_of(JUNK, HALF_CHANGES.map(lambda values: unchecked(DATA.test, **values)))
 
 
 @fuzz(0.6)
