@@ -172,7 +172,7 @@ def read(path: Path) -> tuple[Arrays, str, str]:
                 raise DamagedError(f"{path.name} has {size:,} bytes, but its header says otherwise.")
             whole = torch.empty(total, dtype=torch.uint8)
             # What is checked below is this copy, whatever happens to the file meanwhile.
-            if file.readinto(whole.numpy()) != total:
+            if file.readinto(whole.numpy().data) != total:
                 raise DamagedError(f"{path.name} was cut while it was read.")
             return _arrays(path, header, whole)
         except DamagedError:

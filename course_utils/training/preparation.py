@@ -76,11 +76,12 @@ def check_arguments(
     if not isinstance(checkpoint, bool) and not (named and os.fspath(checkpoint).strip("\0 ")):
         raise _wrong("checkpoint", checkpoint, "It takes True, False or a folder.")
     for name in ("name", "source", "digest"):
-        if not isinstance(getattr(dataset, name), str):
-            raise _wrong("dataset", dataset, f"Its {name} is {kind_of(getattr(dataset, name))}, not a text.")
+        text = getattr(dataset, name)
+        if not isinstance(text, str):
+            raise _wrong("dataset", dataset, f"Its {name} is {kind_of(text)}, not a text.")
     # They were checked when they were made, but tensors change in place.
-    for half in (dataset.train, dataset.test):
-        check_half(half.images, half.labels, half.mean, half.std)
+    for split in (dataset.train, dataset.test):
+        check_half(split.images, split.labels, split.mean, split.std)
     check_halves(dataset.train, dataset.test, dataset.classes)
 
 
