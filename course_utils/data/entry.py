@@ -171,7 +171,7 @@ def read(path: Path) -> tuple[Arrays, str, str]:
                 raise DamagedError(f"{path.name} has {size:,} bytes, but its header says otherwise.")
             whole = torch.empty(total, dtype=torch.uint8)
             # What is checked below is this copy, whatever happens to the file meanwhile.
-            if file.readinto(whole.numpy()) != total:
+            if file.readinto(whole.numpy().data) != total:
                 raise DamagedError(f"{path.name} was cut while it was read.")
             return _arrays(path, header, whole)
         except DamagedError:
@@ -211,7 +211,7 @@ def verify(path: Path) -> None:
 
 def _header(path: Path, text: bytes) -> dict[str, Any]:
     try:
-        header: dict[str, Any] = json.loads(text)
+        header: dict[str, Any] = json.loads(text.decode())
         signature = header["__metadata__"]["header_sha256"]
         unsigned = text.replace(signature.encode(), _UNSIGNED.encode())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
