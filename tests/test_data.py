@@ -291,6 +291,11 @@ class TestStandingIn:
             "digits (scikit-learn, 1,797 real digits) instead of mnist: the profile is quick"
         )
 
+    @pytest.mark.parametrize("name", ["minst", "./nowhere"])
+    def test_nothing_stands_in_for_a_wrong_name(self, name: str) -> None:
+        with pytest.raises(DataError, match="There is no"):
+            load_dataset(name, offline="digits")
+
     def test_offline_the_substitute_says_what_it_stands_for(self, fast_profile: None) -> None:
         dataset = load_dataset("cifar10", offline="shapes")
         assert (dataset.name, dataset.substitute_for) == ("shapes", "cifar10")

@@ -213,7 +213,7 @@ def verify(path: Path) -> None:
 
 def _header(path: Path, text: bytes) -> dict[str, Any]:
     try:
-        header: dict[str, Any] = json.loads(text)
+        header: dict[str, Any] = json.loads(text.decode())
         signature = header["__metadata__"]["header_sha256"]
         unsigned = text.replace(signature.encode(), _UNSIGNED.encode())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -83,7 +83,7 @@ def load_dataset(
         )
     if name in EMBEDDED:
         return _embedded(name, device)
-    if offline is not None and options.profile == "quick":
+    if offline is not None and options.profile == "quick" and name in PUBLISHED:
         return _embedded(offline, device, instead_of=name, because="the profile is quick")
     cache = options.data_dir if root is None else settings.absolute(root, "root")
     if name in PUBLISHED:
@@ -120,7 +120,7 @@ def load_published(dataset: Published, cache: Path, options: Settings) -> tuple[
     stored = _stored(dataset, cache, options)
     if stored:
         return stored
-    _check_open(dataset, cache, options)
+    check_open(dataset, cache, options)
     # Offline nothing is fetched, so there is nothing to wait for and nothing to leave behind.
     waiting = contextlib.nullcontext() if options.offline else alone(cache / f"{dataset.name}.lock", cache)
     with waiting:
@@ -131,8 +131,14 @@ def load_published(dataset: Published, cache: Path, options: Settings) -> tuple[
         )
 
 
-def _check_open(dataset: Published, cache: Path, options: Settings) -> None:
-    """Stop where a folder may not be looked into: nobody can tell what is there."""
+def check_open(dataset: Published, cache: Path, options: Settings) -> None:
+    """Stop where a folder may not be looked into: nobody can tell what is there.
+
+    Raises
+    ------
+    DataError
+        With the folder's name.
+    """
     for label, root in (("shared folder", options.data_shared), ("user cache", cache / ARCHIVES)):
         try:
             if root is not None:

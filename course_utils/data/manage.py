@@ -15,7 +15,7 @@ from course_utils.data import entry
 from course_utils.data.acquire import ARCHIVES, acquire
 from course_utils.data.catalog import PUBLISHED, File, Published
 from course_utils.data.embedded import EMBEDDED
-from course_utils.data.load import load_published, unknown_dataset
+from course_utils.data.load import check_open, load_published, unknown_dataset
 from course_utils.errors import DataError
 from course_utils.files import named, published
 
@@ -175,6 +175,7 @@ def export(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> list
     for dataset in _chosen(names):
         if not names and dataset.name not in here:
             continue
+        check_open(dataset, options.data_dir, options)
         paths, origin = acquire(dataset, options.data_dir, options)
         arrays, _ = load_published(dataset, options.data_dir, options)
         decoded = entry.path_of_published(target, dataset)
