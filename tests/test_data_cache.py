@@ -166,6 +166,7 @@ class TestLoading:
         self, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "requests", None)
+        monkeypatch.delitem(sys.modules, "course_utils.data.exchange", raising=False)
         with pytest.raises(DataError, match="pip install requests"):
             load_dataset("mnist")
 
@@ -178,7 +179,7 @@ class TestLoading:
         server.script, server.always = [bad.reset_after(200_000)], bad.status(403)
         with pytest.raises(DataError) as caught:
             load_dataset("mnist")
-        assert f"{server.url}: HTTP 403 Forbidden" in str(caught.value)
+        assert f"{server.url}/train-images-idx3-ubyte.gz: HTTP 403 Forbidden" in str(caught.value)
         assert "kept: 0.2 MB downloaded so far; the next run continues from there." in str(caught.value)
         server.always = None
         load_dataset("mnist")
