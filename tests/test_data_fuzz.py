@@ -31,7 +31,7 @@ from course_utils.data import Dataset, Split, entry
 from course_utils.errors import CourseError, DataError
 
 pwd = pytest.importorskip("pwd", reason="Windows has no permission bits, pipes and devices in folders")
-EXAMPLES = int(os.environ.get("TESTS_FUZZ", "100"))
+EXAMPLES = int(os.environ.get("TESTS_FUZZ", "80"))
 NOBODY = 54321
 SLOW = 10.0
 """Seconds of processor time after which an example counts as hanging; most take some milliseconds."""
