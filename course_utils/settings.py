@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_utils.errors import SettingsError
@@ -40,7 +40,7 @@ class Settings:
 
     data_dir: Path
     data_shared: Path | None
-    data_mirror: str | None
+    data_mirror: str | None = field(repr=False)
     offline: bool
     profile: str
     state_dir: Path

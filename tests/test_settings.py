@@ -173,3 +173,7 @@ class TestHome:
         monkeypatch.setitem(sys.modules, "platformdirs", None)
         self.test_without_a_home_the_cache_is_temporary(temporary, tmp_path, monkeypatch, None)
         self.test_the_cache_is_in_the_home(temporary, tmp_path, monkeypatch)
+
+
+def test_a_password_in_the_mirrors_address_is_not_shown():
+    assert "secret" not in repr(settings.read({"COURSE_DATA_MIRROR": "http://ada:secret@example.org"}))
