@@ -56,7 +56,8 @@ def test_help_imports_nothing_heavy():
 
 
 def test_notebooks_are_read_without_a_grammar_that_takes_two_seconds():
-    code = "import sys; from course_utils.notebooks import pairing; sys.exit('lark' in sys.modules)"
+    imports = "import sys; from course_utils import command_line; from course_utils.notebooks import pairing"
+    code = f"{imports}; sys.exit('lark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from other_user import why_not
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
 USER = 54321
@@ -83,8 +84,8 @@ def place() -> Iterator[Path]:
 
 def run(place: Path, *cases: tuple[dict[str, str], str | None]) -> list[tuple[str, str, list[str]]]:
     """Load MNIST as that user, for each environment and substitute: what is said, the cache, the warnings."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
+    if reason := why_not():
+        pytest.skip(reason)
     common = {"TMPDIR": str(place / "temporary"), "COURSE_PROFILE": "fast", "COURSE_OFFLINE": "1"}
     asked = [(USER, common | environment, offline) for environment, offline in cases]
     ran = subprocess.run(
