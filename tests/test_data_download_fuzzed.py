@@ -1,6 +1,6 @@
 """Whatever servers answer: the right file, or one of our errors in time, and no other file is touched.
 
-`DATA_CASES=5000 pytest tests/test_data_download_fuzzed.py` tries more cases than a usual run.
+`FUZZ=5000 pytest tests/test_data_download_fuzzed.py` tries more cases than a usual run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from course_utils.data.download import Downloader, OutOfReachError
 from course_utils.data.mirror import Patience
 from course_utils.errors import DataError
 
-CASES = int(os.environ.get("DATA_CASES", "300"))
+CASES = int(os.environ.get("FUZZ", "200"))
 SECRET = "geheim"
 CONTENTS = {size: random.Random(size).randbytes(size) for size in (1, 4_542, 70_000)}
 OWN, PUBLIC, OTHER = "own.test", "public.test", "other.test"

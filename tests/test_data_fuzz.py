@@ -1,6 +1,6 @@
 """Hundreds of odd folders, caches and environments: right images, or an error of the course in plain words.
 
-Longer, with other examples each time: ``TESTS_FUZZ=3000 pytest -n 0 tests/test_data_fuzz.py``.
+Longer, with other examples each time: ``FUZZ=3000 pytest -n 0 tests/test_data_fuzz.py``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from course_utils.data import Dataset, Split, entry
 from course_utils.errors import CourseError, DataError
 
 pwd = pytest.importorskip("pwd", reason="Windows has no permission bits, pipes and devices in folders")
-EXAMPLES = int(os.environ.get("TESTS_FUZZ", "80"))
+EXAMPLES = int(os.environ.get("FUZZ", "60"))
 NOBODY = 54321
 SLOW = 10.0
 """Seconds of processor time after which an example counts as hanging; most take some milliseconds."""
@@ -41,7 +41,7 @@ SLOW = 10.0
 def fuzz(examples: int = EXAMPLES):
     return settings(
         max_examples=examples,
-        derandomize="TESTS_FUZZ" not in os.environ,
+        derandomize="FUZZ" not in os.environ,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -57,7 +57,7 @@ SEED = 0
 def fuzz(share: float, seconds: float = 10) -> Callable:
     """Run `share` of the cases, each within `seconds`."""
     return settings(
-        max_examples=max(1, round(share * (CASES or 250))),
+        max_examples=max(1, round(share * (CASES or 150))),
         derandomize=not CASES,
         database=None,
         deadline=timedelta(seconds=seconds),
