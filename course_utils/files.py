@@ -14,6 +14,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
+ABANDONED = 3600.0
+"""Seconds after which the writer of a half-written file counts as killed."""
 _WINDOWS = os.name == "nt"
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
@@ -67,6 +69,19 @@ def create(path: Path) -> IO[bytes]:
     return os.fdopen(
         os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b"
     )
+
+
+def check_place(path: Path) -> None:
+    """Make sure that a file can be written beside `path`, by making one and removing it.
+
+    Raises
+    ------
+    OSError
+        If the system refuses.
+    """
+    private = private_name(path, "new")
+    create(private).close()
+    private.unlink(missing_ok=True)
 
 
 def open_regular(path: Path) -> BufferedReader:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from fuzzing import fuzz
+from hypothesis import event, given
 from hypothesis import strategies as some
 from simulated_network import LOST, Network, Request, Sending
 
@@ -27,7 +28,6 @@ from course_utils.data.download import Downloader, OutOfReachError
 from course_utils.data.mirror import Patience
 from course_utils.errors import DataError
 
-CASES = int(os.environ.get("FUZZ", "200"))
 SECRET = "geheim"
 CONTENTS = {size: random.Random(size).randbytes(size) for size in (1, 4_542, 70_000)}
 OWN, PUBLIC, OTHER = "own.test", "public.test", "other.test"
@@ -391,13 +391,7 @@ def run(folder: Path, file: File, network: Network) -> Exception | None:
         return None
 
 
-@settings(
-    max_examples=CASES,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@fuzz(200)
 @given(
     size=some.sampled_from(sorted(CONTENTS)),
     own=servers,

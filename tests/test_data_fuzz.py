@@ -19,7 +19,8 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 from odd_images import DAMAGED, ODD, SHOWN, SIDE, THINGS
 from other_user import why_not
@@ -32,20 +33,9 @@ from course_utils.data import Dataset, Split, entry
 from course_utils.errors import CourseError, DataError
 
 pwd = pytest.importorskip("pwd", reason="Windows has no permission bits, pipes and devices in folders")
-EXAMPLES = int(os.environ.get("FUZZ", "60"))
 NOBODY = 54321
 SLOW = 10.0
 """Seconds of processor time after which an example counts as hanging; most take some milliseconds."""
-
-
-def fuzz(examples: int = EXAMPLES):
-    return settings(
-        max_examples=examples,
-        derandomize="FUZZ" not in os.environ,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -176,7 +166,7 @@ def explained(error: CourseError) -> None:
     assert "Errno" not in error.what and "object at 0x" not in text, text
 
 
-@fuzz()
+@fuzz(60)
 @given(
     ENVIRONMENTS,
     st.sampled_from(NAMES),
@@ -204,7 +194,7 @@ def test_any_name_in_any_environment(environment, name, root, offline, device) -
         assert_unchanged(place, before, cache)
 
 
-@fuzz()
+@fuzz(60)
 @given(
     ENVIRONMENTS,
     st.sampled_from(["status", "verify", "clear", "fetch", "export"]),
@@ -238,7 +228,7 @@ CLASSES = st.lists(
 )  # fmt: skip
 
 
-@fuzz()
+@fuzz(60)
 @given(
     CLASSES,
     st.lists(st.tuples(st.sampled_from(["train", "test"]), st.integers(0, 2), KINDS), max_size=3),
@@ -343,7 +333,7 @@ def change(path: Path, how: str, where: float, amount: int) -> None:
         path.chmod(0)
 
 
-@fuzz()
+@fuzz(60)
 @given(st.lists(CHANGES, min_size=1, max_size=2), st.booleans())
 def test_any_damage_to_the_cache(changes, verify) -> None:
     with somewhere() as place, warnings.catch_warnings():
@@ -409,7 +399,7 @@ def tensor(shape: tuple[int, ...], kind: torch.dtype, low: float, high: float) -
     return torch.linspace(low, high, max(count, 1))[:count].reshape(shape).to(kind)
 
 
-@fuzz()
+@fuzz(60)
 @given(
     SHAPES, st.sampled_from(DTYPES), VALUES,
     st.sampled_from([(6,), (6,), (6,), (6, 1), (6, 10), (), (5,), (0,)]), st.sampled_from(DTYPES),

@@ -10,17 +10,16 @@ import copy
 import io
 import json
 import math
-import os
 import tempfile
 import warnings
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 from notebook_samples import small_lab
 from torch import nn
@@ -49,20 +48,8 @@ from course_utils.training import (
 from course_utils.training.checkpoints import CONTENT
 from course_utils.training.loop import train_step
 
-CASES = int(os.environ.get("FUZZ", 0))
 DATA = tiny_dataset(train=12, test=5)
 SEED = 0
-
-
-def fuzz(share: float, seconds: float = 10) -> Callable:
-    """Run `share` of the cases, each within `seconds`."""
-    return settings(
-        max_examples=max(1, round(share * (CASES or 150))),
-        derandomize=not CASES,
-        database=None,
-        deadline=timedelta(seconds=seconds),
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 def outcome(call: Callable[[], object]) -> object:
@@ -213,7 +200,7 @@ def recipe_values(draw: st.DrawFn) -> dict:
     return values
 
 
-@fuzz(0.3)
+@fuzz(150, share=0.3, seconds=10)
 @given(recipe_values())
 def test_recipes(values: dict) -> None:
     made = outcome(lambda: Recipe(**values))
@@ -237,7 +224,7 @@ def check_history(history: object) -> None:
     assert repr(history) and (not history.records or history.summary())
 
 
-@fuzz(0.2)
+@fuzz(150, share=0.2, seconds=10)
 @given(JUNK, JUNK)
 def test_augmentations_and_recipes_by_name(first: object, second: object) -> None:
     outcome(lambda: Augmentation(first, second))
@@ -456,7 +443,7 @@ OPTIONS = {
 }
 
 
-@fuzz(0.6)
+@fuzz(150, share=0.6, seconds=10)
 @given(st.data())
 def test_arguments_of_fit(data: st.DataObject) -> None:
     hostile = data.draw(st.sets(st.sampled_from(["model", "dataset", "recipe", "options"]), max_size=2))
@@ -484,7 +471,7 @@ BATCHES = st.one_of(
 SPLITS = st.one_of(JUNK, HALF_CHANGES.map(lambda values: unchecked(DATA.test, **values)))
 
 
-@fuzz(0.6)
+@fuzz(150, share=0.6, seconds=10)
 @given(MODELS, BATCHES, SPLITS)
 def test_arguments_of_evaluate_and_predict(model: object, batches: object, split: object) -> None:
     share = outcome(lambda: evaluate(model, batches))
@@ -505,7 +492,7 @@ def checkpoint(tmp_path_factory) -> Path:
     return next(folder.glob("*.pt"))
 
 
-@fuzz(0.1)
+@fuzz(150, share=0.1, seconds=10)
 @given(data=st.data())
 def test_checkpoints(checkpoint: Path, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -635,7 +622,7 @@ def nothing(*_: object, **__: object) -> list:
     return []
 
 
-@fuzz(0.3)
+@fuzz(150, share=0.3, seconds=10)
 @given(line=lines())
 def test_command_lines(checkout: Path, line: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -675,7 +662,7 @@ def built(checkout: Path) -> str:
     return (checkout / "solutions" / "01_small.ipynb").read_text(encoding="utf-8")
 
 
-@fuzz(0.06)
+@fuzz(150, share=0.06, seconds=10)
 @given(data=st.data())
 def test_damaged_notebooks(checkout: Path, built: str, data: st.DataObject) -> None:
     notebook = json.loads(built)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.errors import CourseError
-from course_utils.files import create, private_name
+from course_utils.files import check_place
 from course_utils.terminal import printable
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def check_writable(path: Path, next_step: str, *, folder: bool = False) -> None:
             if not each.exists():
                 each.mkdir()
                 made.append(each)
-        probe = private_name(file, "new")
-        create(probe).close()
-        probe.unlink()
+        check_place(file)
     except (OSError, ValueError) as error:
         raise CourseError(
             f"Nothing can be written to {path}.",

@@ -30,7 +30,7 @@ from torch import Tensor
 from course_utils.data.catalog import Published
 from course_utils.data.dataset import NAMES, Arrays, checksum
 from course_utils.errors import DataError
-from course_utils.files import named, open_regular, published
+from course_utils.files import ABANDONED, named, open_regular, published
 from course_utils.text import without_secrets
 
 FOLDER = "decoded"
@@ -38,8 +38,6 @@ FORMAT = 1
 """Part of each entry's file name: versions of the package leave each other's formats alone."""
 LONGEST = 64
 """The most bytes of a dataset's name in a file name."""
-ABANDONED = 3600.0
-"""Seconds after which the writer of a half-written entry counts as killed."""
 HEADER_CAP = 16 << 20
 """The most bytes of a header; 256 classes with the longest names take half a megabyte."""
 _ALIGNMENT = 64

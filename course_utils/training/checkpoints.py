@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from course_utils import settings
 from course_utils.data.dataset import Dataset
 from course_utils.errors import TrainingError
-from course_utils.files import create, private_name, published
+from course_utils.files import ABANDONED, check_place, published
 from course_utils.training.display import Display
 from course_utils.training.epochs import EpochRecord
 from course_utils.training.fingerprint import Fingerprint, digest_of
@@ -33,9 +33,6 @@ from course_utils.training.recipes import Recipe
 VERSION = 4
 CONTENT = ("records", "estimate", "device", "machine", "model", "optimizer", "generator", "random", "parts")
 """What a checkpoint holds, beside its version."""
-
-LEFTOVER = 3600
-"""Seconds after which a file that was being written is one that nobody writes any more."""
 
 _left: WeakKeyDictionary[nn.Module, tuple[Path, dict[str, str], dict[str, str]]] = WeakKeyDictionary()
 """For each model that `fit` trained here: its run's file and parts, and the parts after training."""
@@ -100,9 +97,7 @@ class Checkpoint:
                 with suppress(OSError):
                     if _abandoned(leftover):
                         leftover.unlink()
-            probe = private_name(self.path, "new")
-            create(probe).close()
-            probe.unlink()
+            check_place(self.path)
         except (OSError, ValueError) as error:
             self._give_up(error)
 
@@ -230,7 +225,7 @@ def _abandoned(leftover: Path) -> bool:
     number = re.fullmatch(r".*\.(\d+)-[0-9a-f]{8}\.new", leftover.name)
     if number is None:
         return False
-    if time.time() - leftover.stat().st_mtime > LEFTOVER:
+    if time.time() - leftover.stat().st_mtime > ABANDONED:
         return True
     if os.name == "nt":  # there, os.kill would end the process
         return False
