@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import sysconfig
 import traceback
 from difflib import get_close_matches
@@ -31,8 +30,8 @@ def own_lines(error: BaseException) -> str:
 
 
 def _meant(error: BaseException) -> str:
-    """Return what Python 3.12 and later add to the error of a misspelt name, for the versions before."""
-    if sys.version_info >= (3, 12) or type(error) is not NameError:
+    """Return what Python adds where it prints the error of a misspelt name itself."""
+    if type(error) is not NameError:
         return ""
     *_, (last, _) = traceback.walk_tb(error.__traceback__)
     names = {name.lower(): name for name in last.f_locals}
