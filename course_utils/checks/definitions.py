@@ -57,7 +57,7 @@ class Definitions:
                 self._homes[title] = cell_id if title in defined else None
             elif error is not None and title in defined:
                 self.warnings[title] = (
-                    f"A cell stopped with {type(error).__name__} before it could define {title}: "
+                    f"A cell stopped with {_public_kind(error)} before it could define {title}: "
                     f"what is checked here is the {title} from before."
                 )
             elif error is None and defined and cell_id and self._homes.get(title) == cell_id:
@@ -65,3 +65,8 @@ class Definitions:
                     f"The cell that defined {title} now defines {' and '.join(defined)}: "
                     f"what is checked here is the {title} from before."
                 )
+
+
+def _public_kind(error: BaseException) -> str:
+    """Name what an error is; some of Python's syntax errors have a private class."""
+    return next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
