@@ -125,7 +125,8 @@ def absolute(path: str | os.PathLike[str], name: str) -> Path:
         why = _impossible(expanded)
         place = Path(os.path.realpath(expanded))
     except ValueError as error:
-        why = f"It cannot be a path: {error}."
+        # Each version of Python has its own words for this.
+        why = f"It cannot be a path: {error if chr(0) not in expanded else 'embedded null byte'}."
     except OSError:
         why = "It starts at the current folder, which no longer exists."
     if why:
