@@ -115,6 +115,17 @@ def named(folder: Path, start: str, pattern: str) -> list[Path]:
     )
 
 
+def tidy(folder: Path, start: str, pattern: str) -> None:
+    """Remove the private files that killed processes left in `folder`, found as `named` finds them.
+
+    Their age tells, not whether the process lives: it may be another machine's, which shares the folder.
+    """
+    for leftover in named(folder, start, pattern):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > ABANDONED:
+                leftover.unlink()
+
+
 def settle(file: IO[bytes]) -> None:
     """Make sure that the file's bytes are on the disk before its name is."""
     file.flush()
