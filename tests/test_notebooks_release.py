@@ -228,6 +228,19 @@ def test_the_readme_speaks_of_the_labs_that_are_there(tmp_path):
     assert "01_conv_layer" not in text
 
 
+def test_the_readme_has_the_classs_rule_on_ai_assistants(checkout, tmp_path):
+    labs = find_labs(checkout, 2)
+    assert (
+        "AI assistants here, and for what, ask"
+        in (release(labs, tmp_path / "1").folder / "README.md").read_text()
+    )
+    project = checkout / "pyproject.toml"
+    rule = "Use them for *explanations*, not for {answers}."
+    project.write_text(project.read_text().replace('assistants = ""', f'assistants = "{rule}"'))
+    text = (release(labs, tmp_path / "2").folder / "README.md").read_text()
+    assert rule in text and "ask your instructor" not in text
+
+
 def test_the_package_in_it_works_without_grading(released):
     code = (
         "import course_utils, pathlib, sys\n"

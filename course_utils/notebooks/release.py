@@ -69,15 +69,20 @@ course lab {first}                     # opens the first notebook
 
 Only your functions are graded, on new numbers: of each, the last version in the notebook, with the helpers,
 constants and imports that it uses, in whatever cell they stand. Prints, plots and training are not run. You
-may add and change cells.
+may add and change cells. The question at the end of each lab is read by your instructor: write your answer in
+the cell below it.
 
 ## A word on fairness
 
 The checks compare your answers with reference answers, so `course_utils` has to contain them. We do not hide
 them. Please do not look before you have tried: the attempt is what you learn from.
 
+{assistants}
+
 Code: MIT, text: CC BY 4.0; see LICENSE.
 """
+
+_ASK = "If you do not know whether you may use AI assistants here, and for what, ask your instructor."
 
 
 @dataclass(frozen=True)
@@ -219,9 +224,8 @@ def _readme(labs: Sequence[Lab]) -> str:
         title = next(
             (line[2:] for c in cells for line in c.source.splitlines() if line.startswith("# ")), lab.name
         )
-        marked = [
-            c.metadata.nbgrader.grade_id for c in cells if c.metadata.get("nbgrader", {}).get("solution")
-        ]
+        marks = [c.metadata.get("nbgrader", {}) for c in cells]
+        marked = [one.grade_id for one in marks if one.get("solution") and not one.get("grade")]
         topic = re.split(r" · ", title)[-1]
         topics.append(topic[0].lower() + topic[1:] if topic.startswith("The ") else topic)
         example = example or (marked[0] if marked else "x")
@@ -235,7 +239,14 @@ def _readme(labs: Sequence[Lab]) -> str:
         file=labs[0].notebook.name,
         table="\n".join(rows),
         example=example,
+        assistants=_assistants(labs[0].root),
     )
+
+
+def _assistants(root: Path) -> str:
+    """Return the class's rule on AI assistants, from ``[tool.course]`` of the checkout's pyproject.toml."""
+    table = tomllib.loads(_bytes(root / "pyproject.toml").decode()).get("tool", {}).get("course", {})
+    return str(table.get("assistants", "")).strip() or _ASK
 
 
 def _refuse_strangers(folder: Path, names: set[str]) -> None:
