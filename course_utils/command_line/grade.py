@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -305,4 +306,6 @@ def _told(graded: GradedClass, page: Path) -> str:
     lines += graded.problems
     look = sum(bool(row.look) for row in graded.rows)
     lines += [f"Please look at {look} of them; the page says why."] if look else []
+    open_ = Counter(one.name for row in graded.rows for one in row.questions if one.points is None)
+    lines += [f"{count} answers to {name} wait for your points." for name, count in open_.items()]
     return "\n".join([*lines, f"Page: {page.resolve()}"])

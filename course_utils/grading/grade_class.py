@@ -294,7 +294,6 @@ def _look(row: GradeRow, notes: Sequence[str]) -> tuple[str, ...]:
         *([row.problem] if row.status == "not graded" else []),
         *row.submission.notes,
         *(note for note in notes if not note.startswith(settled)),
-        *(f"No points yet for {one.name}." for one in row.questions if one.points is None),
     )
 
 

@@ -196,6 +196,17 @@ class GradeRow:
         known = [exercises.get(name) for name in exercises.names()]
         return sum(e.points for e in known if e.lab == self.lab) + sum(one.maximum for one in self.questions)
 
+    @property
+    def open(self) -> float:
+        """Points of the questions that nobody has graded yet."""
+        return sum(one.maximum for one in self.questions if one.points is None)
+
+    @property
+    def percent(self) -> float:
+        """What was earned, in percent of what has been graded so far."""
+        so_far = self.maximum - self.open
+        return 100 * self.earned / so_far if so_far else 0.0
+
 
 @dataclass(frozen=True, order=True)
 class UnexplainedAnswer:

@@ -49,7 +49,7 @@ def _row(row: GradeRow, asked: Sequence[str], questions: Sequence[str]) -> list[
         "" if row.lab is None else row.lab,
         _number(row.earned) if is_graded else "",
         _number(row.maximum) if row.lab is not None else "",
-        _percent(row) if is_graded else "",
+        round(row.percent, 1) if is_graded else "",
         *("" if row.points.get(name) is None else _number(row.points[name]) for name in (*asked, *questions)),
         _by_hand(row),
         row.status,
@@ -122,7 +122,7 @@ def _row_json(row: GradeRow, pages: Mapping[str, str]) -> dict[str, Any]:
         "problem": row.problem,
         "points": _number(row.earned),
         "max": _number(row.maximum),
-        "percent": _percent(row),
+        "percent": round(row.percent, 1),
         "exercises": [
             {
                 "id": mark.exercise,
@@ -157,7 +157,3 @@ def _row_json(row: GradeRow, pages: Mapping[str, str]) -> dict[str, Any]:
 def _number(value: float | None) -> float | int:
     value = value or 0
     return int(value) if value == int(value) else round(value, 2)
-
-
-def _percent(row: GradeRow) -> float:
-    return round(100 * row.earned / row.maximum, 1) if row.maximum else 0.0

@@ -94,7 +94,7 @@ def summarise(rows: Sequence[GradeRow]) -> list[LabSummary]:
 
 def _summary(lab: int, rows: Sequence[GradeRow]) -> LabSummary:
     graded = [row for row in rows if row.status != "not graded"]
-    percents = [100 * row.earned / row.maximum for row in graded]
+    percents = [row.percent for row in graded]
     bins = Counter(min(max(int(percent * _BINS / 100), 0), _BINS - 1) for percent in percents)
     return LabSummary(
         lab,
