@@ -643,8 +643,8 @@ figures.number_grids(before=before[0, 0].round(decimals=2), after=after[0, 0], k
 #
 # ### Question · `explain_border` (2 points)
 #
-# Your instructor reads this answer; no check does. Write down what you predict before you run anything. Then run it if you
-# like, and explain.
+# Your instructor reads this answer; no check does. Double-click on YOUR ANSWER HERE to write. Write down what you predict before
+# you run anything; then run it if you like, and explain.
 #
 # An image is white everywhere: each of its 100×100 pixels is 1. It is convolved with a 3×3 filter of ones and with padding 1.
 #

@@ -404,8 +404,8 @@ figures.table(
 #
 # ### Question · `explain_pooling` (2 points)
 #
-# Your instructor reads this answer; no check does. Write down what you predict before you run anything. Then run it if you
-# like, and explain.
+# Your instructor reads this answer; no check does. Double-click on YOUR ANSWER HERE to write. Write down what you predict before
+# you run anything; then run it if you like, and explain.
 #
 # A 4×4 map of whole numbers was pooled twice with 2×2 windows, once with the maximum and once with the average:
 #

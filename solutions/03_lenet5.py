@@ -457,8 +457,8 @@ figures.draw_digit(model, mean=dataset.mean, std=dataset.std)
 #
 # ### Question · `explain_size` (2 points)
 #
-# Your instructor reads this answer; no check does. Write down what you predict before you run anything. Then run it if you
-# like, and explain.
+# Your instructor reads this answer; no check does. Double-click on YOUR ANSWER HERE to write. Write down what you predict before
+# you run anything; then run it if you like, and explain.
 #
 # Your LeNet5 gets images of 56×56 pixels instead of 28×28. Of its layers, you change only what must be changed.
 #

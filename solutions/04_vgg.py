@@ -726,8 +726,8 @@ figures.cost_bars(networks)
 #
 # ### Question · `explain_depth` (2 points)
 #
-# Your instructor reads this answer; no check does. Write down what you predict before you run anything. Then run it if you
-# like, and explain.
+# Your instructor reads this answer; no check does. Double-click on YOUR ANSWER HERE to write. Write down what you predict before
+# you run anything; then run it if you like, and explain.
 #
 # You may add one more 3×3 convolution to the lecture's VGG, with as many channels out as in: either to the first block, before its
 # pooling (64 channels, 32×32), or to the last one, before its pooling (512 channels, 4×4).
