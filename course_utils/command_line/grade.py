@@ -84,6 +84,35 @@ Regrade = Annotated[
     list[str] | None,
     typer.Option(metavar="STUDENT", help="Grade this student again. Repeatable.", show_default=False),
 ]
+Due = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME",
+        help='When the labs are due, such as "2026-12-01 23:59 Europe/Berlin". Kept for later runs.',
+        show_default=False,
+    ),
+]
+Late = Annotated[
+    str,
+    typer.Option(
+        metavar="RULE",
+        help='What late work loses: "10% per day, 3 days" of the maximum, "2 points per hour", "no late", '
+        '"no penalty".',
+        show_default=False,
+    ),
+]
+Grace = Annotated[
+    str, typer.Option(metavar="LENGTH", help="By how much later is not late: 15m, 2h.", show_default=False)
+]
+DeadlinesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--deadlines",
+        metavar="TOML",
+        help="Due dates by lab, and extensions by student, in place of those that were kept.",
+        show_default=False,
+    ),
+]
 TimeLimit = Annotated[
     float | None,
     typer.Option(
@@ -131,6 +160,10 @@ def grade(
     jobs: Jobs = None,
     corrections: Corrections = None,
     regrade: Regrade = None,
+    due: Due = "",
+    late: Late = "",
+    grace: Grace = "",
+    deadlines: DeadlinesFile = None,
     time_limit: TimeLimit = None,
     unexplained: Unexplained = None,
     scheduler: Scheduler = None,
@@ -157,6 +190,7 @@ def grade(
 
     from course_utils.command_line.progress import GradingProgress
     from course_utils.grading.collect import Naming
+    from course_utils.grading.deadlines import GivenDates
     from course_utils.grading.grade_class import collect_class, grade_class
     from course_utils.grading.grade_many import cluster, this_machine
     from course_utils.grading.report import write_report
@@ -180,6 +214,7 @@ def grade(
     root = find_checkout()
     labs = find_labs(root, lab)
     naming = Naming(layout, mapping, roster)
+    dates = GivenDates(due, late, grace, deadlines)
     shown: Callable[[Collection], None] = (lambda collection: None) if json else _show
     if output is not None:
         check_writable(output, "Give --output another folder.", folder=True)
@@ -194,6 +229,7 @@ def grade(
             naming=naming,
             corrections=corrections or (),
             regrade=regrade or (),
+            dates=dates,
             collected=shown,
         )
         if json:
@@ -216,6 +252,7 @@ def grade(
                 limits=_limits(time_limit),
                 corrections=corrections or (),
                 regrade=regrade or (),
+                dates=dates,
                 require_full=require_isolation == "full",
                 collected=shown,
                 started=progress.start,
@@ -283,7 +320,8 @@ def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
             for row in graded.rows
             if row.status == "not graded"
         ],
-        "look": sum(bool(row.look) for row in graded.rows),
+        "look": sum(row.needs_look for row in graded.rows),
+        "late": sum(row.is_late for row in graded.rows),
         "similar": len(graded.similar),
         "unexplained": len(graded.unexplained),
         "isolation": graded.isolation.level,
@@ -303,6 +341,9 @@ def _told(graded: GradedClass, page: Path) -> str:
     lines += [f"  {row.student}: {row.problem}" for row in problems[:10]]
     lines += [f"  … and {len(problems) - 10} more"] if len(problems) > 10 else []
     lines += graded.problems
-    look = sum(bool(row.look) for row in graded.rows)
+    lines += [f"Lab {lab:02}: {one.words()}" for lab, one in graded.deadlines.items()]
+    late = sum(row.is_late for row in graded.rows)
+    lines += [f"{late} late."] if late else []
+    look = sum(row.needs_look for row in graded.rows)
     lines += [f"Please look at {look} of them; the page says why."] if look else []
     return "\n".join([*lines, f"Page: {page.resolve()}"])
