@@ -321,7 +321,7 @@ def _look(row: GradeRow, notes: Sequence[str]) -> tuple[str, ...]:
     return (
         *([row.problem] if row.status == "not graded" else []),
         *row.submission.notes,
-        *(row.timing.look(row.submission) if row.timing else ()),
+        *(row.timing.look() if row.timing else ()),
         *(note for note in notes if not note.startswith(settled)),
         *(f"No points yet for {one.name}." for one in row.questions if one.points is None),
     )

@@ -79,7 +79,8 @@ class Deadlines:
         if time is not None:
             zone = deadline.due.tzinfo
             time = (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(zone)
-        return Timing(deadline, self.extensions.get(key, deadline.due), time, source)
+        due = self.extensions.get(key, deadline.due)
+        return Timing(deadline, due, time, source, submission.platform, submission.late)
 
 
 def read_deadlines(given: GivenDates, kept: Path | None, *, people: Roster, labs: Iterable[int]) -> Deadlines:

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from course_utils.grading.deadlines.dates import counted, length, shown
-from course_utils.grading.records import Submission
 
 KEPT = "deadlines.toml"
 """The file in the folder of results that keeps the due dates."""
 _LATE = 'Write it as "10% per day", "10% per day, 3 days", "2 points per hour", "no late" or "no penalty"'
+_SOURCES = {
+    "commit": "the date of its last commit",
+    "file": "the file's own time",
+    "instructor": "your instructor",
+}
 _RULE = re.compile(
     r"(\d+(?:[.,]\d+)?) ?(%|percent|points?) ?(?:per|a|/) ?(day|hour)"
     r"(?:, ?(?:at most )?(\d{1,3}) (day|hour)s?)?"
@@ -137,12 +141,18 @@ class Timing:
         With a zone; None if nothing says when.
     source : str
         What says so: a platform, ``"commit"``, ``"file"`` or ``"instructor"``; empty if nothing does.
+    platform : str
+        Where it was handed in.
+    is_marked : bool
+        Whether the platform marks it as late.
     """
 
     deadline: Deadline
     due: datetime
     submitted: datetime | None
     source: str
+    platform: str = ""
+    is_marked: bool = False
 
     @property
     def is_extended(self) -> bool:
@@ -171,15 +181,6 @@ class Timing:
         """Return the points that are lost."""
         return self.deadline.rule.penalty(self.begun, maximum)
 
-    def said_by(self) -> str:
-        """Return what says when it was handed in, for a sentence."""
-        known = {
-            "commit": "by the date of its last commit",
-            "file": "by the file's own time",
-            "instructor": "as your instructor says",
-        }
-        return known.get(self.source, f"by {self.source}'s clock")
-
     def words(self) -> str:
         """Return when it was handed in, compared with the due date, for the student.
 
@@ -188,21 +189,22 @@ class Timing:
         >>> due = datetime(2026, 12, 1, 23, 59, tzinfo=UTC)
         >>> deadline = Deadline(due, LateRule(10), timedelta(), is_zone_given=True)
         >>> Timing(deadline, due, due + timedelta(days=1, hours=3), "Gradescope").words()
-        "handed in 1 day 3 h late by Gradescope's clock"
+        'Handed in 1 day 3 h late according to Gradescope'
         """
+        if self.submitted is None and self.platform == "Canvas":
+            return f"Canvas {'marks' if self.is_marked else 'does not mark'} it as late"
         if self.submitted is None:
-            return "nothing says when it was handed in"
+            return "Nothing says when it was handed in"
         late = f"{length(self.late_by)} late" if self.late_by else "on time"
-        return f"handed in {late} {self.said_by()}" + (
-            ", within the grace" * bool(self.late_by and not self.begun)
-        )
+        within = ", within the grace" if self.late_by and not self.begun else ""
+        return f"Handed in {late} according to {_SOURCES.get(self.source, self.source)}{within}"
 
-    def look(self, submission: Submission) -> tuple[str, ...]:
+    def look(self) -> tuple[str, ...]:
         """Return why a human should look at it."""
-        marks = f"{submission.platform} marks it as late"
-        if self.submitted is None and submission.late:
+        marks = f"{self.platform} marks it as late"
+        if self.submitted is None and self.is_marked:
             return (f"{marks} and does not say since when: `submitted` in {KEPT} can.",)
-        if submission.late and not self.late_by:
+        if self.is_marked and not self.late_by:
             return (f"{marks}, but by its due date here it is not: {shown(self.due)}.",)
         if self.source == "file" and self.penalty(1):
             return ("It is late by the file's own time alone, which copying can change.",)

@@ -119,7 +119,6 @@ def _environment() -> Environment:
     environment.filters["ticks"] = _ticks
     environment.filters["time"] = shown
     environment.filters["length_of_time"] = length
-    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["points"] = lambda value: f"{value:g}"
     environment.globals["card_style"] = STYLE
     return environment
