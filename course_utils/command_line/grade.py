@@ -85,6 +85,35 @@ Regrade = Annotated[
     list[str] | None,
     typer.Option(metavar="STUDENT", help="Grade this student again. Repeatable.", show_default=False),
 ]
+Due = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME",
+        help='When the labs are due, such as "2026-12-01 23:59 Europe/Berlin". Kept for later runs.',
+        show_default=False,
+    ),
+]
+Late = Annotated[
+    str,
+    typer.Option(
+        metavar="RULE",
+        help='What late work loses: "10% per day, 3 days" of the maximum, "2 points per hour", "no late", '
+        '"no penalty".',
+        show_default=False,
+    ),
+]
+Grace = Annotated[
+    str, typer.Option(metavar="LENGTH", help="By how much later is not late: 15m, 2h.", show_default=False)
+]
+DeadlinesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--deadlines",
+        metavar="TOML",
+        help="Due dates by lab, and extensions by student, in place of those that were kept.",
+        show_default=False,
+    ),
+]
 TimeLimit = Annotated[
     float | None,
     typer.Option(
@@ -132,6 +161,10 @@ def grade(
     jobs: Jobs = None,
     corrections: Corrections = None,
     regrade: Regrade = None,
+    due: Due = "",
+    late: Late = "",
+    grace: Grace = "",
+    deadlines: DeadlinesFile = None,
     time_limit: TimeLimit = None,
     unexplained: Unexplained = None,
     scheduler: Scheduler = None,
@@ -158,6 +191,7 @@ def grade(
 
     from course_utils.command_line.progress import GradingProgress
     from course_utils.grading.collect import Naming
+    from course_utils.grading.deadlines import GivenDates
     from course_utils.grading.grade_class import collect_class, grade_class
     from course_utils.grading.grade_many import cluster, this_machine
     from course_utils.grading.report import write_report
@@ -181,6 +215,7 @@ def grade(
     root = find_checkout()
     labs = find_labs(root, lab)
     naming = Naming(layout, mapping, roster)
+    dates = GivenDates(due, late, grace, deadlines)
     shown: Callable[[Collection], None] = (lambda collection: None) if json else _show
     if output is not None:
         check_writable(output, "Give --output another folder.", folder=True)
@@ -195,6 +230,7 @@ def grade(
             naming=naming,
             corrections=corrections or (),
             regrade=regrade or (),
+            dates=dates,
             collected=shown,
         )
         if json:
@@ -217,6 +253,7 @@ def grade(
                 limits=_limits(time_limit),
                 corrections=corrections or (),
                 regrade=regrade or (),
+                dates=dates,
                 require_full=require_isolation == "full",
                 collected=shown,
                 started=progress.start,
@@ -284,7 +321,8 @@ def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
             for row in graded.rows
             if row.status == "not graded"
         ],
-        "look": sum(bool(row.look) for row in graded.rows),
+        "look": sum(row.needs_look for row in graded.rows),
+        "late": sum(row.is_late for row in graded.rows),
         "similar": len(graded.similar),
         "unexplained": len(graded.unexplained),
         "isolation": graded.isolation.level,
@@ -304,7 +342,10 @@ def _told(graded: GradedClass, page: Path) -> str:
     lines += [f"  {row.student}: {row.problem}" for row in problems[:10]]
     lines += [f"  … and {len(problems) - 10} more"] if len(problems) > 10 else []
     lines += graded.problems
-    look = sum(bool(row.look) for row in graded.rows)
+    lines += [f"Lab {lab:02}: {one.words()}" for lab, one in graded.deadlines.items()]
+    late = sum(row.is_late for row in graded.rows)
+    lines += [f"{late} late."] if late else []
+    look = sum(row.needs_look for row in graded.rows)
     lines += [f"Please look at {look} of them; the page says why."] if look else []
     open_ = Counter(one.name for row in graded.rows for one in row.questions if one.points is None)
     lines += [f"{count} answers to {name} wait for your points." for name, count in open_.items()]

@@ -7,7 +7,7 @@
 3. `grade_one` runs the result and judges the answers: `kernel_run` talks to a kernel in the `sandbox`, whose
    copy of the course (`redact`) can ask the probes and holds no answers.
 4. `grade_many` does so in parallel, and `result_store` keeps each result; `grade_class` directs all of this
-   and adds `similarity`, `corrections` and `unexplained`.
+   and adds `similarity`, `corrections`, `deadlines` and `unexplained`.
 5. `report` writes the tables and pages; `spreadsheets` is how CSV files are read and written.
 
 `records` holds what is passed on before a notebook runs, `grades` what is passed on afterwards.

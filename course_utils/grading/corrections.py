@@ -169,7 +169,9 @@ def read_corrections(
         newest.pop(key, None)
         if row[2] or row[3]:
             newest[key] = row
-    again = {class_.student(name, lambda text: problems.append(f"--regrade: {text}")) for name in regrade}
+    again = {
+        student_named(people, name, lambda text: problems.append(f"--regrade: {text}")) for name in regrade
+    }
     if problems:
         raise GradingError(
             f"{len(problems)} mistake{'s' * (len(problems) > 1)} in points and comments given by hand.",
@@ -214,7 +216,7 @@ class _Class:
 
     def checked(self, line: _Line, problem: Callable[[str], None]) -> tuple[str, ...]:
         """Return a line as it is kept, and report every mistake in it."""
-        student = self.student(line["student"], problem)
+        student = student_named(self.people, line["student"], problem)
         name, lab, most = line["exercise"], self.lab(line), None
         if line["lab"] and _whole(line["lab"]) is None:
             problem(f"lab is {line['lab']!r}, not a number.")
@@ -282,21 +284,22 @@ class _Class:
             )
         return None
 
-    def student(self, name: str, problem: Callable[[str], None]) -> str:
-        """Return the name of a student who is called by name, id or address."""
-        same = [one for one in self.people.people if one.name == name]
-        found = same or (self.people.find(name) if name else [])
-        found = found or [one for one in self.people.people if one.name.startswith(f"{name} (")]
-        if len(found) == 1:
-            return found[0].name
-        if found:
-            problem(f"{name!r} may be {', '.join(one.name for one in found)}: write the id.")
-        elif name:
-            every = [one.name for one in self.people.people]
-            problem(f"nobody in this class is called {name!r}{_near(name, every) or '.'}")
-        else:
-            problem("it names no student.")
-        return name
+
+def student_named(people: Roster, name: str, problem: Callable[[str], None]) -> str:
+    """Return the name of a student who is called by name, id or address, or report why it is nobody's."""
+    same = [one for one in people.people if one.name == name]
+    found = same or (people.find(name) if name else [])
+    found = found or [one for one in people.people if one.name.startswith(f"{name} (")]
+    if len(found) == 1:
+        return found[0].name
+    if found:
+        problem(f"{name!r} may be {', '.join(one.name for one in found)}: write the id.")
+    elif name:
+        every = [one.name for one in people.people]
+        problem(f"nobody in this class is called {name!r}{_near(name, every) or '.'}")
+    else:
+        problem("it names no student.")
+    return name
 
 
 def _near(name: str, known: Sequence[str]) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from course_utils import exercises
 from course_utils.errors import GradingError
+from course_utils.grading import deadlines
 from course_utils.grading.collect import Naming, collect
 from course_utils.grading.collect.roster import Roster, read_roster
 from course_utils.grading.corrections import COLUMNS, KEPT, Corrections, read_corrections
+from course_utils.grading.deadlines import Deadlines, GivenDates, read_deadlines
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
 from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
 from course_utils.grading.rebuild import rebuild
@@ -41,6 +43,7 @@ def collect_class(
     naming: Naming | None = None,
     corrections: Sequence[str] = (),
     regrade: Sequence[str] = (),
+    dates: GivenDates | None = None,
     collected: Callable[[Collection], None] = lambda collection: None,
 ) -> Collection:
     """Find what each student handed in and check what is given by hand, but grade and write nothing.
@@ -53,6 +56,7 @@ def collect_class(
     collection = _collect(submissions, templates, lab, naming)
     collected(collection)
     _words(collection, templates, output, naming, corrections, regrade)
+    _dates(collection, templates, output, naming, dates)
     return collection
 
 
@@ -83,6 +87,7 @@ def grade_class(
     limits: Limits | None = None,
     corrections: Sequence[str] = (),
     regrade: Sequence[str] = (),
+    dates: GivenDates | None = None,
     require_full: bool = False,
     collected: Callable[[Collection], None] = lambda collection: None,
     started: Callable[[int, int], None] = lambda todo, kept: None,
@@ -109,6 +114,8 @@ def grade_class(
         What a submission may use.
     corrections, regrade : sequence of str, optional
         Points and comments given by hand, and students to grade again: see `read_corrections`.
+    dates : GivenDates, optional
+        When the labs are due, and what late work loses: see `read_deadlines`.
     require_full : bool, optional
         Refuse to grade where isolation is not full.
     collected, started, done, stopping : callable, optional
@@ -135,6 +142,7 @@ def grade_class(
     collection = _collect(submissions, templates, lab, naming)
     collected(collection)
     words = _words(collection, templates, output, naming, corrections, regrade)
+    due = _dates(collection, templates, output, naming, dates)
     handed_in = {submission.lab for submission in collection.submissions}
     templates = {number: template for number, template in templates.items() if number in handed_in}
     prepared = _prepare(collection, seed, limits or Limits(), isolation.level)
@@ -149,6 +157,8 @@ def grade_class(
         store = Store(output / "results")
         if corrections:
             publish(output / KEPT, "\ufeff" + as_csv(COLUMNS, words.rows))
+        if due.text:
+            publish(output / deadlines.KEPT, due.text)
         for key, one in prepared.items():
             if one.submission.student in words.regrade:
                 store.drop(key)
@@ -156,7 +166,7 @@ def grade_class(
         started(len(tasks), len(prepared) - len(tasks))
         grade_tasks(tasks, store, workers, grade=grade, done=took, stopping=stopping)
     return GradedClass(
-        rows=_rows(_with_corrected(collection.submissions, words), prepared, store, failed, words),
+        rows=_rows(_with_corrected(collection.submissions, words), prepared, store, failed, words, due),
         isolation=isolation,
         graded_by=workers.where,
         seed=seed,
@@ -164,8 +174,9 @@ def grade_class(
         kept=len(prepared) - len(tasks),
         similar=_similar(prepared, templates),
         unread=collection.unread,
-        problems=words.problems,
+        problems=[*words.problems, *due.problems],
         unexplained=_unexplained(prepared, store),
+        deadlines={lab: one for lab, one in due.of.items() if lab in templates},
     )
 
 
@@ -229,6 +240,21 @@ def _words(
     )
 
 
+def _dates(
+    collection: Collection,
+    templates: Mapping[int, Template],
+    output: Path | None,
+    naming: Naming | None,
+    given: GivenDates | None,
+) -> Deadlines:
+    return read_deadlines(
+        given or GivenDates(),
+        output / deadlines.KEPT if output else None,
+        people=_people(collection, naming),
+        labs=list(templates),
+    )
+
+
 def _people(collection: Collection, naming: Naming | None) -> Roster:
     roster = read_roster(naming.roster) if naming and naming.roster else Roster(())
     return roster.of_students((one.student, one.number) for one in collection.submissions)
@@ -256,6 +282,7 @@ def _rows(
     store: Store,
     failed: Mapping[str, Result],
     words: Corrections,
+    due: Deadlines,
 ) -> list[GradeRow]:
     keys = {(p.submission.student, p.submission.lab): key for key, p in prepared.items()}
     rows = []
@@ -267,6 +294,7 @@ def _rows(
             corrections=words.exercises(submission.student, submission.lab),
             questions=words.questions(submission.student, submission.lab),
             comment=words.comment(submission.student, submission.lab),
+            timing=due.timing(submission),
         )
         notes: tuple[str, ...] = ()
         if key:
@@ -293,6 +321,7 @@ def _look(row: GradeRow, notes: Sequence[str]) -> tuple[str, ...]:
     return (
         *([row.problem] if row.status == "not graded" else []),
         *row.submission.notes,
+        *(row.timing.look() if row.timing else ()),
         *(note for note in notes if not note.startswith(settled)),
     )
 

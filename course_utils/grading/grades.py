@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from course_utils import exercises
 from course_utils.exercises.model import Verdict
 from course_utils.grading.corrections import Correction
+from course_utils.grading.deadlines import Deadline, Timing
 from course_utils.grading.records import Isolation, Submission
 from course_utils.grading.similarity import SimilarPair
 
@@ -129,6 +130,8 @@ class GradeRow:
         What was found in the notebook, in words for the student.
     look : tuple of str
         Why a human should look at it.
+    timing : Timing or None
+        How it keeps to its due date; None without one.
     """
 
     submission: Submission
@@ -139,6 +142,7 @@ class GradeRow:
     comment: str = ""
     remarks: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
+    timing: Timing | None = None
 
     @property
     def student(self) -> str:
@@ -189,6 +193,31 @@ class GradeRow:
     def earned(self) -> float:
         """Points of the exercises and of open questions."""
         return sum(value or 0 for value in self.points.values())
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing was handed in, and no points were given for it."""
+        return not self.submission.path and self.status == "not graded"
+
+    @property
+    def needs_look(self) -> bool:
+        """Whether a human should look at what was handed in."""
+        return bool(self.look) and not self.is_missing
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is late: by its due date, or else by the platform's mark."""
+        return self.timing.begun > 0 if self.timing and self.timing.submitted else self.submission.late
+
+    @property
+    def penalty(self) -> float:
+        """Points that lateness costs: never more than were earned."""
+        return min(self.timing.penalty(self.maximum), self.earned) if self.timing else 0.0
+
+    @property
+    def total(self) -> float:
+        """Points that count: those earned, less the penalty."""
+        return self.earned - self.penalty
 
     @property
     def maximum(self) -> float:
@@ -246,6 +275,8 @@ class GradedClass:
     problems : list of str
         What else the instructor should know.
     unexplained : set of UnexplainedAnswer
+    deadlines : dict
+        By lab.
     """
 
     rows: list[GradeRow]
@@ -258,6 +289,7 @@ class GradedClass:
     unread: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unexplained: set[UnexplainedAnswer] = field(default_factory=set)
+    deadlines: Mapping[int, Deadline] = field(default_factory=dict)
 
 
 def result_of(judged: JudgedSubmission) -> Result:

@@ -116,6 +116,9 @@ class Submission:
     rebuilt : Rebuilt or None
         What is graded; None if there is a problem.
     submitted : datetime or None
+        With a zone where that is known.
+    time_source : str
+        What says when it was submitted: a platform, ``"commit"``, ``"file"``, or nothing.
     late : bool
         Whether the platform marks it as late.
     others : tuple of str
@@ -133,6 +136,7 @@ class Submission:
     path: str = ""
     rebuilt: Rebuilt | None = None
     submitted: datetime | None = None
+    time_source: str = ""
     late: bool = False
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -17,7 +17,9 @@ _OPENED = """new Promise(done => requestAnimationFrame(() => requestAnimationFra
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(large_class(1000), tmp_path_factory.mktemp("grades"))
+    return write_page(
+        large_class(1000, due="2026-11-13 23:59 Europe/Berlin"), tmp_path_factory.mktemp("grades")
+    )
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_a_thousand_students_open_within_a_second_and_on_a_few_screens(
 
 
 def test_columns_sort_with_the_keyboard_and_say_so(page: Page) -> None:
-    head = page.get_by_role("columnheader", name="Points")
+    head = page.locator("#all").get_by_role("columnheader", name="Points")
     button = head.get_by_role("button")
     button.focus()
     for key, order in (("Enter", "ascending"), ("Space", "descending")):
@@ -81,11 +83,31 @@ def test_words_and_the_need_of_a_look_filter_the_students(page: Page) -> None:
     assert found and all("Zoë" in name and "Müller" in name for name in found)
     assert page.get_by_role("status").inner_text() == f"{len(found)} of {everybody}"
     search.fill("")
-    page.get_by_label("needs a look only").press("Space")
+    show = page.get_by_label("Show")
+    show.select_option("who needs a look")
     looked = column(page, "Needs a look")
     assert 0 < len(looked) < everybody and all(looked)
+    show.select_option("who handed in nothing")
+    assert set(column(page, "Status")) == {"not graded"}
     search.fill("nobody at all")
     assert column(page, "Student") == []
+
+
+def test_the_numbers_at_the_top_lead_to_whom_they_count(page: Page) -> None:
+    counts = page.locator(".counts")
+    counts.get_by_role("link", name="need a look").click()
+    assert page.get_by_role("heading", name="Please look at these").is_visible()
+    late = counts.get_by_role("link", name="late")
+    late.focus()
+    page.keyboard.press("Enter")
+    shown = column(page, "Student")
+    assert late.inner_text() == f"{len(shown)} late" and all("late" in one for one in column(page, "Status"))
+    counts.get_by_role("link", name="handed in nothing").click()
+    names = page.locator("section", has=page.locator("#missing")).get_by_role("link")
+    assert (
+        counts.get_by_role("link", name="handed in nothing").inner_text()
+        == f"{names.count()} handed in nothing"
+    )
 
 
 def test_it_is_accessible_in_both_themes_and_on_a_narrow_page(page: Page) -> None:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.grading.deadlines.dates import length, shown
 from course_utils.grading.grades import GradedClass, GradeRow, Mark, Result
-from course_utils.grading.report.summary import STATUSES, summarise
+from course_utils.grading.report.summary import STATUSES, reasons, summarise
 from course_utils.grading.result_store import Store, publish
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def instructors_page(
             pages=pages,
             titles=titles,
             statuses=STATUSES,
-            look=[row for row in graded.rows if row.look],
+            reasons=reasons(graded.rows),
             script=script,
             script_digest=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         )
@@ -116,6 +117,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["ticks"] = _ticks
+    environment.filters["time"] = shown
+    environment.filters["length_of_time"] = length
     environment.filters["points"] = lambda value: f"{value:g}"
     environment.globals["card_style"] = STYLE
     return environment

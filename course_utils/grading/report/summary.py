@@ -1,4 +1,4 @@
-"""What a class understood: the spread of points, the hardest exercises, the commonest causes."""
+"""What a class understood: the commonest causes, the points that exercises cost, the spread of points."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _FEW, _LARGE = 2, 50
 
 @dataclass(frozen=True)
 class HardExercise:
-    """How a class did on one exercise: how many answers have each status."""
+    """How a class did on one exercise: how many answers have each status, and the points lost in all."""
 
     number: str
     exercise: str
     title: str
     optional: bool
     counts: dict[str, int]
+    lost: float
 
     @property
     def share(self) -> float:
@@ -71,7 +72,7 @@ class LabSummary:
     bins : tuple of int
         How many have less than 10 %, 20 %, …, and 90 to 100 %.
     hardest : tuple of HardExercise
-        The hardest first, optional ones last.
+        Those that cost the class most points first, optional ones last.
     causes : tuple of CommonCause
         The commonest first, and only those that several students share.
     """
@@ -110,8 +111,12 @@ def _summary(lab: int, rows: Sequence[GradeRow]) -> LabSummary:
 
 def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    lost: dict[str, float] = defaultdict(float)
     for row in rows:
+        points = row.points
         for mark in row.result.marks:
+            if not row.waits(mark):
+                lost[mark.exercise] += mark.points - (points[mark.exercise] or 0)
             counts[mark.exercise]["correct" if _overruled(row, mark) else mark.status] += 1
     found = [
         HardExercise(
@@ -120,10 +125,11 @@ def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
             one.title,
             one.optional,
             {status: counts[one.id][status] for status in STATUSES},
+            lost[one.id],
         )
         for one in map(exercises.get, counts)
     ]
-    return tuple(sorted(found, key=lambda hard: (hard.optional, hard.share)))
+    return tuple(sorted(found, key=lambda hard: (hard.optional, -hard.lost, hard.share)))
 
 
 def _causes(rows: Sequence[GradeRow]) -> tuple[CommonCause, ...]:
@@ -147,6 +153,15 @@ def _causes(rows: Sequence[GradeRow]) -> tuple[CommonCause, ...]:
             told = (known.sentence, known.id, known.section) if known else (cause, "", "")
             common.append(CommonCause(asked, *told, tuple(reversed(students.values()))))
     return tuple(sorted(common, key=lambda one: (-len(one.cases), places[one.exercises[0].id])))
+
+
+def reasons(rows: Sequence[GradeRow]) -> list[tuple[str, list[GradeRow]]]:
+    """Return why a human should look at what was handed in, and at whose; what concerns most first."""
+    found: dict[str, list[GradeRow]] = defaultdict(list)
+    for row in rows:
+        for why in row.look if row.needs_look else ():
+            found[why].append(row)
+    return sorted(found.items(), key=lambda one: -len(one[1]))
 
 
 def is_cause(mark: Mark) -> bool:
