@@ -9,14 +9,17 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
-from io import BufferedReader
+import zipfile
+from collections.abc import Iterator, Mapping
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO
 
 ABANDONED = 3600.0
 """Seconds after which the writer of a half-written file counts as killed."""
 _WINDOWS = os.name == "nt"
+_ENTRY_TIME = (2020, 1, 1, 0, 0, 0)
+_ENTRY_MODE = 0o100644
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
@@ -35,6 +38,24 @@ def published(path: Path) -> Iterator[IO[bytes]]:
         rename(private, path)
     finally:
         private.unlink(missing_ok=True)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive of these files, by name; its bytes are the same on every machine.
+
+    Examples
+    --------
+    >>> zipped({"a.txt": b"text"}) == zipped({"a.txt": b"text"})
+    True
+    """
+    stream = BytesIO()
+    # Stored, not deflated: compressed bytes differ between versions of zlib.
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, _ENTRY_TIME)
+            entry.create_system, entry.external_attr = 3, _ENTRY_MODE << 16
+            archive.writestr(entry, content)
+    return stream.getvalue()
 
 
 def rename(private: Path, path: Path) -> None:

@@ -312,6 +312,8 @@ def _show(collection: Collection) -> None:
 
 
 def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
+    from course_utils.grading.report.uploads import uploads
+
     return {
         "submissions": len(graded.rows),
         "graded": graded.graded,
@@ -328,10 +330,16 @@ def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
         "isolation": graded.isolation.level,
         "page": str(page.resolve()),
         "grades": str((page.parent / "grades.csv").resolve()),
+        "feedback": [
+            {"file": one.name, "students": len(one.rows), "left out": list(one.left_out)}
+            for one in uploads(graded.rows)
+        ],
     }
 
 
 def _told(graded: GradedClass, page: Path) -> str:
+    from course_utils.grading.report.uploads import uploads
+
     lines = [f"Isolation: {graded.isolation.level}."]
     lines += [f"  weakness: {text}" for text in graded.isolation.lacks]
     problems = [row for row in graded.rows if row.status == "not graded"]
@@ -349,4 +357,6 @@ def _told(graded: GradedClass, page: Path) -> str:
     lines += [f"Please look at {look} of them; the page says why."] if look else []
     open_ = Counter(one.name for row in graded.rows for one in row.questions if one.points is None)
     lines += [f"{count} answers to {name} wait for your points." for name, count in open_.items()]
+    lines += [f"Feedback for the students: {(page.parent / 'feedback').resolve()}"]
+    lines += [f"  {one.lacks}" for one in uploads(graded.rows) if one.lacks]
     return "\n".join([*lines, f"Page: {page.resolve()}"])

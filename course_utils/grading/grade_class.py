@@ -270,8 +270,9 @@ def _with_corrected(collected: Sequence[Submission], words: Corrections) -> list
         if unread is not None:
             submissions[unread] = replace(submissions[unread], lab=lab)
         else:
-            number = submissions[places[0]].number
-            nothing = Submission(student, number, lab=lab, problem="This lab was not handed in.")
+            one = submissions[places[0]]
+            absent = "This lab was not handed in."
+            nothing = Submission(student, one.number, lab=lab, problem=absent, email=one.email)
             submissions.insert(places[-1] + 1, nothing)
     return submissions
 

@@ -127,6 +127,12 @@ class Submission:
         What a human should look at.
     problem : str
         Why it cannot be graded, as a sentence; empty if it can.
+    account : str
+        What the platform calls the student, for example by a user name.
+    email : str
+        From the roster or the platform, or an empty string.
+    exported : str
+        The student's folder, archive or file as the platform named it, if with a number; or an empty string.
     """
 
     student: str
@@ -141,6 +147,9 @@ class Submission:
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
+    account: str = ""
+    email: str = ""
+    exported: str = ""
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Store:
         return self._folder / f"{key}.json"
 
 
-def publish(path: Path, text: str) -> None:
+def publish(path: Path, content: str | bytes) -> None:
     """Write a file of the grades, whole or not at all.
 
     Raises
@@ -112,7 +112,7 @@ def publish(path: Path, text: str) -> None:
     """
     try:
         with published(path) as file:
-            file.write(text.encode("utf-8"))
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
     except OSError as error:
         raise GradingError(
             f"{path} cannot be written.",

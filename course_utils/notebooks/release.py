@@ -6,12 +6,12 @@ import os
 import re
 import subprocess
 import tomllib
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import NotebookError
+from course_utils.files import zipped
 from course_utils.notebooks.build import check
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.pairing import read_notebook
@@ -20,8 +20,6 @@ NAME = "convnet-labs"
 _PACKAGE = "course_utils"
 _COPIED = ("environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore")
 _INSTRUCTORS = ("grading",)
-_TIME = (2020, 1, 1, 0, 0, 0)
-_MODE = 0o100644
 
 _README = """# Convolutional networks: the labs
 
@@ -136,12 +134,7 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(0o644)
-    # Stored, not deflated: compressed bytes differ between versions of zlib.
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(f"{NAME}/{name}", _TIME)
-            entry.create_system, entry.external_attr = 3, _MODE << 16
-            bundle.writestr(entry, content)
+    archive.write_bytes(zipped({f"{NAME}/{name}": content for name, content in files.items()}))
     return Release(folder, archive, len(files))
 
 

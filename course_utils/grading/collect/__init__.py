@@ -195,12 +195,16 @@ def collect(
                     student=student.name,
                     number=student.id,
                     platform=found[key][0].owner.platform,
+                    account=key[0],
+                    email=student.email or found[key][0].owner.email,
                     notes=(*submission.notes, *notes),
                 )
             )
             collection.files.extend(replace(file, student=student.name) for file in files)
     for student in missing:
-        collection.submissions.append(Submission(student.name, student.id, lab=lab, problem=_NOTHING))
+        collection.submissions.append(
+            Submission(student.name, student.id, lab=lab, problem=_NOTHING, email=student.email)
+        )
         collection.files.append(CollectedFile(student.name, lab, "", None, _NOTHING))
     collection.files.extend(item.told(text) for item, text in unread)
     return collection
@@ -254,6 +258,7 @@ def _key_of(name: str, found: Iterable[_Key]) -> _Key:
 class _Student:
     name: str
     id: str
+    email: str = ""
 
 
 def _settle(
@@ -276,7 +281,7 @@ def _settle(
                     next_step="--mapping FILE.csv (columns file, student) says whose a file is.",
                 )
             of[person.name] = key
-            settled[key] = _Student(person.name, number or person.id), ()
+            settled[key] = _Student(person.name, number or person.id, person.email), ()
             continue
         notes = []
         if names[name] > 1:
@@ -286,8 +291,8 @@ def _settle(
                 "More than one person in the roster fits this name." if matches else "Not in the roster."
             )
         settled[key] = _Student(_called(key) if names[name] > 1 else name, number), tuple(notes)
-    absent = [_Student(one.name, one.id) for one in roster.people if one.name not in of] if roster else []
-    return settled, absent
+    everybody = roster.people if roster else ()
+    return settled, [_Student(one.name, one.id, one.email) for one in everybody if one.name not in of]
 
 
 def _called(key: _Key) -> str:
@@ -395,7 +400,8 @@ def _version(
         problem = "It is not clear whether this folder holds versions by one student or work by several."
         paths = ", ".join(_first([item.path for item in versions]))
         ask = f"Give each student a separate folder, or say whose a file is with --mapping: {paths}."
-        submission = Submission("", lab=versions[0].lab, problem=problem, notes=(ask,))
+        exported = versions[0].owner.exported
+        submission = Submission("", lab=versions[0].lab, problem=problem, notes=(ask,), exported=exported)
         return submission, [item.told(problem) for item in versions]
     differ = any(item.cells != versions[0].cells for item in versions)
     dated = all(item.age != ((), _EVER) for item in versions)
@@ -446,6 +452,7 @@ def _version(
         ),
         notes=_first(notes),
         problem=best.problem,
+        exported=best.owner.exported,
     )
     return submission, [best.told(why), *(item.told(said[item.path]) for item in older)]
 
@@ -492,6 +499,7 @@ def _ungradable(
         late=newest.owner.late,
         others=_first(others),
         problem=problem,
+        exported=newest.owner.exported,
     )
 
 

@@ -39,6 +39,10 @@ class Owner:
         The folders between the student's and the file.
     why : str
         What says whose it is.
+    email : str
+        As far as the platform tells.
+    exported : str
+        The student's folder, archive or file as the platform named it; empty where it gives no number.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Owner:
     upload: tuple[int, ...] = ()
     where: tuple[str, ...] = ()
     why: str = ""
+    email: str = ""
+    exported: str = ""
 
 
 @dataclass(frozen=True)
@@ -253,8 +259,14 @@ class _Reading:
                 (int(groups["upload"]), int(copy[1]) if copy else 0) if "upload" in groups else (),
                 where,
                 said,
+                exported=self._exported(path) if number else "",
             )
         ]
+
+    def _exported(self, path: Parts) -> str:
+        """Return the name of the student's folder or file; paths show archives without their ending."""
+        is_archive = self.depth < len(path) - 1 and path[: self.depth + 1] not in self._folders
+        return path[self.depth] + ".zip" * is_archive
 
     def _match(self, path: Parts) -> re.Match[str] | None:
         return self.layout.pattern.match("/".join(path[self.depth :])[:LONGEST_NAME])
@@ -374,6 +386,7 @@ def _read_list(text: str) -> dict[str, list[Owner]]:
                 "Gradescope",
                 time=times.get(key),
                 why=f"{key} in {METADATA}",
+                email=one.get("email", ""),
             )
             for one in them
         ]

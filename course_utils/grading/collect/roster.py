@@ -39,12 +39,15 @@ class Person:
         The names, written in every usual way.
     keys : frozenset of str
         What else identifies the person: id, address and login.
+    email : str
+        Or an empty string.
     """
 
     name: str
     id: str
     names: frozenset[str]
     keys: frozenset[str]
+    email: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,8 @@ def read_roster(file: Path) -> Roster:
             continue
         if name and names[name] > 1:
             shown = f"{name} ({number or email})"
-        people.append(
-            Person(shown, number, frozenset(_spellings(name)), frozenset(_folded(key) for key in keys if key))
-        )
+        known = frozenset(_folded(key) for key in keys if key)
+        people.append(Person(shown, number, frozenset(_spellings(name)), known, email))
     if not people:
         raise GradingError(
             f"{file} names nobody.", next_step="Its first line must be, for example: id,name,e-mail"

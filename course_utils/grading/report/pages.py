@@ -8,12 +8,15 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_utils.grading.deadlines.dates import length, shown
 from course_utils.grading.grades import GradedClass, GradeRow, Mark, Result
+from course_utils.grading.report.next_step import next_step
 from course_utils.grading.report.summary import STATUSES, reasons, summarise
+from course_utils.grading.report.uploads import uploads
 from course_utils.grading.result_store import Store, publish
 
 if TYPE_CHECKING:
@@ -35,14 +38,20 @@ def write_pages(graded: GradedClass, output: Path, store: Store, titles: Mapping
     for old in folder.glob("*.html"):
         if old.name not in names.values():
             old.unlink()
-    template = _environment().get_template("student.html")
     for student, rows in by_student.items():
-        labs = [(row, _whole(row, store)) for row in rows]
-        text = template.render(student=student, labs=labs, titles=titles)
-        publish(folder / names[student], text)
+        publish(folder / names[student], students_page(rows, store, titles))
     pages = {student: f"students/{name}" for student, name in names.items()}
     publish(output / "index.html", instructors_page(graded, store, pages, titles))
     return pages
+
+
+def students_page(
+    rows: Sequence[GradeRow], store: Store, titles: Mapping[int, str], layout: str = "base.html"
+) -> str:
+    """Return the page about one student's labs; in the layout ``bare.html`` without head and style."""
+    labs = [(row, _whole(row, store), next_step(row)) for row in rows]
+    template = _environment().get_template("student.html")
+    return template.render(student=rows[0].student, labs=labs, titles=titles, layout=layout)
 
 
 def instructors_page(
@@ -61,6 +70,7 @@ def instructors_page(
             titles=titles,
             statuses=STATUSES,
             reasons=reasons(graded.rows),
+            uploads=uploads(graded.rows),
             script=script,
             script_digest=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         )
@@ -97,13 +107,14 @@ def _example(case: tuple[GradeRow, str], store: Store) -> str:
     return next((mark.card for mark in _whole(row, store).marks if mark.exercise == exercise), "")
 
 
-def _ticks(text: str) -> Markup:
+def ticks(text: str) -> Markup:
     """Show text between backticks as code; the rest is escaped."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
+@cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -116,7 +127,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["ticks"] = _ticks
+    environment.filters["ticks"] = ticks
     environment.filters["time"] = shown
     environment.filters["length_of_time"] = length
     environment.filters["points"] = lambda value: f"{value:g}"

@@ -117,7 +117,7 @@ def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
         for mark in row.result.marks:
             if not row.waits(mark):
                 lost[mark.exercise] += mark.points - (points[mark.exercise] or 0)
-            counts[mark.exercise]["correct" if _overruled(row, mark) else mark.status] += 1
+            counts[mark.exercise]["correct" if overruled(row, mark) else mark.status] += 1
     found = [
         HardExercise(
             one.number,
@@ -136,7 +136,7 @@ def _causes(rows: Sequence[GradeRow]) -> tuple[CommonCause, ...]:
     found: dict[tuple[str, str], list[tuple[GradeRow, str]]] = defaultdict(list)
     for row in rows:
         for mark in row.result.marks:
-            if is_cause(mark) and not _overruled(row, mark):
+            if is_cause(mark) and not overruled(row, mark):
                 # A Python error is the same whichever exercise it stops.
                 sentence = mark.misconception or error_sentence(mark.reason)
                 where = "" if mark.status == "error" and not mark.misconception else mark.exercise
@@ -182,14 +182,17 @@ def error_sentence(reason: str) -> str:
     'NameError: `hight` is not defined.'
     >>> error_sentence("Its cell fails with SyntaxError: '(' was never closed (<cell>, line 3)")
     "SyntaxError: '(' was never closed"
+    >>> error_sentence("f(x) raises TypeError. The case: one window.")
+    'It raises TypeError.'
     """
-    said = re.sub(r"^.*? raises (\w+)(?: after \d+ right answers?)?\.\s+", r"\1: ", reason, flags=re.S)
-    said = re.sub(r"^.*? (did not end within [\d.,]+ \w+).*", r"It \1.", said, flags=re.S)
+    raised = r"raises \w+(?=(?: after \d+ right answers?)?\. The case: )"
+    said = re.sub(rf"^.*? (did not end within [\d.,]+ \w+|{raised}).*", r"It \1.", reason, flags=re.S)
+    said = re.sub(r"^.*? raises (\w+)(?: after \d+ right answers?)?\.\s+", r"\1: ", said, flags=re.S)
     said = re.sub(r"^Its cell fails with ", "", said)
     said = re.sub(r" \([^()]*line \d+\)", "", said)
     return re.split(r"(?<=[.!?])\s", said, maxsplit=1)[0]
 
 
-def _overruled(row: GradeRow, mark: Mark) -> bool:
+def overruled(row: GradeRow, mark: Mark) -> bool:
     """Whether the instructor has given full points for an exercise."""
     return row.is_corrected(mark.exercise) and (row.points[mark.exercise] or 0) >= mark.points
