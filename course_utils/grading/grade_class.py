@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,14 +11,13 @@ from course_utils import exercises
 from course_utils.errors import GradingError
 from course_utils.grading.collect import Naming, collect
 from course_utils.grading.collect.roster import Roster, read_roster
-from course_utils.grading.corrections import COLUMNS, KEPT, Corrections, read_corrections
+from course_utils.grading.corrections import KEPT, Corrections, read_corrections
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
 from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
 from course_utils.grading.rebuild import rebuild
-from course_utils.grading.records import Collection, Limits, Rebuilt, Submission
-from course_utils.grading.result_store import Store, Task, publish, seed_of
+from course_utils.grading.records import Collection, Limits, Question, Rebuilt, Submission
+from course_utils.grading.result_store import Store, Task, alone, publish_corrections, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
-from course_utils.grading.spreadsheets import as_csv
 from course_utils.grading.template import Template, read_template
 from course_utils.grading.unexplained import find_unexplained
 from course_utils.notebooks.layout import find_labs
@@ -134,9 +132,8 @@ def grade_class(
         )
     collection = _collect(submissions, templates, lab, naming)
     collected(collection)
+    kept = _content(output / KEPT)
     words = _words(collection, templates, output, naming, corrections, regrade)
-    handed_in = {submission.lab for submission in collection.submissions}
-    templates = {number: template for number, template in templates.items() if number in handed_in}
     prepared = _prepare(collection, seed, limits or Limits(), isolation.level)
     failed: dict[str, Result] = {}
 
@@ -145,10 +142,12 @@ def grade_class(
             failed[key] = result
         done(result)
 
-    with _alone(output):
+    with alone(output):
+        if _content(output / KEPT) != kept:  # somebody has saved points meanwhile
+            words = _words(collection, templates, output, naming, corrections, regrade)
         store = Store(output / "results")
         if corrections:
-            publish(output / KEPT, "\ufeff" + as_csv(COLUMNS, words.rows))
+            publish_corrections(output, words)
         for key, one in prepared.items():
             if one.submission.student in words.regrade:
                 store.drop(key)
@@ -166,6 +165,9 @@ def grade_class(
         unread=collection.unread,
         problems=words.problems,
         unexplained=_unexplained(prepared, store),
+        people=_people(collection, naming),
+        questions=_questions(templates, words),
+        references={number: dict(template.references) for number, template in templates.items()},
     )
 
 
@@ -178,23 +180,6 @@ def _keep_apart(submissions: Path, output: Path) -> None:
             left="Everything.",
             next_step="Give --output a folder elsewhere.",
         )
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Lock the folder of results, so that two runs do not grade the same submissions at once."""
-    from filelock import FileLock, Timeout
-
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(output / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise GradingError(
-            f"Another run of course grade is writing to {output}.",
-            left="Everything.",
-            next_step="Wait for it, or give --output another folder.",
-        ) from None
 
 
 def _prepare(collection: Collection, seed: int, limits: Limits, level: str) -> dict[str, _Prepared]:
@@ -218,7 +203,11 @@ def _words(
     regrade: Sequence[str],
 ) -> Corrections:
     handed_in = {submission.lab for submission in collection.submissions}
-    asked = {number: dict(one.questions) for number, one in templates.items() if number in handed_in}
+    asked = {
+        number: {question.name: question.points for question in template.questions}
+        for number, template in templates.items()
+        if number in handed_in
+    }
     return read_corrections(
         corrections,
         output / KEPT if output else None,
@@ -229,9 +218,25 @@ def _words(
     )
 
 
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
+
+
 def _people(collection: Collection, naming: Naming | None) -> Roster:
     roster = read_roster(naming.roster) if naming and naming.roster else Roster(())
     return roster.of_students((one.student, one.number) for one in collection.submissions)
+
+
+def _questions(templates: Mapping[int, Template], words: Corrections) -> dict[int, tuple[Question, ...]]:
+    """Return the open questions by lab, also those that stand in no notebook."""
+    known = {(number, one.name): one for number, template in templates.items() for one in template.questions}
+    return {
+        number: tuple(
+            known.get((number, name)) or Question(name, most)
+            for name, most in words.asked.get(number, {}).items()
+        )
+        for number in templates
+    }
 
 
 def _with_corrected(collected: Sequence[Submission], words: Corrections) -> list[Submission]:
@@ -277,6 +282,7 @@ def _rows(
                 row,
                 result=replace(result, marks=tuple(replace(mark, card="") for mark in result.marks)),
                 remarks=(*rebuilt.notes, *rebuilt.remarks),
+                written=rebuilt.written,
             )
             notes = (*rebuilt.notes, *result.notes)
         rows.append(replace(row, look=_look(row, notes)))
@@ -285,16 +291,23 @@ def _rows(
 
 def _look(row: GradeRow, notes: Sequence[str]) -> tuple[str, ...]:
     """Return why a human should look at a row; where the instructor has given points, that is done."""
-    settled = tuple(
-        start
-        for exercise in map(exercises.get, filter(row.is_corrected, row.corrections))
-        for start in (f"{exercise.id}: ", f"Exercise {exercise.number} ({exercise.id}): ")
+    settled = (
+        *(
+            start
+            for exercise in map(exercises.get, filter(row.is_corrected, row.corrections))
+            for start in (f"{exercise.id}: ", f"Exercise {exercise.number} ({exercise.id}): ")
+        ),
+        *(f"{one.name}: " for one in row.questions if one.points is not None),
     )
     return (
         *([row.problem] if row.status == "not graded" else []),
         *row.submission.notes,
         *(note for note in notes if not note.startswith(settled)),
-        *(f"No points yet for {one.name}." for one in row.questions if one.points is None),
+        *(
+            f"No points yet for {one.name}."
+            for one in row.questions
+            if one.points is None and row.status != "not graded"
+        ),
     )
 
 
@@ -324,6 +337,8 @@ def _similar(prepared: Mapping[str, _Prepared], templates: Mapping[int, Template
         answers = {
             p.submission.student: p.rebuilt.shingles for p in prepared.values() if p.submission.lab == lab
         }
+        if not answers:
+            continue
         known = {
             exercise: (stubs[exercise], own, inspect.getsource(exercises.get(exercise).reference))
             for exercise, own in template.references

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 
 from course_utils import exercises
 from course_utils.exercises.model import Verdict
+from course_utils.grading.collect.roster import Roster
 from course_utils.grading.corrections import Correction
-from course_utils.grading.records import Isolation, Submission
+from course_utils.grading.records import Isolation, Question, Submission
 from course_utils.grading.similarity import SimilarPair
 
 
@@ -129,6 +130,8 @@ class GradeRow:
         What was found in the notebook, in words for the student.
     look : tuple of str
         Why a human should look at it.
+    written : dict
+        As in `Rebuilt`.
     """
 
     submission: Submission
@@ -139,6 +142,7 @@ class GradeRow:
     comment: str = ""
     remarks: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
+    written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def student(self) -> str:
@@ -235,6 +239,12 @@ class GradedClass:
     problems : list of str
         What else the instructor should know.
     unexplained : set of UnexplainedAnswer
+    people : Roster
+        Everybody.
+    questions : dict
+        By lab, the open questions.
+    references : dict
+        By lab and exercise, the instructor's own answers.
     """
 
     rows: list[GradeRow]
@@ -247,6 +257,9 @@ class GradedClass:
     unread: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unexplained: set[UnexplainedAnswer] = field(default_factory=set)
+    people: Roster = field(default_factory=lambda: Roster(()))
+    questions: Mapping[int, tuple[Question, ...]] = field(default_factory=dict)
+    references: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 def result_of(judged: JudgedSubmission) -> Result:

@@ -8,12 +8,13 @@ from course_utils.grading.grades import GradedClass
 from course_utils.grading.report.gradebook import write_tables
 from course_utils.grading.report.pages import write_pages
 from course_utils.grading.result_store import Store
+from course_utils.grading.review.material import write_material
 
 __all__ = ["write_report"]
 
 
 def write_report(graded: GradedClass, output: Path, titles: dict[int, str]) -> Path:
-    """Write ``grades.csv``, ``grades.json``, tables for platforms, ``students/*.html`` and ``index.html``.
+    """Write ``grades.csv``, ``grades.json``, tables for platforms, pages, and what ``course review`` shows.
 
     Parameters
     ----------
@@ -30,4 +31,5 @@ def write_report(graded: GradedClass, output: Path, titles: dict[int, str]) -> P
     """
     pages = write_pages(graded, output, Store(output / "results"), titles)
     write_tables(graded, output, pages)
+    write_material(graded, output, titles)
     return output / "index.html"

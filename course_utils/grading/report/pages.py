@@ -34,7 +34,7 @@ def write_pages(graded: GradedClass, output: Path, store: Store, titles: Mapping
     for old in folder.glob("*.html"):
         if old.name not in names.values():
             old.unlink()
-    template = _environment().get_template("student.html")
+    template = environment().get_template("student.html")
     for student, rows in by_student.items():
         labs = [(row, _whole(row, store)) for row in rows]
         text = template.render(student=student, labs=labs, titles=titles)
@@ -50,7 +50,7 @@ def instructors_page(
     """Return the page about the class; its script is the only one that may run there."""
     script = _SCRIPT.read_text("utf-8")
     return (
-        _environment()
+        environment()
         .get_template("instructor.html")
         .render(
             graded=graded,
@@ -61,9 +61,14 @@ def instructors_page(
             statuses=STATUSES,
             look=[row for row in graded.rows if row.look],
             script=script,
-            script_digest=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+            script_digest=script_digest(script),
         )
     )
+
+
+def script_digest(script: str) -> str:
+    """Return the digest by which a page's policy names the one script that may run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def page_names(students: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
@@ -103,19 +108,20 @@ def _ticks(text: str) -> Markup:
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what makes pages of templates: everything in them is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from course_utils.figures.html_figure import STYLE
 
-    environment = Environment(
+    pages = Environment(
         loader=PackageLoader("course_utils.grading.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["ticks"] = _ticks
-    environment.filters["points"] = lambda value: f"{value:g}"
-    environment.globals["card_style"] = STYLE
-    return environment
+    pages.filters["ticks"] = _ticks
+    pages.filters["points"] = lambda value: f"{value:g}"
+    pages.globals["card_style"] = STYLE
+    return pages

@@ -1,0 +1,86 @@
+// Saves points and a comment, and moves from answer to answer with the keyboard.
+
+const form = document.querySelector("form.word");
+const told = document.querySelector("output[name=told]");
+const SAVED = "course-review-saved";
+
+function tell(text, isWrong = false) {
+  told.value = text;
+  told.classList.toggle("wrong", isWrong);
+  told.classList.toggle("correct", !isWrong);
+}
+
+function isChanged() {
+  const fields = [form.elements.points, form.elements.comment];
+  return fields.some((field) => field && field.value !== field.defaultValue);
+}
+
+function leave(address) {
+  window.removeEventListener("beforeunload", ask);
+  location.assign(address);
+}
+
+function ask(event) {
+  if (isChanged()) event.preventDefault();
+}
+
+async function save(before) {
+  const { points, comment, mine } = form.elements;
+  const [givenPoints, givenComment] = [points?.value.trim() ?? "", comment.value.trim()];
+  if (!givenPoints && !givenComment && !before.some(Boolean)) {
+    tell(points ? "Not saved: there are no points and no comment." : "Not saved: there is no comment.", true);
+    return;
+  }
+  mine.hidden = true;
+  const token = location.pathname.split("/")[1];
+  let status, answer;
+  try {
+    const response = await fetch("save", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Token": token },
+      body: JSON.stringify({ place: form.dataset.place, points: givenPoints, comment: givenComment, before }),
+    });
+    status = response.status;
+    answer = await response.json();
+  } catch {
+    tell("Not saved: course review does not answer. Is it still running?", true);
+    return;
+  }
+  if (status === 200) {
+    const what = givenPoints || givenComment ? givenPoints || "comment" : "nothing any more";
+    sessionStorage.setItem(SAVED, `${document.querySelector("h1").textContent}: ${what}, saved.`);
+    leave(form.dataset.after);
+    return;
+  }
+  tell(answer.error, true);
+  if (answer.now) {
+    mine.hidden = false;
+    mine.onclick = () => save(answer.now);
+    mine.focus();
+  } else (points ?? comment).focus();
+}
+
+function start() {
+  tell(sessionStorage.getItem(SAVED) ?? "");
+  sessionStorage.removeItem(SAVED);
+  if (!form) return;
+  const before = JSON.parse(form.dataset.before);
+  (form.elements.points ?? form.elements.comment).focus();
+  form.elements.points?.select();
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    save(before);
+  });
+  window.addEventListener("beforeunload", ask);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      form.requestSubmit();
+    } else if (event.altKey && ["ArrowDown", "ArrowUp"].includes(event.key) && event.target.tagName !== "SELECT") {
+      event.preventDefault();
+      document.querySelector(`a[rel=${event.key === "ArrowDown" ? "next" : "prev"}]`)?.click();
+    }
+  });
+}
+
+start();
