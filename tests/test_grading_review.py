@@ -218,7 +218,7 @@ def test_the_first_address_leads_to_what_waits_and_keeps_its_place(ask, server):
     status, headers, _ = ask()
     assert (status, headers["Location"]) == (303, "?at=1%2Fexplain_padding%2FAnn+Lee")
     status, headers, text = ask(headers["Location"])
-    assert status == 200 and "<h1>Ann Lee: explain_padding</h1>" in text
+    assert status == 200 and "<h1>Ann Lee · explain_padding</h1>" in text
     assert (
         "default-src 'none'" in headers["Content-Security-Policy"] and "no-store" in headers["Cache-Control"]
     )
@@ -261,7 +261,7 @@ def test_filters_choose_and_the_rest_is_not_walked_through(query, expected, ask)
     found, address = [], ask(query)[1].get("Location")
     while address:
         text = ask(address)[2]
-        found.append(re.search(r"<h1>[^:]+: (?:[\d.]+ )?(\w+)", text)[1])
+        found.append(re.search(r"<h1>[^·]+ · (?:[\d.]+ )?(\w+)", text)[1])
         following = re.search(r'rel="next" href="([^"]+)"', text)
         address = following and following[1].replace("&amp;", "&")
     assert list(dict.fromkeys(found)) == expected

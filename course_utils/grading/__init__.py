@@ -9,6 +9,7 @@
 4. `grade_many` does so in parallel, and `result_store` keeps each result; `grade_class` directs all of this
    and adds `similarity`, `corrections` and `unexplained`.
 5. `report` writes the tables and pages; `spreadsheets` is how CSV files are read and written.
+6. `review` shows what waits for a human in the browser, and keeps what is decided there as `corrections`.
 
 `records` holds what is passed on before a notebook runs, `grades` what is passed on afterwards.
 """

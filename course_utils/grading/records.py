@@ -51,6 +51,8 @@ class Question:
         The instructor's own; empty where there is none.
     stub : str
         What students find in the cell; empty for a task, whose answers stand in cells of their own.
+    is_code : bool
+        Whether the answer is code.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Question:
     text: str = ""
     answer: str = ""
     stub: str = ""
+    is_code: bool = False
 
 
 @dataclass(frozen=True)

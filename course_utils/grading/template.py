@@ -111,7 +111,8 @@ def _questions(
         text = stubs[name] if task else above.source if above.cell_type == "markdown" else ""
         answer = "" if cell.source == stubs[name] else _MARKS.sub("", cell.source).strip("\n")
         points = float(marks.get("points", 0))
-        yield Question(name, points, text, answer, "" if task else stubs[name])
+        stub = "" if task else stubs[name]
+        yield Question(name, points, text, answer, stub, cell.cell_type == "code")
 
 
 def _closure(wanted: set[str], sources: Iterable[str]) -> set[str]:

@@ -234,7 +234,10 @@ class Review:
         if word != now or when is None:  # not by this review: an editor, or course grade --set
             file = self.output / KEPT
             when = datetime.fromtimestamp(file.stat().st_mtime) if file.exists() else datetime.now()
-        said = [f"{points} points" if points else "no points", *([f"“{comment}”"] if comment else [])]
+        said = [
+            f"{points} point{'s' * (points != '1')}" if points else "no points",
+            *([f"“{comment}”"] if comment else []),
+        ]
         error = SavedElsewhereError(
             f"Not saved: after you opened this page, at {when:%H:%M:%S}, something else was saved here: "
             f"{', '.join(said)}.",

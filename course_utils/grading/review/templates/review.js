@@ -3,6 +3,7 @@
 const form = document.querySelector("form.word");
 const told = document.querySelector("output[name=told]");
 const SAVED = "course-review-saved";
+let before = form && JSON.parse(form.dataset.before);
 
 function tell(text, isWrong = false) {
   told.value = text;
@@ -24,7 +25,7 @@ function ask(event) {
   if (isChanged()) event.preventDefault();
 }
 
-async function save(before) {
+async function save() {
   const { points, comment, mine } = form.elements;
   const [givenPoints, givenComment] = [points?.value.trim() ?? "", comment.value.trim()];
   if (!givenPoints && !givenComment && !before.some(Boolean)) {
@@ -47,15 +48,18 @@ async function save(before) {
     return;
   }
   if (status === 200) {
-    const what = givenPoints || givenComment ? givenPoints || "comment" : "nothing any more";
-    sessionStorage.setItem(SAVED, `${document.querySelector("h1").textContent}: ${what}, saved.`);
+    const what = givenPoints ? `points: ${givenPoints}` : givenComment ? "a comment" : "taken back";
+    sessionStorage.setItem(SAVED, `Saved: ${document.querySelector("h1").textContent}, ${what}.`);
     leave(form.dataset.after);
     return;
   }
   tell(answer.error, true);
   if (answer.now) {
     mine.hidden = false;
-    mine.onclick = () => save(answer.now);
+    mine.onclick = () => {
+      before = answer.now;
+      save();
+    };
     mine.focus();
   } else (points ?? comment).focus();
 }
@@ -64,12 +68,11 @@ function start() {
   tell(sessionStorage.getItem(SAVED) ?? "");
   sessionStorage.removeItem(SAVED);
   if (!form) return;
-  const before = JSON.parse(form.dataset.before);
   (form.elements.points ?? form.elements.comment).focus();
   form.elements.points?.select();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    save(before);
+    save();
   });
   window.addEventListener("beforeunload", ask);
   document.addEventListener("keydown", (event) => {
