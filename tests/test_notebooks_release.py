@@ -248,6 +248,7 @@ def test_the_package_in_it_works_without_grading(released):
         f"assert pathlib.Path(course_utils.__file__).is_relative_to({str(released)!r})\n"
         "assert exercises.evaluate('same_padding', lambda f: f // 2).status == 'correct'\n"
         "assert main(['--help']) == 0\n"
+        "assert main(['review', 'x']) == 1\n"
         "sys.exit(main(['grade', '.', '-o', 'x']))"
     )
     environment = os.environ | {"PYTHONPATH": str(released), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -260,7 +261,7 @@ def test_the_package_in_it_works_without_grading(released):
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    assert "does not grade" in done.stderr
+    assert done.stderr.count("does not grade") == 2
 
 
 def test_what_the_package_is_built_from_is_in_it(released):

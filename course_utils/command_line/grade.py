@@ -184,12 +184,10 @@ def grade(
     Exit code 1 if nothing was graded, or if a submission could not be graded
     for a reason that is not its own; 130 after Ctrl-C.
     """
-    from course_utils.errors import GradingError, SettingsError
-
-    if not (Path(__file__).parents[1] / "grading").is_dir():
-        raise GradingError("This is the students' package: it does not grade.")
+    need_grading()
 
     from course_utils.command_line.progress import GradingProgress
+    from course_utils.errors import SettingsError
     from course_utils.grading.collect import Naming
     from course_utils.grading.deadlines import GivenDates
     from course_utils.grading.grade_class import collect_class, grade_class
@@ -273,6 +271,20 @@ def grade(
         if unexplained:
             say(f"Unexplained wrong answers: {len(graded.unexplained)}, in {unexplained.resolve()}")
     raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
+
+
+def need_grading() -> None:
+    """Refuse where grading is left out.
+
+    Raises
+    ------
+    GradingError
+        If this is the students' package.
+    """
+    from course_utils.errors import GradingError
+
+    if not (Path(__file__).parents[1] / "grading").is_dir():
+        raise GradingError("This is the students' package: it does not grade.")
 
 
 def _limits(seconds: float | None) -> Limits:

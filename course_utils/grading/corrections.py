@@ -19,6 +19,8 @@ from course_utils.grading.spreadsheets import decoded, unsafe
 KEPT = "corrections.csv"
 """The file in the folder of results that keeps them."""
 COLUMNS = ("student", "exercise", "points", "comment", "lab", "max")
+NOT_SAVED = "Not saved"
+"""What a message begins with where cells are given, which no file and no line tells of."""
 _ALSO = {
     "name": "student",
     "id": "student",
@@ -107,7 +109,7 @@ class _Line:
 
 
 def read_corrections(
-    given: Sequence[str],
+    given: Sequence[str | tuple[str, ...]],
     kept: Path | None,
     *,
     people: Roster,
@@ -119,9 +121,9 @@ def read_corrections(
 
     Parameters
     ----------
-    given : sequence of str
+    given : sequence of str or tuple of str
         Lines ``student,exercise,points,comment``, and CSV files of such lines, with other columns, too, if
-        their first line names them.
+        their first line names them; tuples are the cells of `COLUMNS`.
     kept : Path or None
         The file with the lines of earlier runs; it need not exist.
     people : Roster
@@ -315,8 +317,11 @@ def _whole(text: str) -> int | None:
     return int(text) if re.fullmatch(r"\d{1,3}", text) else None
 
 
-def _read(source: str, *, is_kept: bool) -> tuple[list[_Line], list[str]]:
+def _read(source: str | tuple[str, ...], *, is_kept: bool) -> tuple[list[_Line], list[str]]:
     """Return the lines of a file, or the one line that `source` is itself, and what cannot be read."""
+    if isinstance(source, tuple):
+        cells = [unsafe(cell).strip() for cell in source]
+        return [_Line(NOT_SAVED, dict(zip(COLUMNS, cells, strict=True)))], []
     if not os.path.isfile(source) and re.search(r"[,;\t]", source):
         return _parsed(source, f"--set {source[:40]!r}")
     name = os.path.basename(source)

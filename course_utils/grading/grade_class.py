@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,15 +12,14 @@ from course_utils.errors import GradingError
 from course_utils.grading import deadlines
 from course_utils.grading.collect import Naming, collect
 from course_utils.grading.collect.roster import Roster, read_roster
-from course_utils.grading.corrections import COLUMNS, KEPT, Corrections, read_corrections
+from course_utils.grading.corrections import KEPT, Corrections, read_corrections
 from course_utils.grading.deadlines import Deadlines, GivenDates, read_deadlines
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
 from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
 from course_utils.grading.rebuild import rebuild
-from course_utils.grading.records import Collection, Limits, Rebuilt, Submission
-from course_utils.grading.result_store import Store, Task, publish, seed_of
+from course_utils.grading.records import Collection, Limits, Question, Rebuilt, Submission
+from course_utils.grading.result_store import Store, Task, alone, publish, publish_corrections, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
-from course_utils.grading.spreadsheets import as_csv
 from course_utils.grading.template import Template, read_template
 from course_utils.grading.unexplained import find_unexplained
 from course_utils.notebooks.layout import find_labs
@@ -55,8 +53,9 @@ def collect_class(
     templates = _templates(root, lab)
     collection = _collect(submissions, templates, lab, naming)
     collected(collection)
-    _words(collection, templates, output, naming, corrections, regrade)
-    _dates(collection, templates, output, naming, dates)
+    people = _people(collection, naming)
+    _words(collection, templates, output, people, corrections, regrade)
+    _dates(templates, output, people, dates)
     return collection
 
 
@@ -141,10 +140,10 @@ def grade_class(
         )
     collection = _collect(submissions, templates, lab, naming)
     collected(collection)
-    words = _words(collection, templates, output, naming, corrections, regrade)
-    due = _dates(collection, templates, output, naming, dates)
-    handed_in = {submission.lab for submission in collection.submissions}
-    templates = {number: template for number, template in templates.items() if number in handed_in}
+    people = _people(collection, naming)
+    kept = _content(output / KEPT)
+    words = _words(collection, templates, output, people, corrections, regrade)
+    due = _dates(templates, output, people, dates)
     prepared = _prepare(collection, seed, limits or Limits(), isolation.level)
     failed: dict[str, Result] = {}
 
@@ -153,10 +152,12 @@ def grade_class(
             failed[key] = result
         done(result)
 
-    with _alone(output):
+    with alone(output):
+        if _content(output / KEPT) != kept:  # somebody has saved points meanwhile
+            words = _words(collection, templates, output, people, corrections, regrade)
         store = Store(output / "results")
         if corrections:
-            publish(output / KEPT, "\ufeff" + as_csv(COLUMNS, words.rows))
+            publish_corrections(output, words)
         if due.text:
             publish(output / deadlines.KEPT, due.text)
         for key, one in prepared.items():
@@ -165,8 +166,10 @@ def grade_class(
         tasks = {key: one.task for key, one in prepared.items() if store.get(key) is None}
         started(len(tasks), len(prepared) - len(tasks))
         grade_tasks(tasks, store, workers, grade=grade, done=took, stopping=stopping)
+    rows = _rows(_with_corrected(collection.submissions, words), prepared, store, failed, words, due)
+    handed_in = {row.lab for row in rows}
     return GradedClass(
-        rows=_rows(_with_corrected(collection.submissions, words), prepared, store, failed, words, due),
+        rows=rows,
         isolation=isolation,
         graded_by=workers.where,
         seed=seed,
@@ -176,7 +179,10 @@ def grade_class(
         unread=collection.unread,
         problems=[*words.problems, *due.problems],
         unexplained=_unexplained(prepared, store),
-        deadlines={lab: one for lab, one in due.of.items() if lab in templates},
+        deadlines={lab: one for lab, one in due.of.items() if lab in handed_in},
+        people=people,
+        questions=_questions(templates, words),
+        references={number: dict(template.references) for number, template in templates.items()},
     )
 
 
@@ -189,23 +195,6 @@ def _keep_apart(submissions: Path, output: Path) -> None:
             left="Everything.",
             next_step="Give --output a folder elsewhere.",
         )
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Lock the folder of results, so that two runs do not grade the same submissions at once."""
-    from filelock import FileLock, Timeout
-
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(output / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise GradingError(
-            f"Another run of course grade is writing to {output}.",
-            left="Everything.",
-            next_step="Wait for it, or give --output another folder.",
-        ) from None
 
 
 def _prepare(collection: Collection, seed: int, limits: Limits, level: str) -> dict[str, _Prepared]:
@@ -224,16 +213,20 @@ def _words(
     collection: Collection,
     templates: Mapping[int, Template],
     output: Path | None,
-    naming: Naming | None,
+    people: Roster,
     corrections: Sequence[str],
     regrade: Sequence[str],
 ) -> Corrections:
     handed_in = {submission.lab for submission in collection.submissions}
-    asked = {number: dict(one.questions) for number, one in templates.items() if number in handed_in}
+    asked = {
+        number: {question.name: question.points for question in template.questions}
+        for number, template in templates.items()
+        if number in handed_in
+    }
     return read_corrections(
         corrections,
         output / KEPT if output else None,
-        people=_people(collection, naming),
+        people=people,
         labs=list(templates),
         questions=asked,
         regrade=regrade,
@@ -241,23 +234,31 @@ def _words(
 
 
 def _dates(
-    collection: Collection,
-    templates: Mapping[int, Template],
-    output: Path | None,
-    naming: Naming | None,
-    given: GivenDates | None,
+    templates: Mapping[int, Template], output: Path | None, people: Roster, given: GivenDates | None
 ) -> Deadlines:
-    return read_deadlines(
-        given or GivenDates(),
-        output / deadlines.KEPT if output else None,
-        people=_people(collection, naming),
-        labs=list(templates),
-    )
+    kept = output / deadlines.KEPT if output else None
+    return read_deadlines(given or GivenDates(), kept, people=people, labs=list(templates))
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
 
 
 def _people(collection: Collection, naming: Naming | None) -> Roster:
     roster = read_roster(naming.roster) if naming and naming.roster else Roster(())
     return roster.of_students((one.student, one.number) for one in collection.submissions)
+
+
+def _questions(templates: Mapping[int, Template], words: Corrections) -> dict[int, tuple[Question, ...]]:
+    """Return the open questions by lab, also those that stand in no notebook."""
+    known = {(number, one.name): one for number, template in templates.items() for one in template.questions}
+    return {
+        number: tuple(
+            known.get((number, name)) or Question(name, most)
+            for name, most in words.asked.get(number, {}).items()
+        )
+        for number in templates
+    }
 
 
 def _with_corrected(collected: Sequence[Submission], words: Corrections) -> list[Submission]:
@@ -306,6 +307,7 @@ def _rows(
                 row,
                 result=replace(result, marks=tuple(replace(mark, card="") for mark in result.marks)),
                 remarks=(*rebuilt.notes, *rebuilt.remarks),
+                written=rebuilt.written,
             )
             notes = (*rebuilt.notes, *result.notes)
         rows.append(replace(row, look=_look(row, notes)))
@@ -314,10 +316,13 @@ def _rows(
 
 def _look(row: GradeRow, notes: Sequence[str]) -> tuple[str, ...]:
     """Return why a human should look at a row; where the instructor has given points, that is done."""
-    settled = tuple(
-        start
-        for exercise in map(exercises.get, filter(row.is_corrected, row.corrections))
-        for start in (f"{exercise.id}: ", f"Exercise {exercise.number} ({exercise.id}): ")
+    settled = (
+        *(
+            start
+            for exercise in map(exercises.get, filter(row.is_corrected, row.corrections))
+            for start in (f"{exercise.id}: ", f"Exercise {exercise.number} ({exercise.id}): ")
+        ),
+        *(f"{one.name}: " for one in row.questions if one.points is not None),
     )
     return (
         *([row.problem] if row.status == "not graded" else []),
@@ -353,6 +358,8 @@ def _similar(prepared: Mapping[str, _Prepared], templates: Mapping[int, Template
         answers = {
             p.submission.student: p.rebuilt.shingles for p in prepared.values() if p.submission.lab == lab
         }
+        if not answers:
+            continue
         known = {
             exercise: (stubs[exercise], own, inspect.getsource(exercises.get(exercise).reference))
             for exercise, own in template.references

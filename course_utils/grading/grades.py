@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 
 from course_utils import exercises
 from course_utils.exercises.model import Verdict
+from course_utils.grading.collect.roster import Roster
 from course_utils.grading.corrections import Correction
 from course_utils.grading.deadlines import Deadline, Timing
-from course_utils.grading.records import Isolation, Submission
+from course_utils.grading.records import Isolation, Question, Submission
 from course_utils.grading.similarity import SimilarPair
 
 
@@ -132,6 +133,8 @@ class GradeRow:
         Why a human should look at it.
     timing : Timing or None
         How it keeps to its due date; None without one.
+    written : dict
+        As in `Rebuilt`.
     """
 
     submission: Submission
@@ -143,6 +146,7 @@ class GradeRow:
     remarks: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
     timing: Timing | None = None
+    written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def student(self) -> str:
@@ -277,6 +281,12 @@ class GradedClass:
     unexplained : set of UnexplainedAnswer
     deadlines : dict
         By lab.
+    people : Roster
+        Everybody.
+    questions : dict
+        By lab, the open questions.
+    references : dict
+        By lab and exercise, the instructor's own answers.
     """
 
     rows: list[GradeRow]
@@ -290,6 +300,9 @@ class GradedClass:
     problems: list[str] = field(default_factory=list)
     unexplained: set[UnexplainedAnswer] = field(default_factory=set)
     deadlines: Mapping[int, Deadline] = field(default_factory=dict)
+    people: Roster = field(default_factory=lambda: Roster(()))
+    questions: Mapping[int, tuple[Question, ...]] = field(default_factory=dict)
+    references: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 def result_of(judged: JudgedSubmission) -> Result:

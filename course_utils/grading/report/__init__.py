@@ -9,12 +9,13 @@ from course_utils.grading.report.feedback import write_feedback
 from course_utils.grading.report.gradebook import write_tables
 from course_utils.grading.report.pages import write_pages
 from course_utils.grading.result_store import Store
+from course_utils.grading.review.material import write_material
 
 __all__ = ["write_report"]
 
 
 def write_report(graded: GradedClass, output: Path, titles: dict[int, str]) -> Path:
-    """Write the tables, the students' pages, the files that take them back, and the instructor's page.
+    """Write the tables, the pages, the files that take them back, and what ``course review`` shows.
 
     Parameters
     ----------
@@ -33,4 +34,5 @@ def write_report(graded: GradedClass, output: Path, titles: dict[int, str]) -> P
     pages = write_pages(graded, output, store, titles)
     write_tables(graded, output, pages)
     write_feedback(graded.rows, output, pages, store, titles)
+    write_material(graded, output, titles)
     return output / "index.html"

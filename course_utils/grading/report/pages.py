@@ -50,7 +50,7 @@ def students_page(
 ) -> str:
     """Return the page about one student's labs; in the layout ``bare.html`` without head and style."""
     labs = [(row, _whole(row, store), next_step(row)) for row in rows]
-    template = _environment().get_template("student.html")
+    template = environment().get_template("student.html")
     return template.render(student=rows[0].student, labs=labs, titles=titles, layout=layout)
 
 
@@ -60,7 +60,7 @@ def instructors_page(
     """Return the page about the class; its script is the only one that may run there."""
     script = _SCRIPT.read_text("utf-8")
     return (
-        _environment()
+        environment()
         .get_template("instructor.html")
         .render(
             graded=graded,
@@ -72,9 +72,14 @@ def instructors_page(
             reasons=reasons(graded.rows),
             uploads=uploads(graded.rows),
             script=script,
-            script_digest=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+            script_digest=script_digest(script),
         )
     )
+
+
+def script_digest(script: str) -> str:
+    """Return the digest by which a page's policy names the one script that may run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def page_names(students: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
@@ -115,21 +120,22 @@ def ticks(text: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what makes pages of templates: everything in them is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from course_utils.figures.html_figure import STYLE
 
-    environment = Environment(
+    pages = Environment(
         loader=PackageLoader("course_utils.grading.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["ticks"] = ticks
-    environment.filters["time"] = shown
-    environment.filters["length_of_time"] = length
-    environment.filters["points"] = lambda value: f"{value:g}"
-    environment.globals["card_style"] = STYLE
-    return environment
+    pages.filters["ticks"] = ticks
+    pages.filters["time"] = shown
+    pages.filters["length_of_time"] = length
+    pages.filters["points"] = lambda value: f"{value:g}"
+    pages.globals["card_style"] = STYLE
+    return pages
