@@ -7,11 +7,12 @@ import re
 import subprocess
 import tomllib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import NotebookError
+from course_utils.files import published
 from course_utils.notebooks.build import check
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.pairing import read_notebook
@@ -21,7 +22,9 @@ _PACKAGE = "course_utils"
 _COPIED = ("environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore")
 _INSTRUCTORS = ("grading",)
 _TIME = (2020, 1, 1, 0, 0, 0)
-_MODE = 0o100644
+_FILE, _PROGRAM = 0o100644, 0o100755
+_WORKFLOW = Path(__file__).with_name("checks.yml").read_bytes()
+"""For GitHub: runs the checks of what a student pushes."""
 
 _README = """# Convolutional networks: the labs
 
@@ -131,28 +134,64 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(0o644)
-    # Stored, not deflated: compressed bytes differ between versions of zlib.
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(f"{NAME}/{name}", _TIME)
-            entry.create_system, entry.external_attr = 3, _MODE << 16
-            bundle.writestr(entry, content)
+    write_archive(archive, {f"{NAME}/{name}": content for name, content in files.items()})
     return Release(folder, archive, len(files))
+
+
+def write_archive(path: Path, files: Mapping[str, bytes], programs: Collection[str] = ()) -> None:
+    """Write a zip file whose bytes depend on nothing but its files.
+
+    Parameters
+    ----------
+    path : Path
+    files : mapping of str to bytes
+        By their names in the archive.
+    programs : collection of str
+        Those of them that can be executed.
+    """
+    # Stored, not deflated: compressed bytes differ between versions of zlib.
+    with published(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _TIME)
+            entry.create_system, entry.external_attr = 3, (_PROGRAM if name in programs else _FILE) << 16
+            bundle.writestr(entry, content)
+
+
+def package_files(root: Path, directory: Path, *, students: bool) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of the package's files: of those that Git knows, what it declares.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout of the labs.
+    directory : Path
+        Where nothing is written if there are files that Git neither knows nor ignores.
+    students : bool
+        Whether to leave out what is for instructors.
+
+    Raises
+    ------
+    NotebookError
+        If there are such files.
+    """
+    wanted = _is_students if students else _is_own
+    checkout = Path(__file__).resolve().parents[2]
+    _refuse_unknown(checkout, (_PACKAGE,), directory, wanted)
+    known = _git(checkout, "--cached", _PACKAGE)
+    for path in _declared(checkout / _PACKAGE, root):
+        name = path.relative_to(checkout).as_posix()
+        if wanted(name) and (known is None or name in known):
+            yield name, path.read_bytes()
 
 
 def _files(labs: Sequence[Lab], directory: Path) -> Iterator[tuple[str, bytes]]:
     root = labs[0].root
     notebooks = [lab.shown(lab.notebook) for lab in labs]
-    _refuse_unknown(root, (*notebooks, *_COPIED), directory)
+    _refuse_unknown(root, (*notebooks, *_COPIED), directory, lambda name: True)
     for name in (*notebooks, *_COPIED):
         yield name, _bytes(root / name)
-    checkout = Path(__file__).resolve().parents[2]
-    _refuse_unknown(checkout, (_PACKAGE,), directory)
-    known = _git(checkout, "--cached", _PACKAGE)
-    for path in _declared(checkout / _PACKAGE, root):
-        name = path.relative_to(checkout).as_posix()
-        if _is_students(name) and (known is None or name in known):
-            yield name, path.read_bytes()
+    yield from package_files(root, directory, students=True)
+    yield ".github/workflows/checks.yml", _WORKFLOW
     yield "README.md", _readme(labs).encode()
 
 
@@ -164,17 +203,20 @@ def _declared(package: Path, root: Path) -> Iterator[Path]:
     yield from {path for pattern in ("**/*.py", *data) for path in package.glob(pattern) if path.is_file()}
 
 
+def _is_own(name: str) -> bool:
+    """Whether a file is the package's, and no tool's."""
+    return not any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
+
+
 def _is_students(name: str) -> bool:
-    """Whether a file of the package is for students, and no tool's own."""
-    parts = name.split("/")
-    own = any(part.startswith(".") or part == "__pycache__" for part in parts)
-    return not own and parts[1] not in _INSTRUCTORS
+    """Whether a file of the package is for students."""
+    return _is_own(name) and name.split("/")[1] not in _INSTRUCTORS
 
 
-def _refuse_unknown(root: Path, names: Sequence[str], directory: Path) -> None:
+def _refuse_unknown(root: Path, names: Sequence[str], directory: Path, wanted: Callable[[str], bool]) -> None:
     """Refuse files below `names` that Git neither knows nor ignores: nobody decided who may see them."""
     found = _git(root, "--others", "--exclude-standard", *names) or set()
-    unknown = sorted(name for name in found if not name.startswith(f"{_PACKAGE}/") or _is_students(name))
+    unknown = sorted(filter(wanted, found))
     if unknown:
         raise NotebookError(
             "Nothing was released: Git does not know " + ("a file." if len(unknown) == 1 else "some files."),
