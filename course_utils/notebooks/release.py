@@ -176,7 +176,8 @@ def package_files(root: Path, directory: Path, *, students: bool) -> Iterator[tu
     """
     wanted = _is_students if students else _is_own
     checkout = Path(__file__).resolve().parents[2]
-    _refuse_unknown(checkout, (_PACKAGE,), directory, wanted)
+    what = "Nothing was released" if students else "No autograder was written"
+    _refuse_unknown(checkout, (_PACKAGE,), directory, wanted, what)
     known = _git(checkout, "--cached", _PACKAGE)
     for path in _declared(checkout / _PACKAGE, root):
         name = path.relative_to(checkout).as_posix()
@@ -187,7 +188,7 @@ def package_files(root: Path, directory: Path, *, students: bool) -> Iterator[tu
 def _files(labs: Sequence[Lab], directory: Path) -> Iterator[tuple[str, bytes]]:
     root = labs[0].root
     notebooks = [lab.shown(lab.notebook) for lab in labs]
-    _refuse_unknown(root, (*notebooks, *_COPIED), directory, lambda name: True)
+    _refuse_unknown(root, (*notebooks, *_COPIED), directory, lambda name: True, "Nothing was released")
     for name in (*notebooks, *_COPIED):
         yield name, _bytes(root / name)
     yield from package_files(root, directory, students=True)
@@ -213,13 +214,15 @@ def _is_students(name: str) -> bool:
     return _is_own(name) and name.split("/")[1] not in _INSTRUCTORS
 
 
-def _refuse_unknown(root: Path, names: Sequence[str], directory: Path, wanted: Callable[[str], bool]) -> None:
+def _refuse_unknown(
+    root: Path, names: Sequence[str], directory: Path, wanted: Callable[[str], bool], what: str
+) -> None:
     """Refuse files below `names` that Git neither knows nor ignores: nobody decided who may see them."""
     found = _git(root, "--others", "--exclude-standard", *names) or set()
     unknown = sorted(filter(wanted, found))
     if unknown:
         raise NotebookError(
-            "Nothing was released: Git does not know " + ("a file." if len(unknown) == 1 else "some files."),
+            f"{what}: Git does not know " + ("a file." if len(unknown) == 1 else "some files."),
             why=", ".join(unknown[:10]) + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""),
             left=str(directory),
             next_step="For students: git add FILE. Not for them: remove it, or name it in .gitignore.",

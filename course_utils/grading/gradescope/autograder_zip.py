@@ -93,7 +93,7 @@ def requirements(needed: Iterable[str]) -> str:
             found = distribution(name)
         except PackageNotFoundError:
             continue
-        if _OLDEST in SpecifierSet(found.metadata.get("Requires-Python") or ""):
+        if _OLDEST in SpecifierSet(str(found.metadata.json.get("requires_python", ""))):
             lines[name] = f"{name}=={Version(found.version).public}"
         for text in found.requires or ():
             other = Requirement(text)
