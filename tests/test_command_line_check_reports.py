@@ -75,7 +75,7 @@ def test_a_summary_has_a_table_and_the_cards_as_text():
     assert "| 1.4 | `output_size` | ✗ wrong | 0 of 1 |" in lines
     assert "| 1.9 | `x` | ✓ correct | optional |" in lines
     start = lines.index("`````text")
-    assert lines[start:-2] == ["`````text", *WRONG["message"].split("\n"), "`````", ""], "no fence ends early"
+    assert lines[start:-2] == ["`````text", *WRONG["message"].split("\n"), "`````"], "no fence ends early"
 
 
 @pytest.fixture

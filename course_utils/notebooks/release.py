@@ -62,6 +62,7 @@ course lab {first}                     # opens the first notebook
 - `check.{example}.hint()` gives one hint at a time. `check.progress()` shows what is done.
 - You need not work in order; a cell that needs an unfinished exercise says which one.
 - You can interrupt training: run the cell again and it continues. You do not need a GPU.
+- In a repository on GitHub, each push runs the checks; the verdicts are under Actions.
 - Without a network, the labs use small images that come with them, and say so.
 
 ## Hand in

@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / "support"), str(TESTS)]
@@ -133,6 +134,28 @@ def run(root: Path, content: bytes, cpus: float, memory: float, kill_after: floa
     )
 
 
+def submissions(lab: int) -> dict[str, Any]:
+    """Return notebooks to hand in, by what is wrong with them."""
+    right = solutions(lab)
+    head = {name: source.split("\n")[0] for name, source in right.items()}
+    endless = {name: f"{line}\n    while True:\n        pass\n" for name, line in head.items()}
+    waiting = {name: f"import time\n{line}\n    time.sleep(1000)\n" for name, line in head.items()}
+    if lab != 1:
+        return {"solution": submission(right, lab)}
+    spy = {"output_size": SPY.replace("@SOURCE@", "/autograder/source/course")}
+    spy |= {"same_padding": FORGER.replace("@HOME@", "/autograder")}
+    with tempfile.TemporaryDirectory() as folder:
+        memory = json.loads(hand_in("memory_at_call", Path(folder), Path("/nowhere"))[0].read_text())
+    return {
+        "solution": submission(right),
+        "spy": submission(right | spy),
+        "killed": submission(right | {"conv2d": endless["conv2d"]}),
+        "memory": memory,
+        "endless": submission(endless),
+        "waiting": submission(waiting),
+    }
+
+
 def main() -> int:
     """Print a line for each submission."""
     parser = argparse.ArgumentParser(
@@ -143,29 +166,19 @@ def main() -> int:
     parser.add_argument("--setup", action="store_true", help="run setup.sh first")
     parser.add_argument("--cpus", type=float, default=1.0)
     parser.add_argument("--gigabytes", type=float, default=1.5)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these submissions")
+    parser.add_argument("--kill-after", type=float, default=10.0, help="when the one to kill is, in seconds")
     options = parser.parse_args()
     root, limits = options.root.resolve(), (options.cpus, options.gigabytes * 1e9)
     subprocess.run(["mount", "-t", "proc", "proc", root / "proc"], check=True)
     try:
         if options.setup:
             set_up(root, options.lab)
-        right = solutions(options.lab)
-        files = {"solution": (submission(right, options.lab), None)}
-        if options.lab == 1:
-            spy = SPY.replace("@SOURCE@", "/autograder/source/course")
-            forger = FORGER.replace("@HOME@", "/autograder")
-            files["reads source, writes results"] = (
-                submission(right | {"output_size": spy, "same_padding": forger}),
-                None,
-            )
-            endless = "\n    while True:\n        pass\n"
-            loops = {name: source.split("\n")[0] + endless for name, source in right.items()}
-            files["every exercise endless"] = (submission(loops), None)
-            files["killed after 20 s"] = (submission(right | {"conv2d": loops["conv2d"]}), 20.0)
-            path, _ = hand_in("memory_at_call", Path(tempfile.mkdtemp()), Path("/nowhere"))
-            files["takes all memory"] = (json.loads(path.read_text()), None)
-        for name, (notebook, kill_after) in files.items():
-            print(f"{name}: {run(root, json.dumps(notebook).encode(), *limits, kill_after)}", flush=True)
+        for name, notebook in submissions(options.lab).items():
+            if not options.only or name in options.only:
+                kill_after = options.kill_after if name == "killed" else None
+                told = run(root, json.dumps(notebook).encode(), *limits, kill_after)
+                print(f"Lab {options.lab}, {name}: {told}", flush=True)
     finally:
         subprocess.run(["umount", root / "proc"], check=True)
     return 0
