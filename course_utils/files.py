@@ -10,7 +10,7 @@ import secrets
 import stat
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO
@@ -19,7 +19,7 @@ ABANDONED = 3600.0
 """Seconds after which the writer of a half-written file counts as killed."""
 _WINDOWS = os.name == "nt"
 _ENTRY_TIME = (2020, 1, 1, 0, 0, 0)
-_ENTRY_MODE = 0o100644
+_FILE, _PROGRAM = 0o100644, 0o100755
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
@@ -40,8 +40,17 @@ def published(path: Path) -> Iterator[IO[bytes]]:
         private.unlink(missing_ok=True)
 
 
-def zipped(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip archive of these files, by name; its bytes are the same on every machine.
+def zipped(files: Mapping[str, bytes], *, programs: Collection[str] = (), small: bool = False) -> bytes:
+    """Return a zip archive of these files; its bytes depend on nothing else, unless it is to be small.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        By their names in the archive.
+    programs : collection of str
+        Those of them that can be executed.
+    small : bool
+        Whether to compress them: the bytes then differ between versions of zlib.
 
     Examples
     --------
@@ -49,11 +58,11 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     True
     """
     stream = BytesIO()
-    # Stored, not deflated: compressed bytes differ between versions of zlib.
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, _ENTRY_TIME)
-            entry.create_system, entry.external_attr = 3, _ENTRY_MODE << 16
+            entry.create_system, entry.compress_type = 3, archive.compression
+            entry.external_attr = (_PROGRAM if name in programs else _FILE) << 16
             archive.writestr(entry, content)
     return stream.getvalue()
 

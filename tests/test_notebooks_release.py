@@ -55,7 +55,7 @@ def test_a_student_gets_notebooks_environment_package_readme_and_licence(release
     files = contents(released)
     assert {name.split("/")[0] for name in files} == {
         "labs", "course_utils", "environment.yml", "pyproject.toml", "README.md", "LICENSE", "Dockerfile",
-        ".dockerignore",
+        ".dockerignore", ".github",
     }  # fmt: skip
     assert len([name for name in files if name.startswith("labs/")]) == 4
     assert files["labs/01_conv_layer.ipynb"] == (REPOSITORY / "labs" / "01_conv_layer.ipynb").read_bytes()

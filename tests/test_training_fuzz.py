@@ -573,10 +573,10 @@ WORDS = st.one_of(
     st.text(st.characters(exclude_characters="\0"), max_size=6),
 )
 LINES = {
-    "check": ["--timeout", None, "--json"],
+    "check": ["--timeout", None, "--markdown", "--page", "--classroom50", "--json"],
     "run": ["--lab", "--profile", "--output", "--timeout", "--json"],
     "build": ["--lab", "--profile", "--timeout", "--check", "--force", "--json"],
-    "release": [None, "--labs", "--json"],
+    "release": [None, "--labs", "--gradescope", "--json"],
     "grade": [
         None,
         "--output",
@@ -596,7 +596,7 @@ LINES = {
     ],
     "bench": ["--output", "--quick", "--json"],
 }
-FLAGS = {"--json", "--check", "--force", "--dry-run", "--quick"}
+FLAGS = {"--json", "--markdown", "--check", "--force", "--dry-run", "--quick"}
 
 
 @st.composite

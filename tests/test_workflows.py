@@ -12,7 +12,9 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 REPOSITORY = Path(__file__).parents[1]
-WORKFLOWS = {path.name: path for path in sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))}
+OWN = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+STUDENTS = REPOSITORY / "course_utils" / "notebooks" / "checks.yml"
+WORKFLOWS = {path.name: path for path in (*OWN, STUDENTS)}
 
 
 def jobs(name: str) -> dict[str, dict[str, Any]]:

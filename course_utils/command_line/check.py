@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json as text_of
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.command_line.options import Json, seconds
-from course_utils.command_line.output import console, say, say_json
+from course_utils.command_line.output import check_writable, console, say, say_json
 from course_utils.errors import NotebookError
 
 if TYPE_CHECKING:
@@ -21,20 +23,54 @@ File = Annotated[
 Timeout = Annotated[
     float, typer.Option(metavar="SECONDS", help="How long one cell may take.", callback=seconds)
 ]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a summary on GitHub.")]
+Page = Annotated[
+    Path | None,
+    typer.Option(metavar="HTML", help="Also write the notebook, as it ran, as a page.", show_default=False),
+]
+Classroom50 = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="JSON",
+        help="Also write Classroom 50's result.json; the exit code is then 0.",
+        show_default=False,
+    ),
+]
 
 
-def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
+def check(
+    notebook: File,
+    timeout: Timeout = 120.0,
+    page: Page = None,
+    classroom50: Classroom50 = None,
+    markdown: Markdown = False,
+    json: Json = False,
+) -> None:
     """Run all checks of a saved notebook and show the verdicts.
 
     The notebook runs in a fresh kernel up to its last check, with the profile quick. The file stays as it is.
     Exit code 0 if every exercise is correct, 1 otherwise; optional ones do not count.
     """
+    from course_utils.command_line.check_reports import as_classroom50, as_markdown
     from course_utils.command_line.progress import CellProgress
     from course_utils.notebooks.kernel import CellError, execute
     from course_utils.notebooks.pairing import read_notebook
 
-    cells = read_notebook(notebook)
-    _cut_after_last_check(cells, notebook)
+    for option, path in (("--page", page), ("--classroom50", classroom50)):
+        if path is not None:
+            check_writable(path, f"Give {option} another file.")
+    if classroom50:
+        as_classroom50((), os.environ)  # what is missing is told before the work
+    try:
+        cells = read_notebook(notebook)
+        _cut_after_last_check(cells, notebook)
+    except NotebookError as error:
+        rows = _unchecked(set(), notebook)
+        if classroom50 is None or not rows:
+            raise
+        say(error, err=True)
+        _write_classroom50(classroom50, rows)
+        return
     with CellProgress() as progress:
         progress.start(notebook.name)
         try:
@@ -51,7 +87,15 @@ def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
     rows = _verdicts(cells)
     rows += _unchecked({row["id"] for row in rows}, notebook)
     rows.sort(key=lambda row: [int(part) for part in row["number"].split(".")])
-    if json:
+    if page:
+        from course_utils.notebooks.page import write_page
+
+        write_page(cells, page, title=notebook.stem, folder=notebook.resolve().parent)
+    if classroom50:
+        _write_classroom50(classroom50, rows)
+    if markdown:
+        say(as_markdown(notebook.name, rows, errors))
+    elif json:
         failures = [
             {"cell": error.cell, "source": error.source, "traceback": error.traceback} for error in errors
         ]
@@ -64,7 +108,16 @@ def check(notebook: File, timeout: Timeout = 120.0, json: Json = False) -> None:
             say(f"{failed}\n", err=True)
         _print_table(rows)
     needed = _that_count(rows)
-    raise typer.Exit(0 if needed and all(row["status"] == "correct" for row in needed) else 1)
+    right = needed and all(row["status"] == "correct" for row in needed)
+    raise typer.Exit(0 if right or classroom50 else 1)
+
+
+def _write_classroom50(path: Path, rows: list[dict[str, Any]]) -> None:
+    from course_utils.command_line.check_reports import as_classroom50
+    from course_utils.files import published
+
+    with published(path) as file:
+        file.write(text_of.dumps(as_classroom50(rows, os.environ), indent=2).encode())
 
 
 def _cut_after_last_check(cells: NotebookNode, notebook: Path) -> None:

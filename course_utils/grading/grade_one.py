@@ -20,6 +20,8 @@ from course_utils.grading.records import CodeCell, Isolation, Limits, RunnableNo
 from course_utils.grading.source import names_used
 from course_utils.grading.suspicious import reasons_to_look
 
+Judged = Callable[[Verdict], None]
+
 _JUDGE_SECONDS = 30.0
 _LONGEST_LINE = 4 << 20
 _LENT = -1
@@ -27,7 +29,12 @@ _LENT = -1
 
 
 def grade_notebook(
-    notebook: RunnableNotebook, *, isolation: Isolation, limits: Limits | None = None, seed: int = 0
+    notebook: RunnableNotebook,
+    *,
+    isolation: Isolation,
+    limits: Limits | None = None,
+    seed: int = 0,
+    judged: Judged = lambda verdict: None,
 ) -> JudgedSubmission:
     """Run a submission and judge every exercise of its lab.
 
@@ -44,18 +51,23 @@ def grade_notebook(
     limits : Limits, optional
     seed : int
         Determines the numbers in the probes.
+    judged : callable, optional
+        Called with each verdict as soon as it is known, and again when a later one takes its place.
 
     Raises
     ------
     NotebookError
         If no kernel can be started, which is not the submission's fault.
     """
-    return _Grading(notebook, isolation, limits or Limits(), seed).run()
+    return _Grading(notebook, isolation, limits or Limits(), seed, judged).run()
 
 
 class _Grading:
-    def __init__(self, notebook: RunnableNotebook, isolation: Isolation, limits: Limits, seed: int) -> None:
+    def __init__(
+        self, notebook: RunnableNotebook, isolation: Isolation, limits: Limits, seed: int, judged: Judged
+    ) -> None:
         self.notebook, self.isolation, self.limits, self.seed = notebook, isolation, limits, seed
+        self.judged = judged
         self.start = time.monotonic()
         self.end = self.start + limits.notebook_seconds * limits.patience
         self.cpu_seconds = limits.notebook_seconds
@@ -94,7 +106,12 @@ class _Grading:
         seconds = time.monotonic() - self.start
         return JudgedSubmission(verdicts, tuple(self.notes), seconds, self.isolation, waited)
 
-    def _run(self, cells: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> KernelRun:
+    def _run(
+        self,
+        cells: Sequence[tuple[int, CodeCell]],
+        asked: Sequence[str],
+        observed: Callable[[str, bytes], None] = lambda name, content: None,
+    ) -> KernelRun:
         outcome = kernel_run.run(
             cells,
             asked,
@@ -103,6 +120,7 @@ class _Grading:
             seed=self.seed,
             end=self.end,
             cpu_seconds=self.cpu_seconds,
+            observed=observed,
         )
         self.cpu_seconds -= outcome.cpu_seconds
         self.waited |= outcome.waited
@@ -129,10 +147,10 @@ class _Grading:
         outcome = self._run(cells, [name])
         if name not in outcome.observed:
             return
-        verdict, exercise = self._judged(name, outcome, None), exercises.get(name)
+        verdict, exercise = self._judged(name, outcome.observed[name]), exercises.get(name)
         cause = next((m.sentence for m in exercise.misconceptions if m.id == verdict.misconception), "")
         verdict = replace(verdict, counterexample=None, traceback="", printed="", reason=cause)
-        self.verdicts[name] = judged_with(verdict, [exercises.get(other).title for other in lent])
+        self._set(judged_with(verdict, [exercises.get(other).title for other in lent]))
 
     def _lent(self, name: str) -> tuple[dict[str, str], set[str | None]]:
         """Return the answers to lend to an exercise, and the exercises whose cells run beside them."""
@@ -184,13 +202,14 @@ class _Grading:
                     )
                 return
             kernels += 1
-            outcome = self._run(cells, asked)
+            outcome = self._run(cells, asked, lambda name, content: self._keep(self._judged(name, content)))
             blamed = self._blamed(outcome)
             over = outcome.culprit is None and outcome.asked is None
             died |= not over and not outcome.overdue
             for name in list(asked):
                 if over or name in outcome.observed or name == blamed:
-                    self._keep(self._judged(name, outcome, blamed))
+                    if name not in outcome.observed:
+                        self._keep(self._without_observation(name, outcome, blamed))
                     asked.remove(name)
                     if died:
                         self.suspects.add(name)
@@ -212,16 +231,18 @@ class _Grading:
             self._note(f"The kernel ended when {outcome.asked} was called: {outcome.why}")
         return name
 
-    def _judged(self, name: str, outcome: KernelRun, blamed: str | None) -> Verdict:
+    def _without_observation(self, name: str, outcome: KernelRun, blamed: str | None) -> Verdict:
         exercise = exercises.get(name)
-        if name not in outcome.observed:
-            if name == blamed:
-                return _without_answer(exercise, f"The kernel ended in its cell: {outcome.why}.", "error")
-            if name in outcome.errors:
-                return _without_answer(exercise, f"Its cell fails with {outcome.errors[name]}", "error")
-            return _without_answer(exercise, f"Its cell does not define {exercise.title}.", "error")
+        if name == blamed:
+            return _without_answer(exercise, f"The kernel ended in its cell: {outcome.why}.", "error")
+        if name in outcome.errors:
+            return _without_answer(exercise, f"Its cell fails with {outcome.errors[name]}", "error")
+        return _without_answer(exercise, f"Its cell does not define {exercise.title}.", "error")
+
+    def _judged(self, name: str, content: bytes) -> Verdict:
+        exercise = exercises.get(name)
         probes = exercise.probes(probe_seed(self.seed, name))
-        seen = self._read(name, outcome.observed[name])[: len(probes)]
+        seen = self._read(name, content)[: len(probes)]
         self.waited |= any(one.stopped_after > self.limits.call_seconds for one in seen)
         limit = TimeLimit(_JUDGE_SECONDS)
         try:
@@ -249,7 +270,11 @@ class _Grading:
         """Keep the better of two verdicts: nothing that a kernel sends makes a wrong answer right."""
         before = self.verdicts.get(verdict.exercise)
         if before is None or verdict.earned > before.earned or _rank(verdict) > _rank(before):
-            self.verdicts[verdict.exercise] = verdict
+            self._set(verdict)
+
+    def _set(self, verdict: Verdict) -> None:
+        self.verdicts[verdict.exercise] = verdict
+        self.judged(verdict)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import Empty
@@ -144,6 +144,7 @@ def run(
     seed: int,
     end: float,
     cpu_seconds: float,
+    observed: Callable[[str, bytes], None] = lambda exercise, content: None,
 ) -> KernelRun:
     """Run `cells`, numbered, in a fresh kernel, then ask the probes of the exercises `asked`.
 
@@ -153,6 +154,8 @@ def run(
         When everything must be over, on the clock `time.monotonic`.
     cpu_seconds : float
         How much CPU time everything may use.
+    observed : callable, optional
+        Called with each exercise and what the kernel wrote about it, before the next one is asked.
 
     Raises
     ------
@@ -160,7 +163,7 @@ def run(
         If no kernel can be started.
     """
     with Sandbox(isolation, limits) as sandbox:
-        work = _Session(sandbox, limits, seed, end, cpu_seconds).all(cells, asked)
+        work = _Session(sandbox, limits, seed, end, cpu_seconds, observed).all(cells, asked)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -170,9 +173,17 @@ def run(
 
 
 class _Session:
-    def __init__(self, sandbox: Sandbox, limits: Limits, seed: int, end: float, cpu_seconds: float) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        limits: Limits,
+        seed: int,
+        end: float,
+        cpu_seconds: float,
+        observed: Callable[[str, bytes], None],
+    ) -> None:
         self.sandbox, self.limits, self.seed = sandbox, limits, seed
-        self.end, self.cpu_seconds = end, cpu_seconds
+        self.end, self.cpu_seconds, self.observed = end, cpu_seconds, observed
         self.outcome = KernelRun()
 
     async def all(self, cells: Sequence[tuple[int, CodeCell]], asked: Sequence[str]) -> KernelRun:
@@ -245,6 +256,7 @@ class _Session:
             found = self.sandbox.read(name, self.limits.output_bytes)
             if found is not None:
                 self.outcome.observed[exercise] = found
+                self.observed(exercise, found)
             if self.outcome.asked is not None:
                 return
 

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ NAME = "convnet-labs"
 _PACKAGE = "course_utils"
 _COPIED = ("environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore")
 _INSTRUCTORS = ("grading",)
+_WORKFLOW = Path(__file__).with_name("checks.yml").read_bytes()
+"""For GitHub: runs the checks of what a student pushes."""
 
 _README = """# Convolutional networks: the labs
 
@@ -57,6 +59,7 @@ course lab {first}                     # opens the first notebook
 - `check.{example}.hint()` gives one hint at a time. `check.progress()` shows what is done.
 - You need not work in order; a cell that needs an unfinished exercise says which one.
 - You can interrupt training: run the cell again and it continues. You do not need a GPU.
+- In a repository on GitHub, each push runs the checks; the verdicts are under Actions.
 - Without a network, the labs use small images that come with them, and say so.
 
 ## Hand in
@@ -138,19 +141,42 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
     return Release(folder, archive, len(files))
 
 
-def _files(labs: Sequence[Lab], directory: Path) -> Iterator[tuple[str, bytes]]:
-    root = labs[0].root
-    notebooks = [lab.shown(lab.notebook) for lab in labs]
-    _refuse_unknown(root, (*notebooks, *_COPIED), directory)
-    for name in (*notebooks, *_COPIED):
-        yield name, _bytes(root / name)
+def package_files(root: Path, directory: Path, *, students: bool) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of the package's files: of those that Git knows, what it declares.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout of the labs.
+    directory : Path
+        Where nothing is written if there are files that Git neither knows nor ignores.
+    students : bool
+        Whether to leave out what is for instructors.
+
+    Raises
+    ------
+    NotebookError
+        If there are such files.
+    """
+    wanted = _is_students if students else _is_own
     checkout = Path(__file__).resolve().parents[2]
-    _refuse_unknown(checkout, (_PACKAGE,), directory)
+    what = "Nothing was released" if students else "No autograder was written"
+    _refuse_unknown(checkout, (_PACKAGE,), directory, wanted, what)
     known = _git(checkout, "--cached", _PACKAGE)
     for path in _declared(checkout / _PACKAGE, root):
         name = path.relative_to(checkout).as_posix()
-        if _is_students(name) and (known is None or name in known):
+        if wanted(name) and (known is None or name in known):
             yield name, path.read_bytes()
+
+
+def _files(labs: Sequence[Lab], directory: Path) -> Iterator[tuple[str, bytes]]:
+    root = labs[0].root
+    notebooks = [lab.shown(lab.notebook) for lab in labs]
+    _refuse_unknown(root, (*notebooks, *_COPIED), directory, lambda name: True, "Nothing was released")
+    for name in (*notebooks, *_COPIED):
+        yield name, _bytes(root / name)
+    yield from package_files(root, directory, students=True)
+    yield ".github/workflows/checks.yml", _WORKFLOW
     yield "README.md", _readme(labs).encode()
 
 
@@ -162,20 +188,25 @@ def _declared(package: Path, root: Path) -> Iterator[Path]:
     yield from {path for pattern in ("**/*.py", *data) for path in package.glob(pattern) if path.is_file()}
 
 
+def _is_own(name: str) -> bool:
+    """Whether a file is the package's, and no tool's."""
+    return not any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
+
+
 def _is_students(name: str) -> bool:
-    """Whether a file of the package is for students, and no tool's own."""
-    parts = name.split("/")
-    own = any(part.startswith(".") or part == "__pycache__" for part in parts)
-    return not own and parts[1] not in _INSTRUCTORS
+    """Whether a file of the package is for students."""
+    return _is_own(name) and name.split("/")[1] not in _INSTRUCTORS
 
 
-def _refuse_unknown(root: Path, names: Sequence[str], directory: Path) -> None:
+def _refuse_unknown(
+    root: Path, names: Sequence[str], directory: Path, wanted: Callable[[str], bool], what: str
+) -> None:
     """Refuse files below `names` that Git neither knows nor ignores: nobody decided who may see them."""
     found = _git(root, "--others", "--exclude-standard", *names) or set()
-    unknown = sorted(name for name in found if not name.startswith(f"{_PACKAGE}/") or _is_students(name))
+    unknown = sorted(filter(wanted, found))
     if unknown:
         raise NotebookError(
-            "Nothing was released: Git does not know " + ("a file." if len(unknown) == 1 else "some files."),
+            f"{what}: Git does not know " + ("a file." if len(unknown) == 1 else "some files."),
             why=", ".join(unknown[:10]) + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""),
             left=str(directory),
             next_step="For students: git add FILE. Not for them: remove it, or name it in .gitignore.",

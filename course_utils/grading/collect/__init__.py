@@ -61,11 +61,14 @@ class Naming:
         CSV with the columns file and student, for files and folders whose names do not tell.
     roster : Path or None
         CSV with id, name and e-mail of everybody in the class.
+    student : str or None
+        Who handed in everything, where it is one student's work.
     """
 
     layout: str | None = None
     mapping: Path | None = None
     roster: Path | None = None
+    student: str | None = None
 
 
 @dataclass(frozen=True)
@@ -155,14 +158,18 @@ def collect(
     by_hand = [(item, name) for item in items if (name := mapped(item.parts, given)) is not None]
     placed = {item.parts for item, _ in by_hand}
     others = [item for item in items if item.parts not in placed]
-    title, owners = read_owners(
-        [item.parts for item in others],
-        [item.parts for item in others if item.is_notebook]
-        or [item.parts for item in others if item.problem],
-        folders={item.parts[: i + 1] for item in items for i, real in enumerate(item.folders) if real},
-        texts=lists,
-        layout=naming.layout,
-    )
+    owners: Mapping[Parts, Sequence[Owner]]
+    if naming.student is not None:
+        title, owners = "one student", {item.parts: [Owner(naming.student)] for item in others}
+    else:
+        title, owners = read_owners(
+            [item.parts for item in others],
+            [item.parts for item in others if item.is_notebook]
+            or [item.parts for item in others if item.problem],
+            folders={item.parts[: i + 1] for item in items for i, real in enumerate(item.folders) if real},
+            texts=lists,
+            layout=naming.layout,
+        )
     found: dict[_Key, list[_StudentFile]] = defaultdict(list)
     unread: list[tuple[_StudentFile, str]] = []
     for item in others:

@@ -74,7 +74,7 @@ def _archive(upload: Upload, store: Store, titles: Mapping[int, str]) -> bytes:
         page = students_page([row], store, titles).encode()
         is_zip = upload.platform == "Canvas" and name.lower().endswith(".zip")
         files[name] = zipped({page_name(upload.lab): page}) if is_zip else page
-    return zipped(files)
+    return zipped(files, small=True)
 
 
 def _notebook(row: GradeRow, store: Store, titles: Mapping[int, str]) -> bytes:
