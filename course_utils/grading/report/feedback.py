@@ -59,10 +59,10 @@ def write_feedback(
 
 
 def _email(row: GradeRow, pages: Mapping[str, str]) -> list[Any]:
-    points = _points(row)
+    points, total = ("", "") if row.status == "not graded" else (f"{row.earned:g}", f"{row.total:g}")
     most = "" if row.lab is None else f"{row.maximum:g}"
     text = feedback_text(row).replace("`", "")
-    return [row.student, row.submission.email, row.lab or "", points, most, points, pages[row.student], text]
+    return [row.student, row.submission.email, row.lab or "", points, most, total, pages[row.student], text]
 
 
 def _archive(upload: Upload, store: Store, titles: Mapping[int, str]) -> bytes:
@@ -100,11 +100,8 @@ def _table(upload: Upload) -> str:
     heads = ("Last Name", "First Name", "Username", column)
     notes = ("Grading Notes", "Notes Format", "Feedback to Learner", "Feedback Format")
     rows = [
-        ["", "", name, _points(row), "", "HTML", str(ticks(feedback_text(row))).replace("\n", "<br>"), "HTML"]
+        ["", "", name, total, "", "HTML", str(ticks(feedback_text(row))).replace("\n", "<br>"), "HTML"]
         for name, row in sorted(upload.rows.items())
+        for total in ["" if row.status == "not graded" else f"{row.total:g}"]
     ]
     return "\ufeff" + as_csv([*heads, *notes], rows)
-
-
-def _points(row: GradeRow) -> str:
-    return "" if row.status == "not graded" else f"{row.earned:g}"
