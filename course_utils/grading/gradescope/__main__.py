@@ -150,7 +150,7 @@ def _said(submission: Submission, metadata: dict[str, Any], template: Template) 
         said += _listed("Noticed in the notebook:", (*found.notes, *found.remarks))
     said += _listed("Your other files:", submission.others)
     if template.questions:
-        names = ", ".join(f"{name} ({points:g})" for name, points in template.questions)
+        names = ", ".join(f"{one.name} ({one.points:g})" for one in template.questions)
         said.append(f"Graded by hand, and not in these points: {names}.")
     return said
 
