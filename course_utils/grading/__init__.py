@@ -8,7 +8,8 @@
    copy of the course (`redact`) can ask the probes and holds no answers.
 4. `grade_many` does so in parallel, and `result_store` keeps each result; `grade_class` directs all of this
    and adds `similarity`, `corrections` and `unexplained`.
-5. `report` writes the tables, the pages, and the files that take them back to the students; `spreadsheets` is how CSV files are read and written.
+5. `report` writes the tables, the pages, and the files that take them back to the students; `spreadsheets`
+   is how CSV files are read and written.
 
 `records` holds what is passed on before a notebook runs, `grades` what is passed on afterwards.
 """
