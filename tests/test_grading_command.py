@@ -47,9 +47,10 @@ def test_it_writes_tables_and_pages_and_says_where(handed_in, quick, tmp_path, c
     assert "bea: The file is not a notebook" in out
     assert "Isolation: full." in out
     assert str(tmp_path / "out" / "index.html") in out
+    assert f"Feedback for the students: {tmp_path / 'out' / 'feedback'}" in out
     assert "1 to grade" in err
     assert {p.name for p in (tmp_path / "out").iterdir()} - {".lock"} == {
-        "grades.csv", "grades.json", "index.html", "results", "students",
+        "feedback", "grades.csv", "grades.json", "index.html", "results", "students",
     }  # fmt: skip
 
 

@@ -99,6 +99,7 @@ def test_nobody_is_praised_for_points_that_the_instructor_took():
 def test_right_exercises_are_praised_though_open_questions_wait():
     graded = lab(questions=(Correction("why", None, 3),))
     assert told(graded).startswith("All exercises are right. Well done.")
+    assert "Up to 3 more points are open until" in feedback_text(graded)
     assert told(lab()).startswith("Everything is right. Well done.")
 
 

@@ -298,7 +298,7 @@ def test_an_optional_exercise_has_no_points_and_takes_none(tmp_path, report):
     (ann,) = table(output / "grades.csv")
     assert ann["Percent"] == "100.0" and not [head for head in ann if "conv2d_gradient" in head]
     text = Page(student_page(output, "ann")).text
-    assert "Everything is right." in text and "0 of 0" not in text
+    assert "All exercises are right." in text and "0 of 0" not in text
     assert re.search(r"1\.9 conv2d_gradient\s*○ not started[^○✓]*optional", text)
     assert "1.9 conv2d_gradient (optional)" in " ".join(Page(output / "index.html").text.split())
 

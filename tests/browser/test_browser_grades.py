@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 from accessibility import violations
 from artefacts import keep
-from made_up_class import large_class, write_page
+from grading_workers import FULL
+from made_up_class import TITLES, large_class, row, write_page
 from playwright.sync_api import BrowserContext, Page
+
+from course_utils import exercises
+from course_utils.grading.grades import JudgedSubmission, Result, result_of
+from course_utils.grading.report.pages import students_page
+from course_utils.grading.result_store import Store
 
 _OPENED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
     () => done(performance.now()))))"""
@@ -129,3 +135,25 @@ def test_without_scripts_the_tables_are_plain_and_whole(
     assert page.locator("#all button").count() == 0
     assert not page.get_by_label("Filter").is_visible()
     assert page.locator("#all tbody tr").first.get_attribute("class") == "look"  # they come first
+
+
+def test_a_students_page_is_accessible_in_both_themes_and_on_a_narrow_page(
+    contexts: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    verdicts = [exercises.evaluate(name, lambda *_: None) for name in ("cross_correlate", "zero_pad")]
+    marks = result_of(JudgedSubmission(verdicts, (), 0.0, FULL)).marks
+    remark = "Exercise 1.2 (zero_pad): its function is called `zeropad`, not `zero_pad`."
+    store = Store(tmp_path / "results")
+    store.put("ann", Result(marks))
+    student = tmp_path / "ann.html"
+    ann = row("ann", marks, key="ann", remarks=(remark,), comment="Please see me.")
+    student.write_text(students_page([ann], store, TITLES), encoding="utf-8")
+    page = contexts(offline=True).new_page()
+    page.goto(student.as_uri())
+    assert page.locator("h2 + p.panel + h3").inner_text() == "What to do next"
+    for theme, width in (("light", 400), ("dark", 1200)):
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        keep(page, f"student-{theme}-{width}", greyscale=False)

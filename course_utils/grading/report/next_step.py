@@ -68,7 +68,9 @@ def feedback_text(row: GradeRow) -> str:
     else:
         waits = any(map(row.waits, row.result.marks))
         told = "Your instructor will look at what is not graded yet." if waits else ""
-    return " ".join(filter(None, [row.comment and f"Your instructor: {row.comment}", told]))
+    comment = row.comment and f"Your instructor: {row.comment}"
+    more = f"Up to {row.open:g} more points are open until your instructor has read your answer."
+    return " ".join(filter(None, [comment, told, more if row.open and row.status != "not graded" else ""]))
 
 
 def _mend(mark: Mark, *, alone: bool) -> NextStep:
