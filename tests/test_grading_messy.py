@@ -47,7 +47,8 @@ def answers(result: Rebuilt) -> dict[str, Any]:
     for cell in result.notebook.cells:
         try:
             with deadline(5):
-                exec(compile(parse_unchecked(cell.source), "<cell>", "exec"), space)
+                # A student's kernel does not inherit this module's `annotations`.
+                exec(compile(parse_unchecked(cell.source), "<cell>", "exec", dont_inherit=True), space)
         except BaseException as error:  # whatever a student's cell does, also `exit()`
             print(cell.exercise, repr(error))
         if cell.exercise and (title := exercises.get(cell.exercise).title) in space:

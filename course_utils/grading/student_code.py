@@ -91,7 +91,7 @@ class Found:
     Attributes
     ----------
     needed : tuple of Statement
-        It and what it needs, in the order of the notebook.
+        It and what it needs, in the order of the notebook, but imports above it.
     chosen : Statement
         The definition itself.
     differing : int
@@ -242,7 +242,9 @@ class StudentCode:
             needed.update(stars)
             lost = not stars
         needed.update(s for s in self.of_cell(chosen.cell) if _of_the_future(s.node))
-        ordered = sorted(needed, key=lambda s: (not _of_the_future(s.node), s.place))
+        # What is imported further down may be an annotation or a default, which are read at the definition.
+        below = {s for s in needed if s.is_import and s.place > chosen.place}
+        ordered = sorted(needed, key=lambda s: (not _of_the_future(s.node), s not in below, s.place))
         differing = {ast.dump(s.node): s.cell for s in others}
         return Found(tuple(ordered), chosen, len(set(differing.values())), lost)
 
