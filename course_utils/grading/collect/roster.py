@@ -75,8 +75,8 @@ class Roster:
         A number decides between people of one name. Alone it counts only if no name fits, and only as an
         address: a platform's own number may be another student's id.
         """
-        wanted = _folded(name)
-        found = [one for one in self.people if wanted in one.keys or _key(name) in one.names]
+        wanted, spelling = _folded(name), _key(name)
+        found = [one for one in self.people if wanted in one.keys or spelling in one.names]
         if len(found) > 1:
             return [one for one in found if _folded(number) in one.keys] or found
         return found or [one for one in self.people if "@" in number and _folded(number) in one.keys]
