@@ -23,7 +23,6 @@ Word = tuple[str, str]
 """Points and comment, as texts."""
 
 _ABOUT = re.compile(r"(?:Exercise [\d.]+ \((\w+)\)|([^\s:]+)): ")
-_ABOUT_QUESTION = "No points yet for "
 
 
 @dataclass(frozen=True)
@@ -142,11 +141,7 @@ class ReviewedClass:
     def _submissions(self, lab: int | None, rows: Sequence[ReviewedRow]) -> Iterator[ReviewItem]:
         asked = {question.name for question in self.material.labs[lab].questions} if lab is not None else ()
         for row in rows:
-            reasons = tuple(
-                why
-                for why in row.look
-                if _about(why) not in (*exercises.names(), *asked) and not why.startswith(_ABOUT_QUESTION)
-            )
+            reasons = tuple(why for why in row.look if _about(why) not in (*exercises.names(), *asked))
             if reasons or (row.student, row.lab) in self.corrections.comments:
                 yield ReviewItem("submission", row, "", "the submission", None, reasons)
 
