@@ -318,7 +318,7 @@ def _show(collection: Collection) -> None:
     )
     for file in collection.files:
         lab = "" if file.lab is None else str(file.lab)
-        time = f"{file.time:%Y-%m-%d %H:%M}" if file.time else ""
+        time = f"{file.time:%Y-%m-%d %H:%M %Z}".strip() if file.time else ""
         table.add_row(*(escape(text) for text in (file.student or "?", lab, file.path, time, file.why)))
     console(wide=150).print(table)
 
