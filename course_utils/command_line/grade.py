@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -367,8 +366,8 @@ def _told(graded: GradedClass, page: Path) -> str:
     lines += [f"{late} late."] if late else []
     look = sum(row.needs_look for row in graded.rows)
     lines += [f"Please look at {look} of them; the page says why."] if look else []
-    open_ = Counter(one.name for row in graded.rows for one in row.questions if one.points is None)
-    lines += [f"{count} answers to {name} wait for your points." for name, count in open_.items()]
+    if any(row.open for row in graded.rows):
+        lines.append(f"Open questions wait for your points: course review {page.parent}")
     lines += [f"Feedback for the students: {(page.parent / 'feedback').resolve()}"]
     lines += [f"  {one.lacks}" for one in uploads(graded.rows) if one.lacks]
     return "\n".join([*lines, f"Page: {page.resolve()}"])

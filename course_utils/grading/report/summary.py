@@ -75,6 +75,8 @@ class LabSummary:
         Those that cost the class most points first, optional ones last.
     causes : tuple of CommonCause
         The commonest first, and only those that several students share.
+    waiting : dict
+        By open question, how many answers have no points yet.
     """
 
     lab: int
@@ -85,6 +87,7 @@ class LabSummary:
     bins: tuple[int, ...]
     hardest: tuple[HardExercise, ...]
     causes: tuple[CommonCause, ...]
+    waiting: dict[str, int]
 
 
 def summarise(rows: Sequence[GradeRow]) -> list[LabSummary]:
@@ -106,6 +109,7 @@ def _summary(lab: int, rows: Sequence[GradeRow]) -> LabSummary:
         bins=tuple(bins[i] for i in range(_BINS)),
         hardest=_hardest(graded),
         causes=_causes(graded),
+        waiting=Counter(one.name for row in graded for one in row.questions if one.points is None),
     )
 
 

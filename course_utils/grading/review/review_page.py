@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from course_utils.grading.review.items import Review, ReviewedClass, ReviewItem
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 SCRIPT = (Path(__file__).parent / "templates" / "review.js").read_text("utf-8")
 POLICY = (
@@ -153,4 +155,14 @@ def _pages() -> Environment:
 
     pages = environment()
     own = PackageLoader("course_utils.grading.review")
-    return pages.overlay(loader=ChoiceLoader([own, pages.loader]) if pages.loader else own)
+    pages = pages.overlay(loader=ChoiceLoader([own, pages.loader]) if pages.loader else own)
+    pages.filters = pages.filters | {"markdown": _markdown}
+    return pages
+
+
+def _markdown(text: str) -> Markup:
+    """Show the instructor's own Markdown, without the headings that it begins with: the page has its own."""
+    from markupsafe import Markup
+    from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+    return Markup(markdown2html_mistune(re.sub(r"\A(?:#+ .*\s+)+", "", text)))
