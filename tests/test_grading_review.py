@@ -229,7 +229,7 @@ def test_a_page_shows_answer_question_and_model_and_escapes_them(ask):
     text = ask(f"?at={quote('1/explain_padding/Bo')}")[2]
     for shown in (
         "&lt;img src=x onerror=alert(1)&gt;",
-        "Is `f &lt; 3` allowed?",
+        "Is <code>f &lt; 3</code> allowed?",
         "a filter of 3 × 3 takes two away",
     ):
         assert shown in text
