@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -62,3 +65,28 @@ def test_pythons_are_texts_that_the_course_supports(name: str) -> None:
 
 def test_every_change_is_tested_with_the_script_for_it() -> None:
     assert "bash .ci/run" in commands("ci.yml")
+
+
+@pytest.mark.skipif(not shutil.which("bash") or os.name == "nt", reason="needs bash")
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_a_wrong_answer_does_not_fail_the_students_run_and_an_unreadable_notebook_does(unreadable, tmp_path):
+    """Run as GitHub runs it, with a stand-in for the command that prints, or does not, and exits with 1."""
+    (tmp_path / "labs").mkdir()
+    for name in ("01_a.ipynb", "02_b.ipynb"):
+        (tmp_path / "labs" / name).touch()
+    command = tmp_path / "bin" / "course"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\n{'' if unreadable else 'echo card $2'}\necho page > $5\nexit 1\n")
+    command.chmod(0o755)
+    (script,) = [text for text in commands("checks.yml") if "course check" in text]
+    paths = os.pathsep.join([str(command.parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": paths, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")},
+        check=False,
+    )
+    assert (done.returncode != 0) == unreadable
+    if not unreadable:
+        assert (tmp_path / "summary.md").read_text() == "card labs/01_a.ipynb\ncard labs/02_b.ipynb\n"
+    assert (tmp_path / "pages" / "01_a.html").read_text() == "page\n"
