@@ -307,6 +307,7 @@ def repository(folder: Path, *commits: tuple[str, str]) -> None:
         "init.defaultBranch=main",
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_GLOBAL": os.devnull}
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([*git, "init", "-q"], check=True, env=environment)
     for name, time in commits:

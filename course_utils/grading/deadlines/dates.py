@@ -90,8 +90,19 @@ def parse_length(text: str) -> timedelta:
 
 
 def later(text: str, due: datetime) -> datetime:
-    """Return a date, or one that is so much later than another."""
-    return due + parse_length(text) if _AMOUNT.fullmatch(text.strip()) else parse_time(text, due.tzinfo)
+    """Return a date, or one that is so much later than another.
+
+    Raises
+    ------
+    ValueError
+        With a sentence that says what is accepted.
+    """
+    if _AMOUNT.fullmatch(" ".join(text.casefold().split())):
+        return due + parse_length(text)
+    try:
+        return parse_time(text, due.tzinfo)
+    except ValueError as error:
+        raise ValueError(f"{error} An extension may also be a length of time, such as 2 days.") from None
 
 
 def length(time: timedelta) -> str:
