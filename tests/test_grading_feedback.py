@@ -132,6 +132,7 @@ def test_a_canvas_notebook_shows_points_and_cards_whole(tmp_path):
     # In Markdown a blank line would end the HTML, and dollars would begin a formula.
     assert not [source for source in sources[1:] if re.search(r"\n\s*\n", source) or "$" in source]
     assert TRACEBACK in html.unescape(sources[-1])
+    assert '<table class="plain" style="margin: 0">' in sources[3]  # Jupyter keeps no style sheet
 
 
 def test_canvas_returns_a_zip_for_a_zip_and_a_page_for_a_page(tmp_path):

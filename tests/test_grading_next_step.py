@@ -93,7 +93,6 @@ def test_what_the_instructor_gave_all_points_for_is_done(points, words):
 def test_nobody_is_praised_for_points_that_the_instructor_took():
     taken = {"cross_correlate": Correction("cross_correlate", 0, 2, "Please see me.")}
     assert next_step(lab(corrections=taken)) is None
-    assert next_step(lab(mark("zero_pad", "not graded", reason="Which one?"))) is None
 
 
 def test_right_exercises_are_praised_though_open_questions_wait():
@@ -106,8 +105,13 @@ def test_right_exercises_are_praised_though_open_questions_wait():
 def test_a_message_without_a_next_step_says_why():
     absent = GradeRow(Submission("ann", lab=1, problem="Nothing was handed in."), comment="Are you well?")
     assert feedback_text(absent) == "Your instructor: Are you well? Nothing was handed in."
+
+
+def test_what_only_the_instructor_can_grade_is_left_to_them():
     waits = lab(mark("zero_pad", "not graded", reason="Which one?"))
-    assert feedback_text(waits) == "Your instructor will look at what is not graded yet."
+    said = "What could be graded is right. Your instructor will look at Exercise 1.2 (`zero_pad`)."
+    assert told(waits) == feedback_text(waits) == said
+    assert "Start with" in told(lab(FLIPPED, mark("zero_pad", "not graded", reason="Which one?")))
 
 
 @pytest.mark.parametrize("name", LABS.values())

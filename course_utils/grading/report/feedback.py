@@ -17,14 +17,23 @@ from course_utils.grading.report.uploads import Upload, page_name, uploads
 from course_utils.grading.result_store import Store, publish
 from course_utils.grading.spreadsheets import as_csv
 
-FOLDER = "feedback"
-EMAIL = "email.csv"
-EMAIL_HEADS = ("Student", "E-mail", "Lab", "Points", "Max", "Total", "Page", "Feedback")
+_FOLDER = "feedback"
+_EMAIL = "email.csv"
+_EMAIL_HEADS = ("Student", "E-mail", "Lab", "Points", "Max", "Total", "Page", "Feedback")
 _OURS = re.compile(r"[a-z]+-lab-\d+\.(?:zip|csv)")
 _NOTE = (
     "This is feedback on your work, not the work itself: Canvas returns it under the name of the file "
     "that you handed in. Keep the two apart."
 )
+_STYLES = {
+    "cl-differs": "border: 2px solid #d55e00",
+    "cl-window": "border: 2px dashed #0072b2",
+    "cl-grid": "display: inline-table; margin: 0 16px 8px 0",
+    "cl-wrong": "border-left: 4px solid #d55e00; padding-left: 12px",
+    "cl-error": "border-left: 4px solid #cc79a7; padding-left: 12px",
+    "plain": "margin: 0",
+}
+"""Of the style of pages, what a notebook needs; Jupyter keeps none but that of each element."""
 
 
 def write_feedback(
@@ -48,9 +57,9 @@ def write_feedback(
     titles : mapping
         Title of each lab.
     """
-    folder = output / FOLDER
+    folder = output / _FOLDER
     files = {one.name: one for one in uploads(rows) if one.rows}
-    publish(folder / EMAIL, as_csv(EMAIL_HEADS, [_email(row, pages) for row in rows]))
+    publish(folder / _EMAIL, as_csv(_EMAIL_HEADS, [_email(row, pages) for row in rows]))
     for name, one in files.items():
         publish(folder / name, _table(one) if one.platform == "Blackboard" else _archive(one, store, titles))
     for old in folder.iterdir():
@@ -83,6 +92,7 @@ def _notebook(row: GradeRow, store: Store, titles: Mapping[int, str]) -> bytes:
     # A blank line would end the HTML, and a dollar sign begin a formula.
     page = re.sub(r"</?section[^>]*>", "", page.replace("$", "&#36;"))
     page = re.sub(r"\n(?=[ \t]*\n)", "&#10;", page)
+    page = re.sub(r'class="(?:[\w-]+ )?([\w-]+)"', _with_style, page)
     sources = [_NOTE, *re.split(r"(?=<h3>)", page)]
     cells: list[dict[str, Any]] = [
         {"cell_type": "markdown", "id": f"feedback-{place}", "metadata": {}, "source": source.strip()}
@@ -91,6 +101,11 @@ def _notebook(row: GradeRow, store: Store, titles: Mapping[int, str]) -> bytes:
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, ensure_ascii=False).encode()
+
+
+def _with_style(found: re.Match[str]) -> str:
+    style = _STYLES.get(found[1])
+    return f'{found[0]} style="{style}"' if style else found[0]
 
 
 def _table(upload: Upload) -> str:

@@ -55,19 +55,17 @@ def next_step(row: GradeRow) -> NextStep | None:
         return _begin(row, mark)
     if failed:
         return _mend(failed[0], alone=alone)
+    if left:
+        waits = " and ".join(map(_called, left))
+        return NextStep(("What could be graded is right.", f"Your instructor will look at {waits}."))
     lowered = any((row.points[mark.exercise] or 0) < mark.points for mark in needed)
-    return None if left or lowered or not needed else _more(row)
+    return None if lowered or not needed else _more(row)
 
 
 def feedback_text(row: GradeRow) -> str:
     """Return what a message tells a student: the instructor's comment, and the next step or the problem."""
-    if row.problem:
-        told = row.problem
-    elif step := next_step(row):
-        told = step.message
-    else:
-        waits = any(map(row.waits, row.result.marks))
-        told = "Your instructor will look at what is not graded yet." if waits else ""
+    step = next_step(row)
+    told = row.problem or (step.message if step else "")
     comment = row.comment and f"Your instructor: {row.comment}"
     more = f"Up to {row.open:g} more points are open until your instructor has read your answer."
     return " ".join(filter(None, [comment, told, more if row.open and row.status != "not graded" else ""]))

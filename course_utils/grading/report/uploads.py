@@ -14,7 +14,7 @@ from course_utils.grading.records import Submission
 _MOODLE = re.compile(r"(.+?)_(\d+)_(assignsubmission_[a-z]+)(_?)")
 _SHOWN = 10
 _CANVAS = re.compile(r"[^_]*[^_\d][^_]*_(?:LATE_)?(\d+)_\d+_(?:.*_)?(?!link)[^_]+", re.S)
-CANVAS_TAKES = (*NOTEBOOKS, ".zip", ".html")
+_CANVAS_TAKES = (*NOTEBOOKS, ".zip", ".html")
 """The endings under which a student can open feedback: Canvas returns it under the name of their own file."""
 
 
@@ -105,7 +105,7 @@ def _in_moodle(one: Submission, lab: int) -> str:
 def _in_canvas(one: Submission, lab: int) -> str:
     """Return the name that was exported, if Canvas will find in it the student's number and the upload's."""
     found = _CANVAS.fullmatch(one.exported)
-    is_taken = one.exported.lower().endswith(CANVAS_TAKES)
+    is_taken = one.exported.lower().endswith(_CANVAS_TAKES)
     return one.exported if found and found[1] == one.number and is_taken else ""
 
 
