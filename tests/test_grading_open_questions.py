@@ -161,5 +161,17 @@ def test_the_text_of_an_open_question_does_not_make_answers_run_again(class_):
     assert graded(class_).graded == 0 and "Later thoughts." in page(class_, "Dora")
 
 
+def test_a_missing_answer_needs_a_look_until_it_has_points(class_):
+    place = class_ / "in" / "Dora" / "lab.ipynb"
+    notebook = json.loads(place.read_text(encoding="utf-8"))
+    cells = notebook["cells"]
+    cells[:] = [cell for cell in cells if "explain_padding" not in str(cell["metadata"])]
+    place.write_text(json.dumps(notebook), encoding="utf-8")
+    about = "explain_padding: the notebook has no cell for it."
+    assert about in row_of(class_, "Dora").look and about in page(class_, "Dora")
+    row = row_of(class_, "Dora", "Dora,explain_padding,1,By mail.")
+    assert not [why for why in row.look if "explain_padding" in why]
+
+
 def test_who_handed_in_nothing_that_can_be_read_is_not_asked_for_points(class_):
     assert row_of(class_, "Eve").look == (row_of(class_, "Eve").problem,)

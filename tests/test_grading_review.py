@@ -215,6 +215,7 @@ def good(server: ReviewServer) -> dict[str, str]:
 
 def test_the_first_address_leads_to_what_waits_and_keeps_its_place(ask, server):
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{43}/", server.url)
+    assert server.socket.getsockname()[0] == "127.0.0.1"
     status, headers, _ = ask()
     assert (status, headers["Location"]) == (303, "?at=1%2Fexplain_padding%2FAnn+Lee")
     status, headers, text = ask(headers["Location"])

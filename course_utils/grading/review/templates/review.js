@@ -79,7 +79,11 @@ function start() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       form.requestSubmit();
-    } else if (event.altKey && ["ArrowDown", "ArrowUp"].includes(event.key) && event.target.tagName !== "SELECT") {
+    } else if (
+      event.altKey &&
+      ["ArrowDown", "ArrowUp"].includes(event.key) &&
+      event.target.tagName !== "SELECT"
+    ) {
       event.preventDefault();
       document.querySelector(`a[rel=${event.key === "ArrowDown" ? "next" : "prev"}]`)?.click();
     }
