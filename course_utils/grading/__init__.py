@@ -9,6 +9,7 @@
 4. `grade_many` does so in parallel, and `result_store` keeps each result; `grade_class` directs all of this
    and adds `similarity`, `corrections` and `unexplained`.
 5. `report` writes the tables and pages; `spreadsheets` is how CSV files are read and written.
+6. `gradescope` is the same for a single submission: the autograder that Gradescope runs.
 
 `records` holds what is passed on before a notebook runs, `grades` what is passed on afterwards.
 """
