@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from importlib.metadata import Distribution, version
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +88,20 @@ def test_students_do_not_get_it(tmp_path, monkeypatch, capsys):
         assert not [name for name in archive.namelist() if "gradescope" in name or "grading" in name]
 
 
-def test_every_package_is_pinned_for_the_cpu():
+def test_packages_are_pinned_as_installed_for_the_cpu():
     lines = requirements(
         ["torch>=2.11", "nbclient>=0.10", "not-installed-anywhere>=3; os_name == 'posix'"]
     ).splitlines()
     found = [line for line in lines if not line.startswith("#")]
     assert "not-installed-anywhere>=3" in found
-    pinned = [line for line in found if re.fullmatch(r"[a-z0-9-]+==[\w.!]+", line)]
-    assert len(pinned) == len(found) - 1
-    names = [line.partition("==")[0] for line in pinned]
+    assert f"nbformat=={version('nbformat')}" in found
+    assert f"torch=={version('torch').partition('+')[0]}" in found, "any build of it"
+    names = [re.split("[=>]", line)[0] for line in found]
     assert {"torch", "nbclient", "nbformat", "traitlets", "pyzmq"} <= set(names)
     assert not [name for name in names if name.startswith(("nvidia", "cuda", "triton"))]
 
 
 def test_what_python_3_11_cannot_use_is_not_pinned(monkeypatch):
-    from importlib.metadata import Distribution
-
     metadata = Distribution.metadata.fget
 
     def newer(self):
@@ -176,7 +175,7 @@ def test_what_a_human_must_decide_has_no_points_and_says_so():
 def test_what_is_not_judged_yet_says_why_and_what_is_judged_counts():
     found = told({"same_padding": exercises.get("same_padding").reference}, pending="Stopped.")
     outputs = {test["name"]: test["output"] for test in found["tests"]}
-    assert found["output"] == "Stopped." and outputs["zero_pad"] == "Stopped."
+    assert found["output"] == "Stopped." and outputs["zero_pad"] == "Not judged; see above."
     assert "correct" in outputs["same_padding"] and sum(gradescope.points(found).values()) == 1
 
 

@@ -11,6 +11,7 @@
 5. `report` writes the tables, the pages, and the files that take them back to the students; `spreadsheets` is
    how CSV files are read and written.
 6. `review` shows what waits for a human in the browser, and keeps what is decided there as `corrections`.
+7. `gradescope` is the same for a single submission: the autograder that Gradescope runs.
 
 `records` holds what is passed on before a notebook runs, `grades` what is passed on afterwards.
 """

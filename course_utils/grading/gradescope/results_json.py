@@ -46,12 +46,13 @@ class Results:
             Why some exercises have no verdict yet, for the student.
         """
         known = map(exercises.get, exercises.names())
-        tests = [test for one in known if one.lab == self.lab and (test := self._test(one, pending))]
-        # Plain text everywhere: cards have columns, and what a student wrote must not become markup.
-        formats = {"output_format": "text", "test_output_format": "text", "test_name_format": "text"}
+        tests = [test for one in known if one.lab == self.lab and (test := self._test(one))]
         report = {
             "output": "\n\n".join(filter(None, [pending, *self.said])),
-            **formats,
+            # Plain text everywhere: cards have columns, and what a student wrote must not become markup.
+            "output_format": "text",
+            "test_output_format": "text",
+            "test_name_format": "text",
             "stdout_visibility": "hidden",
             "execution_time": round(seconds, 1),
             "tests": tests,
@@ -65,7 +66,7 @@ class Results:
         # Without tests there is nothing to add up.
         return json.dumps(_storable(report if tests else report | {"score": 0.0}), allow_nan=False)
 
-    def _test(self, exercise: Exercise, pending: str) -> dict[str, Any] | None:
+    def _test(self, exercise: Exercise) -> dict[str, Any] | None:
         verdict = None if exercise.id in self.unclear else self.verdicts.get(exercise.id)
         test: dict[str, Any] = {"number": exercise.number, "name": exercise.title, "visibility": "visible"}
         if exercise.id in self.unclear:
@@ -73,7 +74,7 @@ class Results:
         elif exercise.optional and (verdict is None or verdict.status == "not started"):
             return None
         else:
-            output = verdict.message if verdict else pending
+            output = verdict.message if verdict else "Not judged; see above."
         test |= {
             "status": "passed" if verdict and verdict.status == "correct" else "failed",
             "output": output,
