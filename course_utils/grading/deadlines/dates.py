@@ -37,7 +37,7 @@ def parse_time(text: str, zone: tzinfo | None = None) -> datetime:
     >>> parse_time("2026-03-29 02:30 Europe/Berlin")
     Traceback (most recent call last):
         ...
-    ValueError: '2026-03-29 02:30 Europe/Berlin': clocks skip that time in Europe/Berlin.
+    ValueError: '2026-03-29 02:30 Europe/Berlin': clocks skip that time in Europe/Berlin; write one before or after.
     """
     match = _WHEN.fullmatch(" ".join(text.split()))
     if match is None:
@@ -49,14 +49,14 @@ def parse_time(text: str, zone: tzinfo | None = None) -> datetime:
     except ValueError:
         raise ValueError(f"{text!r}: there is no such day or time. {ACCEPTED}.") from None
     if not 2000 <= year < 2100:
-        raise ValueError(f"{text!r}: the year is not in this century.")
+        raise ValueError(f"{text!r}: the year is not in this century. {ACCEPTED}.")
     time += timedelta(days=is_midnight)
     zone = _zone(match[7]) if match[7] else zone or _own_zone(time)
-    first, second_time = time.replace(tzinfo=zone), time.replace(tzinfo=zone, fold=1)
-    if first.utcoffset() != second_time.utcoffset():
+    first, again = time.replace(tzinfo=zone), time.replace(tzinfo=zone, fold=1)
+    if first.utcoffset() != again.utcoffset():
         if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != time:
-            raise ValueError(f"{text!r}: clocks skip that time in {zone}.")
-        offsets = " or ".join(f"{one:%z}" for one in (first, second_time))
+            raise ValueError(f"{text!r}: clocks skip that time in {zone}; write one before or after.")
+        offsets = " or ".join(f"{one:%z}" for one in (first, again))
         raise ValueError(f"{text!r}: clocks show that time twice in {zone}; write {offsets} as the zone.")
     return first
 
