@@ -161,9 +161,9 @@ def test_blackboard_gets_points_and_words_for_each_user_name(tmp_path):
         "Lab 1_s1234567_attempt_2026-11-01-09-00-00_lab.ipynb": "{",
     }
     roster = tmp_path / "roster.csv"
-    roster.write_text("id,name,username\n3,Jane Doe,jdoe\n4,An Li,an_li\n5,Who Else,welse\n")
+    roster.write_text("id,name,username\n3,Jane Doe,jdoe\n4,Kim s/o Tan,an_li\n5,Who Else,welse\n")
     graded = rows(export, tmp_path, Naming(roster=roster))
-    people = {"jdoe": "Jane Doe", "an_li": "An Li", "s1234567": "s1234567"}
+    people = {"jdoe": "Jane Doe", "an_li": "Kim s/o Tan", "s1234567": "s1234567"}
     found = feedback_readers.blackboard(written(graded, tmp_path) / "blackboard-lab-01.csv", people)
     assert sorted(found) == sorted(people.values())
     column = "Lab 01 [Total Pts: 19 Score]"
@@ -230,6 +230,16 @@ def test_a_notebook_of_no_lab_goes_back_only_where_there_is_one_lab(tmp_path):
         ("moodle-lab-01.zip", {"Ann"}, ("Bea",)),
         ("moodle-lab-02.zip", {"Cy"}, ("Bea",)),
     ]
+
+
+def test_a_lab_goes_back_without_the_students_other_labs(tmp_path):
+    files = {1: "one/Ann_7_assignsubmission_file_/a.ipynb", 2: "two/Ann_7_assignsubmission_file_/b.ipynb"}
+    export = {file: json.dumps(lab_notebook(lab)) for lab, file in files.items()}
+    feedback = written(rows(export, tmp_path), tmp_path)
+    for lab, file in files.items():
+        found = feedback_readers.moodle(feedback / f"moodle-lab-{lab:02}.zip", {7: "Ann"})
+        page = found["Ann"][f"feedback-lab-{lab:02}.html"].decode()
+        assert (page.count("<h2"), file in page) == (1, True)
 
 
 def test_the_table_for_e_mail_has_everybody_with_the_address_of_the_roster_or_the_platform(tmp_path):
