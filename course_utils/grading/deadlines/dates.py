@@ -37,7 +37,7 @@ def parse_time(text: str, zone: tzinfo | None = None) -> datetime:
     >>> parse_time("2026-03-29 02:30 Europe/Berlin")
     Traceback (most recent call last):
         ...
-    ValueError: '2026-03-29 02:30 Europe/Berlin': clocks skip that time in Europe/Berlin; write one before or after.
+    ValueError: '2026-03-29 02:30 Europe/Berlin': clocks skip that time in Europe/Berlin; write another.
     """
     match = _WHEN.fullmatch(" ".join(text.split()))
     if match is None:
@@ -55,7 +55,7 @@ def parse_time(text: str, zone: tzinfo | None = None) -> datetime:
     first, again = time.replace(tzinfo=zone), time.replace(tzinfo=zone, fold=1)
     if first.utcoffset() != again.utcoffset():
         if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != time:
-            raise ValueError(f"{text!r}: clocks skip that time in {zone}; write one before or after.")
+            raise ValueError(f"{text!r}: clocks skip that time in {zone}; write another.")
         offsets = " or ".join(f"{one:%z}" for one in (first, again))
         raise ValueError(f"{text!r}: clocks show that time twice in {zone}; write {offsets} as the zone.")
     return first
