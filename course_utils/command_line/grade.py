@@ -316,5 +316,8 @@ def _told(graded: GradedClass, page: Path) -> str:
     lines += [f"  … and {len(problems) - 10} more"] if len(problems) > 10 else []
     lines += graded.problems
     look = sum(bool(row.look) for row in graded.rows)
-    lines += [f"Please look at {look} of them; the page says why."] if look else []
+    if look:
+        lines.append(
+            f"Please look at {look} of them; the page says why. By hand: course review {page.parent}"
+        )
     return "\n".join([*lines, f"Page: {page.resolve()}"])
