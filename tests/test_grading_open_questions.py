@@ -11,10 +11,12 @@ from nbformat.v4 import new_markdown_cell
 from open_questions import NASTY, class_with_questions, graded, handed_out, lab_with_questions
 from submissions import cell_of
 
+from course_utils.grading.collect import Naming
 from course_utils.grading.collect.submitted_notebook import read_cells
 from course_utils.grading.grades import GradeRow
 from course_utils.grading.rebuild import rebuild
 from course_utils.grading.records import Question, Rebuilt
+from course_utils.grading.review.items import Review
 from course_utils.grading.template import read_template
 
 
@@ -173,5 +175,10 @@ def test_a_missing_answer_needs_a_look_until_it_has_points(class_):
     assert not [why for why in row.look if "explain_padding" in why]
 
 
-def test_who_handed_in_nothing_that_can_be_read_is_not_asked_for_points(class_):
-    assert row_of(class_, "Eve").look == (row_of(class_, "Eve").problem,)
+def test_nobody_is_asked_for_points_where_nothing_can_be_read(class_, tmp_path):
+    (tmp_path / "class.csv").write_text("name\nAnn Lee\nBo\nCy\nDora\nEve\nFlo\n", encoding="utf-8")
+    rows = graded(class_, lab=1, naming=Naming(roster=tmp_path / "class.csv")).rows
+    problems = {row.student: row.look for row in rows if row.problem and row.lab == 1}
+    assert problems["Flo"] == ("Nothing was handed in.",)
+    items = Review(class_ / "out").now().items
+    assert [item.kind for item in items if item.row.student == "Flo"] == ["submission"]

@@ -367,7 +367,9 @@ def _told(graded: GradedClass, page: Path) -> str:
     look = sum(row.needs_look for row in graded.rows)
     lines += [f"Please look at {look} of them; the page says why."] if look else []
     if any(row.open for row in graded.rows):
-        lines.append(f"Open questions wait for your points: course review {page.parent}")
+        lines.append("Open questions wait for your points.")
+    if look or any(row.open for row in graded.rows):
+        lines.append(f"By hand: course review {page.parent}")
     lines += [f"Feedback for the students: {(page.parent / 'feedback').resolve()}"]
     lines += [f"  {one.lacks}" for one in uploads(graded.rows) if one.lacks]
     return "\n".join([*lines, f"Page: {page.resolve()}"])

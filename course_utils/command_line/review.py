@@ -60,8 +60,10 @@ def review(output: Graded, port: Port = 0, no_browser: NoBrowser = False) -> Non
             _open(server.url, Path(folder) / "review.html")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
-    say(f"Saved: {opened.saved}, in {output / 'corrections.csv'}.")
-    if opened.saved:
+    if not opened.saved:
+        say("Nothing was saved.")
+    else:
+        say(f"Saved: {opened.saved}, in {output / 'corrections.csv'}.")
         say("Run the same course grade command as before: it brings pages and tables up to date.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from grading_workers import by_words, threads
@@ -79,11 +80,11 @@ def class_with_questions(folder: Path) -> None:
     (folder / "in" / "Eve" / "lab.ipynb").write_text("{", encoding="utf-8")
 
 
-def graded(folder: Path, *corrections: str) -> GradedClass:
+def graded(folder: Path, *corrections: str, **options: Any) -> GradedClass:
     """Grade the class in `folder` into ``out``; only what is new is graded."""
     done = grade_class(
         folder / "in", folder / "out", root=folder / "course", workers=threads(), grade=by_words,
-        corrections=corrections,
+        corrections=corrections, **options,
     )  # fmt: skip
     write_report(done, folder / "out", TITLES)
     return done
