@@ -88,10 +88,11 @@ def test_three_answers_are_graded_with_the_keyboard_alone(
 def test_every_kind_of_page_is_accessible(
     contexts: Callable[..., BrowserContext], server: ReviewServer
 ) -> None:
-    page = contexts().new_page()
+    page = contexts(viewport={"width": 1000, "height": 420}).new_page()  # less than the page is long
     kinds = {item.kind: item.place for item in server.review.now().items}
     for kind, query in {**{kind: f"?at={place}" for kind, place in kinds.items()}, "done": "?lab=2"}.items():
         page.goto(server.url + query)
+        assert page.evaluate("scrollY") == 0
         for theme, width in (("light", 400), ("dark", 1200)):
             page.emulate_media(color_scheme=theme)
             page.set_viewport_size({"width": width, "height": 800})

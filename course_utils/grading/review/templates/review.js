@@ -68,7 +68,7 @@ function start() {
   tell(sessionStorage.getItem(SAVED) ?? "");
   sessionStorage.removeItem(SAVED);
   if (!form) return;
-  (form.elements.points ?? form.elements.comment).focus();
+  (form.elements.points ?? form.elements.comment).focus({ preventScroll: true });
   form.elements.points?.select();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
