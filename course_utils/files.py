@@ -9,14 +9,17 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
-from io import BufferedReader
+import zipfile
+from collections.abc import Collection, Iterator, Mapping
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO
 
 ABANDONED = 3600.0
 """Seconds after which the writer of a half-written file counts as killed."""
 _WINDOWS = os.name == "nt"
+_ENTRY_TIME = (2020, 1, 1, 0, 0, 0)
+_FILE, _PROGRAM = 0o100644, 0o100755
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
@@ -35,6 +38,33 @@ def published(path: Path) -> Iterator[IO[bytes]]:
         rename(private, path)
     finally:
         private.unlink(missing_ok=True)
+
+
+def zipped(files: Mapping[str, bytes], *, programs: Collection[str] = (), small: bool = False) -> bytes:
+    """Return a zip archive of these files; its bytes depend on nothing else, unless it is to be small.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        By their names in the archive.
+    programs : collection of str
+        Those of them that can be executed.
+    small : bool
+        Whether to compress them: the bytes then differ between versions of zlib.
+
+    Examples
+    --------
+    >>> zipped({"a.txt": b"text"}) == zipped({"a.txt": b"text"})
+    True
+    """
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, _ENTRY_TIME)
+            entry.create_system, entry.compress_type = 3, archive.compression
+            entry.external_attr = (_PROGRAM if name in programs else _FILE) << 16
+            archive.writestr(entry, content)
+    return stream.getvalue()
 
 
 def rename(private: Path, path: Path) -> None:
@@ -113,6 +143,17 @@ def named(folder: Path, start: str, pattern: str) -> list[Path]:
         for name in names
         if name.startswith(start) and fnmatch.fnmatchcase(name[len(start) :], pattern)
     )
+
+
+def tidy(folder: Path, start: str, pattern: str) -> None:
+    """Remove the private files that killed processes left in `folder`, found as `named` finds them.
+
+    Their age tells, not whether the process lives: it may be another machine's, which shares the folder.
+    """
+    for leftover in named(folder, start, pattern):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > ABANDONED:
+                leftover.unlink()
 
 
 def settle(file: IO[bytes]) -> None:

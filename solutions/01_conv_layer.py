@@ -10,7 +10,8 @@
 #
 # [Convolution](#Convolution) · [Padding](#Padding) · [Stride](#Stride) · [Output size](#Output-size) ·
 # [Channels](#Channels) · [Convolution as matrix multiplication](#Convolution-as-matrix-multiplication) ·
-# [Fast convolution](#Fast-convolution) · [Depth](#Depth) · [nn.Conv2d](#nn.Conv2d) · [Learning a kernel](#Learning-a-kernel)
+# [Fast convolution](#Fast-convolution) · [Depth](#Depth) · [nn.Conv2d](#nn.Conv2d) · [Learning a kernel](#Learning-a-kernel) ·
+# [Predict, then explain](#Predict,-then-explain)
 
 # %%
 import torch
@@ -49,7 +50,7 @@ figures.number_grids(image=image, kernel=kernel, signs="*", windows={"image": (s
 
 
 # %% [markdown]
-# ### Exercise 1.1 · `cross_correlate`
+# ### Exercise 1.1 · `cross_correlate` (2 points)
 #
 # Slide the kernel over every position where it fits inside the image. Image and kernel need not be square.
 #
@@ -95,7 +96,7 @@ print("with a flipped kernel:", cross_correlate(image, kernel.flip(0, 1))[0].tol
 # Each 3×3 convolution removes two rows and two columns. Stack thirteen of them on a 28×28 digit, and only 2×2 numbers are
 # left. **Padding** the image with a border of zeros keeps the size.
 #
-# ### Exercise 1.2 · `zero_pad`
+# ### Exercise 1.2 · `zero_pad` (1 point)
 
 # %% nbgrader={"grade": false, "grade_id": "zero_pad", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def zero_pad(image, padding):
@@ -113,7 +114,7 @@ check.zero_pad(zero_pad)
 
 
 # %% [markdown]
-# ### Exercise 1.3 · `same_padding`
+# ### Exercise 1.3 · `same_padding` (1 point)
 #
 # How many rows of zeros must you add on each side so that an f×f filter keeps the size of the image? (f is odd.)
 
@@ -176,7 +177,7 @@ figures.conv_walk(image7.unsqueeze(0), kernel[None, None], stride=3)
 # %% [markdown]
 # ## Output size
 #
-# ### Exercise 1.4 · `output_size`
+# ### Exercise 1.4 · `output_size` (1 point)
 #
 # For n pixels, a filter of size f, padding p and stride s, how many positions are there? A last step that would leave the
 # image does not count: the result is rounded **down**.
@@ -204,7 +205,7 @@ figures.table(
 
 
 # %% [markdown]
-# ### Exercise 1.5 · `conv2d_single`
+# ### Exercise 1.5 · `conv2d_single` (2 points)
 #
 # Put padding and stride together, for one image with one channel.
 
@@ -260,7 +261,7 @@ print("the same as stride 2:", torch.equal(every_second, conv2d_single(image7, k
 # > **Erratum.** The slide says that an N-D convolution returns a "1-D activation map". The map is an array with two
 # > dimensions and *one channel*.
 #
-# ### Exercise 1.6 · `conv2d`
+# ### Exercise 1.6 · `conv2d` (3 points)
 
 # %% nbgrader={"grade": false, "grade_id": "conv2d", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def conv2d(x, weight, bias=None, padding=0, stride=1):
@@ -349,7 +350,7 @@ figures.image_grid(
 #
 # (K × C·f·f) · (C·f·f × H'·W') = K × H'·W'
 #
-# ### Exercise 1.7 · `im2col`
+# ### Exercise 1.7 · `im2col` (3 points)
 #
 # One column for each window, in reading order. Inside a column: the first channel's numbers in reading order, then the
 # second channel's, and so on.
@@ -385,7 +386,7 @@ figures.im2col_walk(image.unsqueeze(0), kernel[None, None])
 
 
 # %% [markdown]
-# ### Exercise 1.8 · `conv2d_as_matmul`
+# ### Exercise 1.8 · `conv2d_as_matmul` (2 points)
 #
 # The same layer as `conv2d`, as one matrix multiplication.
 
@@ -524,7 +525,7 @@ figures.timing_bars(times)
 # Two convolutions with nothing in between gain nothing: each is linear, so together they are one linear operation. In
 # fact they are **one convolution with one larger filter**.
 #
-# ### Exercise 1.10 · `fuse_filters`
+# ### Exercise 1.10 · `fuse_filters` (3 points)
 #
 # Find the filter that does the work of both. Two filters of sizes a×b and c×d make one of size (a+c−1)×(b+d−1).
 # *Where to start:* which image pixels, with which weights, end up in one output of the second filter?
@@ -585,7 +586,7 @@ print("your conv2d agrees:", torch.allclose(yours, layer(batch)[0], atol=1e-6))
 
 
 # %% [markdown]
-# ### Exercise 1.11 · `count_conv_parameters`
+# ### Exercise 1.11 · `count_conv_parameters` (1 point)
 
 # %% nbgrader={"grade": false, "grade_id": "count_conv_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def count_conv_parameters(in_channels, out_channels, f, bias=True):
@@ -636,6 +637,27 @@ figures.number_grids(before=before[0, 0].round(decimals=2), after=after[0, 0], k
 # %% [markdown]
 # **Notice.** The kernel is found from input and output alone. Lab 03 does the same with all the filters of a network, and
 # there nobody knows the right ones.
+
+# %% [markdown]
+# ## Predict, then explain
+#
+# ### Question · `explain_border` (2 points)
+#
+# Your instructor reads this answer; no check does. Double-click on YOUR ANSWER HERE to write. Write down what you predict before
+# you run anything; then run it if you like, and explain.
+#
+# An image is white everywhere: each of its 100×100 pixels is 1. It is convolved with a 3×3 filter of ones and with padding 1.
+#
+# 1. Which different numbers does the 100×100 output hold, and where does each of them stand? (1 point)
+# 2. The image is the same everywhere, the output is not. What does this mean for what a network finds near the edge of a
+#    photograph? (1 point)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "explain_border", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# 1. 4 in the four corners, 6 along the rest of the border, 9 everywhere else. In a corner the window holds four pixels and five
+#    zeros of the padding, at an edge six pixels and three zeros.
+# 2. The padding surrounds the picture with a black frame that was not photographed. Near the edge, sums come out smaller and the
+#    network sees an edge where there is none, so features there are less reliable. It can also learn from this where the border
+#    is. Every further layer widens the strip.
 
 # %% [markdown]
 # ## Before you go

@@ -8,7 +8,8 @@
 #
 # [Max pooling](#Max-pooling) · [Average pooling](#Average-pooling) · [Shapes](#Shapes) ·
 # [Where the gradient goes](#Where-the-gradient-goes) · [Cost](#Cost) ·
-# [Translation and deformation](#Translation-and-deformation)
+# [Translation and deformation](#Translation-and-deformation) ·
+# [Predict, then explain](#Predict,-then-explain)
 
 # %%
 import torch
@@ -42,7 +43,7 @@ figures.pool_walk(activation)
 
 
 # %% [markdown]
-# ### Exercise 2.1 · `max_pool`
+# ### Exercise 2.1 · `max_pool` (2 points)
 #
 # The windows are `stride` pixels apart; if no stride is given, it equals the size, so that they do not overlap. A window
 # that would leave the map is dropped (sizes are rounded down, as for a convolution).
@@ -80,7 +81,7 @@ figures.number_grids(activation=activation[0], pooled=pooled[0], signs="→")
 #
 # The same windows, but now take the mean of each.
 #
-# ### Exercise 2.2 · `avg_pool`
+# ### Exercise 2.2 · `avg_pool` (1 point)
 
 # %% nbgrader={"grade": false, "grade_id": "avg_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def avg_pool(x, size=2, stride=None):
@@ -126,7 +127,7 @@ figures.image_grid(
 # %% [markdown]
 # ## Shapes
 #
-# ### Exercise 2.3 · `pooled_shape`
+# ### Exercise 2.3 · `pooled_shape` (1 point)
 #
 # Pooling changes height and width. What does it do to the number of channels?
 
@@ -160,7 +161,7 @@ for step in range(4):
 # so only that number gets a gradient. All others get zero. (Open *Gradient* in the figure under [Max pooling](#Max-pooling): there
 # each output receives 1.)
 #
-# ### Exercise 2.4 · `max_pool_gradient`
+# ### Exercise 2.4 · `max_pool_gradient` (3 points)
 #
 # The stride equals the size here. If the largest number occurs twice in a window, the **first** one in reading order gets
 # the gradient, as in PyTorch.
@@ -211,7 +212,7 @@ print("autograd agrees:", torch.equal(x.grad, max_pool_gradient(activation, grad
 # The work of a convolution is counted in **multiply-adds**: one multiplication and one addition for every filter weight,
 # at every output pixel.
 #
-# ### Exercise 2.5 · `conv_multiply_adds`
+# ### Exercise 2.5 · `conv_multiply_adds` (1 point)
 
 # %% nbgrader={"grade": false, "grade_id": "conv_multiply_adds", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def conv_multiply_adds(in_channels, out_channels, height, width, f):
@@ -246,7 +247,7 @@ figures.table(
 #
 # A three that moves by a pixel is still a three. Does the layer's output agree?
 #
-# ### Exercise 2.6 · `shift_agreement`
+# ### Exercise 2.6 · `shift_agreement` (2 points)
 #
 # Move the images by `shift` pixels to the right (what leaves on the right comes back on the left: `torch.roll`), and
 # measure the share of outputs that stay equal.
@@ -308,7 +309,7 @@ figures.image_grid(pictures, titles=titles, columns=3)
 
 
 # %% [markdown]
-# ### Exercise 2.7 · `shift_equivariance`
+# ### Exercise 2.7 · `shift_equivariance` (2 points)
 #
 # If the output moves along, it does not matter which comes first, the shift or the layer. Compare `layer(moved image)` with
 # the moved `layer(image)`, and return the share of outputs that are equal. All outputs count, also those at the border.
@@ -397,6 +398,29 @@ figures.table(
 # %% [markdown]
 # **Notice.** Pooling makes two versions of a digit more alike, but different digits too: at 4×4 little is left to tell them
 # apart. Pooling helps where the features before it are good, and those are what the convolutions learn.
+
+# %% [markdown]
+# ## Predict, then explain
+#
+# ### Question · `explain_pooling` (2 points)
+#
+# Your instructor reads this answer; no check does. Double-click on YOUR ANSWER HERE to write. Write down what you predict before
+# you run anything; then run it if you like, and explain.
+#
+# A 4×4 map of whole numbers was pooled twice with 2×2 windows, once with the maximum and once with the average:
+#
+# ```
+# A:   2.25   4        B:   6   4
+#      0.5    3             2   5
+# ```
+#
+# 1. Which table is which, and how do you know? (1 point)
+# 2. The upper right window gives 4 in both. What are its four numbers, and why can they be no others? (1 point)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "explain_pooling", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# 1. A is the average, B the maximum. No average is greater than the maximum of the same window, and A is nowhere greater than B.
+#    A alone tells it, too: the maximum of whole numbers is whole, and 2.25 is not.
+# 2. All four are 4. None can be greater than the maximum, 4; if one were smaller, the average would be smaller than 4.
 
 # %% [markdown]
 # ## Before you go

@@ -9,7 +9,8 @@
 #
 # [The data](#The-data) · [The network](#The-network) · [Parameters](#Parameters) · [Loss and error](#Loss-and-error) ·
 # [Learning rate](#Learning-rate) · [One training step](#One-training-step) · [Evaluation](#Evaluation) ·
-# [One batch by heart](#One-batch-by-heart) · [Training](#Training) · [Looking inside](#Looking-inside)
+# [One batch by heart](#One-batch-by-heart) · [Training](#Training) · [Looking inside](#Looking-inside) ·
+# [Predict, then explain](#Predict,-then-explain)
 
 # %%
 import torch
@@ -40,7 +41,7 @@ figures.image_grid(
 
 
 # %% [markdown]
-# ### Exercise 3.1 · `pixel_statistics`
+# ### Exercise 3.1 · `pixel_statistics` (1 point)
 #
 # Networks learn faster from inputs with mean 0 and standard deviation 1. Scale the pixels from 0…255 to 0…1 first, then
 # take **one** mean and **one** standard deviation over all pixels of all images.
@@ -88,7 +89,7 @@ print(
 # > This is the lab's network. The original LeNet-5 of 1998 takes 32×32 images and has about 60,000 parameters; this one
 # > has nine times as many.
 #
-# ### Exercise 3.2 · `LeNet5`
+# ### Exercise 3.2 · `LeNet5` (3 points)
 #
 # The ten outputs are **scores**: any real numbers. No ReLU and no softmax at the end; the loss takes care of that.
 
@@ -132,7 +133,7 @@ figures.shape_chain(net, (1, 28, 28))
 # %% [markdown]
 # ## Parameters
 #
-# ### Exercise 3.3 · `lenet5_parameters`
+# ### Exercise 3.3 · `lenet5_parameters` (1 point)
 #
 # How many numbers does each of the four layers learn? Compute them from the sizes, not from a network.
 
@@ -180,7 +181,7 @@ for name, count in zip(layers, multiply_adds, strict=True):
 # people care about is the **error**: the share of wrong answers. An untrained network gives each digit about the same chance, so its loss is about
 # ln 10 = 2.303 and its error about 90 %.
 #
-# ### Exercise 3.4 · `error_rate`
+# ### Exercise 3.4 · `error_rate` (1 point)
 
 # %% nbgrader={"grade": false, "grade_id": "error_rate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def error_rate(scores, labels):
@@ -207,7 +208,7 @@ print(f"always answering 0: error {error_rate(F.one_hot(torch.zeros_like(labels)
 # The lecture trains with plain stochastic gradient descent, 128 images a step, for 30 epochs (passes over the training
 # set). The learning rate starts at 0.25 and is divided by 1.5 after every 5 epochs: the closer to the goal, the smaller the steps.
 #
-# ### Exercise 3.5 · `lenet5_learning_rate`
+# ### Exercise 3.5 · `lenet5_learning_rate` (1 point)
 #
 # > **Erratum.** The exercise sheet of 2021 said "divide by 2"; its solution and the lecture divide by 1.5.
 
@@ -233,7 +234,7 @@ for epoch in (0, 4, 5, 10, 29):
 # All of deep learning repeats one step: clear the old gradients, compute the scores and the loss, compute the new
 # gradients, update the parameters. The order matters.
 #
-# ### Exercise 3.6 · `train_step`
+# ### Exercise 3.6 · `train_step` (2 points)
 
 # %% nbgrader={"grade": false, "grade_id": "train_step", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def train_step(model, images, labels, criterion, optimizer):
@@ -254,7 +255,7 @@ check.train_step(train_step)
 # %% [markdown]
 # ## Evaluation
 #
-# ### Exercise 3.7 · `evaluate`
+# ### Exercise 3.7 · `evaluate` (2 points)
 #
 # The error over **all** images of all batches. The last batch is often smaller than the others. Gradients are not needed,
 # and the network must be in evaluation mode.
@@ -283,7 +284,7 @@ check.evaluate(evaluate)
 # Before you train a new network for minutes or days, let it learn a single batch by heart. A sound network can, in seconds: its
 # loss goes to about 0. One that cannot learn 16 images has a fault, and 60,000 images will not mend it.
 #
-# ### Exercise 3.8 · `overfit_batch`
+# ### Exercise 3.8 · `overfit_batch` (2 points)
 #
 # Put the model into training mode and take `steps` steps on the same batch: cross-entropy, plain SGD with learning rate 0.05.
 # Return the losses, one for each step, as they were before it.
@@ -450,6 +451,26 @@ figures.feature_maps(maps[:16], image=dataset.test.images[0])
 
 # %% nbval_reason="it draws with the trained network" tags=["nbval-ignore-output"]
 figures.draw_digit(model, mean=dataset.mean, std=dataset.std)
+
+# %% [markdown]
+# ## Predict, then explain
+#
+# ### Question · `explain_size` (2 points)
+#
+# Your instructor reads this answer; no check does. Double-click on YOUR ANSWER HERE to write. Write down what you predict before
+# you run anything; then run it if you like, and explain.
+#
+# Your LeNet5 gets images of 56×56 pixels instead of 28×28. Of its layers, you change only what must be changed.
+#
+# 1. By which factor does the number of parameters grow, and by which the work in multiply-adds, for each of the two convolutions
+#    and the two linear layers? (1 point)
+# 2. Which layer must be built anew, and why not the others? (1 point)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "explain_size", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# 1. Convolutions: parameters ×1, work ×4, because the same filters slide over four times as many positions. First linear layer:
+#    both ×4 (up to its 100 biases), because it now gets 100·14·14 = 19,600 numbers instead of 4,900. Second linear layer: both ×1.
+# 2. Only the first linear layer: it has a weight of its own for every number that comes in. A convolution has the same few weights
+#    at every position, however many there are, and the second linear layer still gets 100 numbers.
 
 # %% [markdown]
 # ## Before you go

@@ -10,7 +10,8 @@
 # [The data](#The-data) · [Blocks](#Blocks) · [The network](#The-network) · [Parameters](#Parameters) ·
 # [Learning rate](#Learning-rate) · [Baselines](#Baselines) · [Receptive field](#Receptive-field) ·
 # [Training](#Training) · [Batch normalisation](#Batch-normalisation) ·
-# [Several processes](#Several-processes) · [Case studies](#Case-studies)
+# [Several processes](#Several-processes) · [Case studies](#Case-studies) ·
+# [Predict, then explain](#Predict,-then-explain)
 
 # %%
 import torch
@@ -58,7 +59,7 @@ figures.image_grid(images, titles=[dataset.classes[k] for k in labels], columns=
 # VGG uses only one kind of convolution: 3×3 with padding 1, followed by ReLU. A **block** is a few of these, followed by
 # max pooling, which halves height and width.
 #
-# ### Exercise 4.1 · `vgg_block`
+# ### Exercise 4.1 · `vgg_block` (2 points)
 
 # %% nbgrader={"grade": false, "grade_id": "vgg_block", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def vgg_block(in_channels, out_channels, convs):
@@ -97,7 +98,7 @@ print((3, 32, 32), "→", tuple(block(torch.zeros(1, 3, 32, 32)).shape[1:]))
 # | linear, ReLU | 4,096 |
 # | linear | 10 scores |
 #
-# ### Exercise 4.2 · `VGG`
+# ### Exercise 4.2 · `VGG` (3 points)
 
 # %% nbgrader={"grade": false, "grade_id": "vgg", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class VGG(nn.Module):
@@ -142,7 +143,7 @@ figures.shape_chain(VGG, (3, 32, 32))
 # %% [markdown]
 # ## Parameters
 #
-# ### Exercise 4.3 · `vgg_parameters`
+# ### Exercise 4.3 · `vgg_parameters` (1 point)
 #
 # Compute them from the sizes: one number for each block and one for the three linear layers together.
 
@@ -201,7 +202,7 @@ print("the variant:  ", f"{sum(p.numel() for p in variant.parameters()):,}")
 # The lecture's recipe: 20 epochs of plain gradient descent, 128 images a step, learning rate 0.25, halved at epochs 10, 14
 # and 18.
 #
-# ### Exercise 4.4 · `vgg_learning_rate`
+# ### Exercise 4.4 · `vgg_learning_rate` (1 point)
 
 # %% nbgrader={"grade": false, "grade_id": "vgg_learning_rate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def vgg_learning_rate(epoch):
@@ -224,7 +225,7 @@ print({epoch: vgg_learning_rate(epoch) for epoch in (1, 9, 10, 13, 14, 17, 18, 2
 # How well does a network *without* convolutions do? Flatten the image, then apply linear layers with a ReLU between them
 # (not after the last).
 #
-# ### Exercise 4.5 · `make_mlp`
+# ### Exercise 4.5 · `make_mlp` (1 point)
 
 # %% nbgrader={"grade": false, "grade_id": "make_mlp", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def make_mlp(sizes):
@@ -264,7 +265,7 @@ for name, sizes in {"1-layer MLP": (3072, 10), "3-layer MLP": (3072, 512, 512, 1
 # Two 3×3 convolutions, one after the other, see 5×5 pixels; three see 7×7. With pooling in between, the field grows faster:
 # behind a stride of 2, one step is two pixels wide.
 #
-# ### Exercise 4.6 · `receptive_field`
+# ### Exercise 4.6 · `receptive_field` (2 points)
 
 # %% nbgrader={"grade": false, "grade_id": "receptive_field", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def receptive_field(layers):
@@ -344,7 +345,7 @@ runs["your VGG"] = fit(model, dataset, plan, learning_rate=squeezed_rate, device
 # puts each channel back to mean 0 and variance 1, usually between a convolution and its ReLU. Then the channel is multiplied by a
 # weight and a bias is added; both are learned, so the network can still choose another scale.
 #
-# ### Exercise 4.7 · `batch_norm`
+# ### Exercise 4.7 · `batch_norm` (2 points)
 #
 # Each channel has one mean μ and one variance σ², over all images of the batch and all places of the map; σ² is the mean of the
 # squared differences from μ. Return weight · (x − μ) / √(σ² + ε) + bias. The small ε keeps a constant channel from dividing by 0.
@@ -533,7 +534,7 @@ figures.feature_maps(maps[:16], image=dataset.test.images[0])
 # VGG flattens its last maps, and three linear layers with most of its parameters follow. GoogLeNet and ResNet need one small
 # layer: they average each map, **global average pooling**.
 #
-# ### Exercise 4.8 · `pointwise_head`
+# ### Exercise 4.8 · `pointwise_head` (1 point)
 #
 # A **1×1 convolution** sees a single pixel: it mixes that pixel's channels. Let K filters make one map for each of K classes, then
 # take the mean of each map as the score. The weight is K×C×1×1, as in Lab 01 with f = 1.
@@ -581,7 +582,7 @@ figures.table(
 # The second idea makes ResNet 152 layers deep: the **residual block** adds its input to what its convolutions make of it.
 # The convolutions only have to learn the difference, and gradients have a short path back.
 #
-# ### Exercise 4.9 · `ResidualBlock`
+# ### Exercise 4.9 · `ResidualBlock` (2 points)
 #
 # 3×3 convolution (padding 1), ReLU, 3×3 convolution (padding 1), add the input, ReLU. The number of channels stays the same.
 #
@@ -719,6 +720,27 @@ figures.cost_bars(networks)
 #
 # **Notice.** Parameters and work are different things. Nearly nine tenths of VGG-16's parameters are in its linear layers;
 # nearly all of its work is in the convolutions. GoogLeNet and ResNet have one small linear layer at the end.
+
+# %% [markdown]
+# ## Predict, then explain
+#
+# ### Question · `explain_depth` (2 points)
+#
+# Your instructor reads this answer; no check does. Double-click on YOUR ANSWER HERE to write. Write down what you predict before
+# you run anything; then run it if you like, and explain.
+#
+# You may add one more 3×3 convolution to the lecture's VGG, with as many channels out as in: either to the first block, before its
+# pooling (64 channels, 32×32), or to the last one, before its pooling (512 channels, 4×4).
+#
+# 1. By how many pixels does each of them widen the receptive field of the last feature maps, and why so differently? (1 point)
+# 2. Which of them costs more multiply-adds, and which has more parameters? What speaks for each place? (1 point)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "explain_depth", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# 1. By 2 pixels in the first block, by 16 in the last one: a 3×3 filter reaches one step further on both sides, and behind three
+#    poolings a step is 8 pixels wide.
+# 2. The work is the same, 64²·9·32² = 512²·9·4² = 37.7 million: half the height and width, twice the channels. The late one has 64
+#    times as many parameters, 9·512² = 2.4 million instead of 37 thousand. Late, it sees far and combines features; this is
+#    where the deep networks put most of their layers. Early, it is nearly free in parameters, which helps where images are few.
 
 # %% [markdown]
 # ## Before you go

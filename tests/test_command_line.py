@@ -16,7 +16,7 @@ from course_utils import __version__, exercises
 from course_utils.command_line import main
 from course_utils.command_line.doctor import Finding, examine
 
-COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "bench")
+COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "review", "bench")
 
 
 @pytest.fixture

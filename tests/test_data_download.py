@@ -24,7 +24,8 @@ from course_utils.data import download, exchange
 from course_utils.data.address import HttpAddress
 from course_utils.data.catalog import File, Published
 from course_utils.data.download import Downloader, OutOfReachError
-from course_utils.data.mirror import Patience
+from course_utils.data.mirror import Patience, RefusedError
+from course_utils.data.transfer import Answer, pieces
 from course_utils.errors import DataError
 
 CONTENT = random.Random(5242).randbytes(400_000)
@@ -669,6 +670,11 @@ class TestSecrets:
             fails(tmp_path)
         assert SECRET not in caplog.text
 
+    def test_what_an_unknown_failure_says_is_not_repeated(self) -> None:
+        address = HttpAddress.read(with_password("http://host.example/"))
+        reason, _ = exchange.in_words(RuntimeError(f"no way to {address.url}"), address, 1.0)
+        assert reason == "it failed (RuntimeError)"
+
 
 class TestPace:
     """No server is waited for that does not keep the pace, whatever it sends instead."""
@@ -844,6 +850,16 @@ class TestReasons:
 
 
 class TestOddAnswers:
+    def test_a_doubtful_answer_that_ends_early_is_told_by_its_doubt(self) -> None:
+        class Ended:
+            def take(self, seconds: float) -> bytes:
+                return b""
+
+        doubt = "it answers with a web page"
+        answer = Answer(Ended(), HttpAddress.read("http://host.example/"), 0, None, doubt)
+        with pytest.raises(RefusedError, match=doubt):
+            list(pieces(answer, THING, QUICK, may_leave=False))
+
     """If the checksum is right, the file is right."""
 
     @pytest.mark.parametrize(

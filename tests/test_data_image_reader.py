@@ -65,7 +65,8 @@ class TestDepth:
             first_of(tmp_path, data)
 
     def test_colour_of_16_bits_becomes_8(self, tmp_path: Path) -> None:
-        image, _ = first_of(tmp_path, ODD["rgb of 16 bits"](), other="rgb")
+        image, dataset = first_of(tmp_path, ODD["rgb of 16 bits"](), other="rgb")
+        assert dataset.source == "folder odd (16 bits reduced to 8)"
         difference = image.astype(int) - odd_images.ramp()
         assert image.shape == (3, SIDE, SIDE) and abs(difference).max() <= 1
 
@@ -262,6 +263,24 @@ class TestNames:
         with pytest.raises(DataError, match=r"y\.png cannot be read") as caught:
             load_dataset(folder)
         str(caught.value).encode()
+
+    @pytest.mark.parametrize(("name", "format"), [("x.gif", "GIF"), ("x.tif", "TIFF"), ("X.TIFF", "TIFF")])
+    def test_every_format_that_can_be_read_is_read_by_its_own_name(
+        self, tmp_path: Path, name: str, format: str
+    ) -> None:
+        folder = folder_of(tmp_path / "odd")
+        before = len(load_dataset(folder).train.images)
+        picture = odd_images._saved(Image.fromarray(odd_images.ramp()), format)
+        (folder / "train" / "a" / name).write_bytes(picture)
+        assert len(load_dataset(folder).train.images) == before + 1
+
+    @pytest.mark.parametrize("name", ["IMG_0001.HEIC", "photo.avif"])
+    def test_images_that_cannot_be_read_are_not_left_out_in_silence(self, tmp_path: Path, name: str) -> None:
+        folder = folder_of(tmp_path / "odd")
+        (folder / "train" / "a" / name).write_bytes(b"\0\0\0 ftypheic")
+        with pytest.raises(DataError, match=f"{name} is an image of a kind") as caught:
+            load_dataset(folder)
+        assert "Save it as PNG or JPEG" in str(caught.value)
 
     def test_a_long_name_of_characters_that_take_several_bytes(self, tmp_path: Path, own_cache: Path) -> None:
         folder = folder_of(tmp_path / ("🙂" * 60))

@@ -47,9 +47,10 @@ def test_it_writes_tables_and_pages_and_says_where(handed_in, quick, tmp_path, c
     assert "bea: The file is not a notebook" in out
     assert "Isolation: full." in out
     assert str(tmp_path / "out" / "index.html") in out
+    assert f"Feedback for the students: {tmp_path / 'out' / 'feedback'}" in out
     assert "1 to grade" in err
     assert {p.name for p in (tmp_path / "out").iterdir()} - {".lock"} == {
-        "grades.csv", "grades.json", "index.html", "results", "students",
+        "feedback", "grades.csv", "grades.json", "index.html", "results", "students",
     }  # fmt: skip
 
 
@@ -119,6 +120,9 @@ def test_points_by_hand_and_what_is_graded_again_are_said_in_the_shell(
         (["--require-isolation", "much"], 2, "can be full"),
         (["--scheduler", "tcp://127.0.0.1:9", "--jobs", "2"], 2, "Give one of them"),
         (["--manual", "nowhere.csv"], 1, "cannot be read"),
+        (["--due", "2026-02-30 23:59"], 1, "there is no such day"),
+        (["--late", "10% per day"], 1, "There is no due date"),
+        (["--deadlines", "nowhere.toml"], 1, "nowhere.toml cannot be read"),
         (["--jobs", "0"], 2, ""),
     ],
 )
@@ -128,6 +132,19 @@ def test_wrong_options_are_one_clear_error_and_nothing_is_written(
     assert main(["grade", str(handed_in), "-o", str(tmp_path / "out"), *options]) == code
     assert complaint in capsys.readouterr().err
     assert not (tmp_path / "out" / "grades.csv").exists()
+
+
+def test_due_dates_are_said_and_hold_for_later_runs(handed_in, quick, tmp_path, capsys):
+    arguments = ["grade", str(handed_in), "-o", str(tmp_path / "out")]
+    assert main([*arguments, "--due", "2020-01-01 12:00 Asia/Singapore", "--late", "no late"]) == 0
+    for _ in range(2):
+        out = capsys.readouterr().out
+        assert "Lab 01: Due 2020-01-01 12:00 Asia/Singapore. Late work does not count." in out
+        assert "1 late." in out
+        assert main(arguments) == 0
+    with (tmp_path / "out" / "grades.csv").open() as file:
+        ann = next(csv.DictReader(file))
+    assert (ann["Points"], ann["Penalty"], ann["Total"], ann["Time from"]) == ("1", "1", "0", "file")
 
 
 def test_without_submissions_it_fails(quick, tmp_path, capsys, monkeypatch):

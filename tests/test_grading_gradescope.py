@@ -220,14 +220,16 @@ def graded(home: Path, root: Path) -> dict[str, Any]:
     return gradescope.read(home)
 
 
-def test_the_seed_is_the_students_and_stays(quick, lab_root, tmp_path):
-    other = gradescope.METADATA | {"id": 9, "created_at": "2026-11-21T00:00:00+00:00"}
+def test_one_upload_always_draws_the_same_numbers_and_another_one_new_numbers(quick, lab_root, tmp_path):
+    again = gradescope.METADATA | {"created_at": "2026-11-21T00:00:00+00:00"}
+    other = gradescope.METADATA | {"id": 9}
     pair = gradescope.METADATA | {"users": [{"id": 5}, {"id": 1234}]}
     riap = gradescope.METADATA | {"users": [{"id": 1234}, {"id": 5}]}
-    for number, metadata in enumerate((gradescope.METADATA, other, pair, riap)):
+    for number, metadata in enumerate((gradescope.METADATA, again, pair, riap, other)):
         home = gradescope.folder(tmp_path / str(number), {"a.ipynb": notebook(solutions())}, metadata)
         assert graded(home, lab_root)["extra_data"]["seed"] == quick[-1]
     assert quick[0] == quick[1] != quick[2] == quick[3]
+    assert len(set(quick)) == 3
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,29 @@ def test_a_time_counts_only_where_nbgrader_writes_it(place, counts, tmp_path):
     assert (one.submitted.year == 2020) == counts
 
 
+@pytest.mark.parametrize(
+    ("path", "beside", "text", "source", "time"),
+    [
+        ("submission_9001/x.ipynb", "submission_metadata.yml", GRADESCOPE_METADATA,
+         "Gradescope", "10:22:33 UTC"),
+        ("submitted/ann/lab1/x.ipynb", "submitted/ann/lab1/timestamp.txt", "2026-11-01 10:01:03.948203 UTC",
+         "nbgrader", "10:01:03 UTC"),
+        ("submitted/ann/lab1/x.ipynb", "submitted/ann/lab1/timestamp.txt", "2026-11-01 10:01:03.948203 CET",
+         "nbgrader", "10:01:03 None"),
+        ("ann+lab1+2026-11-01 10:22:33.1 UTC+c2/x.ipynb", "", "", "nbgrader", "10:22:33 UTC"),
+        ("Lab 1_ann_attempt_2026-11-01-10-22-33_lab.ipynb", "", "", "Blackboard", "10:22:33 None"),
+        ("12-67 - Ann - Nov 1, 2026 1022 AM/x.ipynb", "", "", "Brightspace", "10:22:00 None"),
+    ],
+    ids=["Gradescope", "nbgrader", "nbgrader, elsewhere", "exchange", "Blackboard", "Brightspace"],
+)  # fmt: skip
+def test_a_platforms_time_has_the_zone_that_it_names(path, beside, text, source, time, tmp_path):
+    put(tmp_path, path)
+    if beside:
+        put(tmp_path, beside, text)
+    (one,) = collect(tmp_path).submissions
+    assert (one.time_source, f"{one.submitted:%H:%M:%S} {one.submitted.tzinfo}") == (source, time)
+
+
 def test_a_time_beside_one_students_file_is_not_nbgraders(tmp_path):
     """nbgrader writes it for everybody."""
     for name in ("ann", "bo"):

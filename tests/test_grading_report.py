@@ -19,6 +19,7 @@ from submissions import REPOSITORY, cell_of, submission, write
 
 from course_utils import exercises
 from course_utils.errors import GradingError
+from course_utils.grading.collect import Naming
 from course_utils.grading.grade_class import grade_class
 from course_utils.grading.grades import GradedClass
 from course_utils.grading.report import write_report
@@ -26,7 +27,9 @@ from course_utils.grading.report.pages import page_names
 from course_utils.grading.spreadsheets import safe
 
 LAB_ONE = [e for e in map(exercises.get, exercises.names()) if e.lab == 1]
-MOST = sum(exercise.points for exercise in LAB_ONE)
+CHECKED = sum(exercise.points for exercise in LAB_ONE)
+MOST = CHECKED + 2
+"""The points of the checks, and those with the question that a human grades."""
 TITLES = {1: "Lab 01 · The convolutional layer", 2: "Lab 02 · The pooling layer"}
 RIGHT = {"zero_pad": "# RIGHT", "same_padding": "# RIGHT"}
 FLIPPED = {"cross_correlate": "# <flipped-kernel>", "zero_pad": "# RIGHT"}
@@ -114,10 +117,15 @@ def test_the_table_has_a_row_for_everybody_and_a_column_for_every_exercise(repor
         "Points",
         "Max",
         "Percent",
+        "Late by",
+        "Penalty",
+        "Total",
         *(f"{exercise.number} {exercise.id}" for exercise in LAB_ONE if not exercise.optional),
+        "explain_border",
         "By hand",
         "Status",
         "Submitted",
+        "Time from",
         "Late",
         "File",
         "Other files",
@@ -129,7 +137,7 @@ def test_the_table_has_a_row_for_everybody_and_a_column_for_every_exercise(repor
         "1",
         "2",
         str(MOST),
-        f"{200 / MOST:.1f}",
+        f"{200 / CHECKED:.1f}",
     )
     assert (ann["1.1 cross_correlate"], ann["1.2 zero_pad"], ann["Status"]) == ("0", "1", "graded")
     dan = next(row for row in rows if row["Student"] == "dan")
@@ -234,7 +242,7 @@ def test_a_students_page_shows_the_cards_and_nobody_else(report):
     _, output = report()
     text = student_page(output, "bea").read_text()
     assert "cross_correlate: wrong" in text
-    assert f"1 of {MOST} points" in text
+    assert f"1 of {CHECKED} points" in text
     for other in ("ann", "cat", "dan", "index.html", "../"):
         assert not re.search(rf"\b{re.escape(other)}\b", Page(student_page(output, "bea")).text)
 
@@ -253,18 +261,34 @@ def test_the_instructors_page_begins_with_isolation_and_tells_what_is_common(rep
     assert "other files are visible" in text
     assert "2 of 4" in text
     assert "flipped-kernel" in text
-    assert "5 submissions, 1 of which could not be graded." in text
+    assert "5 handed in, 1 of which could not be graded" in text
 
 
-def test_the_hardest_exercise_comes_first(report):
+def test_the_exercise_that_cost_most_points_comes_first(report):
     _, output = report()
     text = Page(output / "index.html").text
-    assert (
-        text.index("The next lecture") < text.index("the hardest first") < text.index("percent of the points")
+    heading = "by the points that they cost"
+    assert text.index("The next lecture") < text.index(heading) < text.index("percent of the points")
+    table_of_exercises = text[text.index(heading) :]
+    # All of 1.6 were lost, at 3 points each; of 1.3, all but one; the last is optional.
+    order = [table_of_exercises.index(number) for number in ("1.6 ", "1.1 ", "1.3 ", "1.9 ")]
+    assert order == sorted(order)
+    assert re.search(r"1\.6 conv2d\s+12\s", table_of_exercises)
+
+
+def test_the_page_says_who_needs_a_look_and_who_handed_in_nothing(report, tmp_path):
+    (tmp_path / "class.csv").write_text(
+        "id,name\n1,ann\n2,bea\n3,cat\n4,dan\n5,Zoë Roe\n6,Yan Su\n", encoding="utf-8"
     )
-    table_of_exercises = text[text.index("the hardest first") :]
-    order = [table_of_exercises.index(number) for number in ("1.10", "1.3", "1.2", "1.9")]
-    assert order == sorted(order)  # the last is optional
+    _, output = report(naming=Naming(roster=tmp_path / "class.csv"))
+    text = " ".join(Page(output / "index.html").text.split())
+    assert "5 handed in, 1 of which could not be graded 2 need a look 2 handed in nothing" in text
+    look = text[text.index("Please look at these") : text.index("The table shows all of them")]
+    assert "not JSON" in look and "dan" in look and "Not in the roster." in look and "Zoë" not in look
+    assert "Handed in nothing Zoë Roe, Yan Su Students" in text
+    links = [a["href"] for tag, a in Page(output / "index.html").tags if tag == "a" and a["href"][0] == "#"]
+    ids = [a["id"] for _, a in Page(output / "index.html").tags if "id" in a]
+    assert {"#look", "#missing"} <= set(links) and {link[1:] for link in links} <= set(ids)
 
 
 def test_an_optional_exercise_has_no_points_and_takes_none(tmp_path, report):
@@ -274,7 +298,7 @@ def test_an_optional_exercise_has_no_points_and_takes_none(tmp_path, report):
     (ann,) = table(output / "grades.csv")
     assert ann["Percent"] == "100.0" and not [head for head in ann if "conv2d_gradient" in head]
     text = Page(student_page(output, "ann")).text
-    assert "Everything is right." in text and "0 of 0" not in text
+    assert "All exercises are right." in text and "0 of 0" not in text
     assert re.search(r"1\.9 conv2d_gradient\s*○ not started[^○✓]*optional", text)
     assert "1.9 conv2d_gradient (optional)" in " ".join(Page(output / "index.html").text.split())
 

@@ -10,7 +10,7 @@ from course_utils.exercises.model import Verdict
 from course_utils.grading.corrections import Correction
 from course_utils.grading.grades import GradeRow, JudgedSubmission, Mark, Result, result_of
 from course_utils.grading.records import Isolation, Submission
-from course_utils.grading.report.summary import error_sentence, summarise
+from course_utils.grading.report.summary import error_sentence, reasons, summarise
 
 FLIPPED = {"status": "wrong", "misconception": "flipped-kernel", "reason": "It flips the kernel."}
 SYNTAX = {
@@ -81,8 +81,25 @@ def test_what_the_instructor_overrules_is_no_mistake_of_the_class():
     )
     assert [len(one.cases) for one in lab.causes] == [2]
     (hard,) = lab.hardest
-    assert (hard.counts["correct"], hard.counts["wrong"]) == (1, 2)
+    assert (hard.counts["correct"], hard.counts["wrong"], hard.lost) == (1, 2, 3)
     assert lab.mean == pytest.approx(100 * (2 + 0 + 1) / 3 / row("a", marks).maximum)
+
+
+def test_points_that_a_human_has_not_given_yet_are_not_lost():
+    marks = [mark("cross_correlate", "not graded"), mark("zero_pad", "not started")]
+    (lab,) = summarise([row("a", marks)])
+    assert {hard.exercise: hard.lost for hard in lab.hardest} == {"cross_correlate": 0, "zero_pad": 1}
+
+
+def test_why_a_human_should_look_is_told_once_with_all_whom_it_concerns():
+    nothing = GradeRow(
+        Submission("d", lab=1, problem="Nothing was handed in."), look=("Nothing was handed in.",)
+    )
+    rows = [row("a", [], look=("One.",)), row("b", [], look=("Two.", "One.")), row("c", []), nothing]
+    assert [(why, [one.student for one in them]) for why, them in reasons(rows)] == [
+        ("One.", ["a", "b"]),
+        ("Two.", ["b"]),
+    ]
 
 
 def test_what_was_lent_is_stored():

@@ -59,8 +59,9 @@ def test_headings_and_points_are_those_of_the_exercises(lab: Lab):
     marks = {grade_id_of(cell): cell.metadata.nbgrader for cell in notebook.cells if grade_id_of(cell)}
     for exercise in map(exercises.get, exercises.names()):
         if exercise.lab == lab.number:
-            optional = " (optional)" if exercise.optional else ""
-            assert f"### Exercise {exercise.number} · `{exercise.title}`{optional}\n" in text + "\n"
+            worth = f"{exercise.points} point{'s' * (exercise.points != 1)}"
+            worth = "optional" if exercise.optional else worth
+            assert f"### Exercise {exercise.number} · `{exercise.title}` ({worth})\n" in text + "\n"
             assert marks[f"check_{exercise.id}"]["points"] == exercise.points
 
 

@@ -43,7 +43,7 @@ def questions(lab: Lab) -> list[str]:
     found = []
     for cell in read_text(lab.text).cells:
         if cell.cell_type == "markdown":
-            exercise = "### Exercise" in cell.source
+            exercise = "### Exercise" in cell.source or "### Question" in cell.source
             for paragraph in paragraphs(cell.source):
                 asks = "?" in paragraph and not exercise
                 asks = asks and not any(question in paragraph for question in ANSWERED_IN_THE_LAB)

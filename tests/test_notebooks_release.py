@@ -228,6 +228,19 @@ def test_the_readme_speaks_of_the_labs_that_are_there(tmp_path):
     assert "01_conv_layer" not in text
 
 
+def test_the_readme_has_the_classs_rule_on_ai_assistants(checkout, tmp_path):
+    labs = find_labs(checkout, 2)
+    assert (
+        "AI assistants here, and for what, ask"
+        in (release(labs, tmp_path / "1").folder / "README.md").read_text()
+    )
+    project = checkout / "pyproject.toml"
+    rule = "Use them for *explanations*, not for {answers}."
+    project.write_text(project.read_text().replace('assistants = ""', f'assistants = "{rule}"'))
+    text = (release(labs, tmp_path / "2").folder / "README.md").read_text()
+    assert rule in text and "ask your instructor" not in text
+
+
 def test_the_package_in_it_works_without_grading(released):
     code = (
         "import course_utils, pathlib, sys\n"
@@ -235,6 +248,7 @@ def test_the_package_in_it_works_without_grading(released):
         f"assert pathlib.Path(course_utils.__file__).is_relative_to({str(released)!r})\n"
         "assert exercises.evaluate('same_padding', lambda f: f // 2).status == 'correct'\n"
         "assert main(['--help']) == 0\n"
+        "assert main(['review', 'x']) == 1\n"
         "sys.exit(main(['grade', '.', '-o', 'x']))"
     )
     environment = os.environ | {"PYTHONPATH": str(released), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -247,7 +261,7 @@ def test_the_package_in_it_works_without_grading(released):
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    assert "does not grade" in done.stderr
+    assert done.stderr.count("does not grade") == 2
 
 
 def test_what_the_package_is_built_from_is_in_it(released):

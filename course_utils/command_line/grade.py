@@ -84,6 +84,35 @@ Regrade = Annotated[
     list[str] | None,
     typer.Option(metavar="STUDENT", help="Grade this student again. Repeatable.", show_default=False),
 ]
+Due = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME",
+        help='When the labs are due, such as "2026-12-01 23:59 Europe/Berlin". Kept for later runs.',
+        show_default=False,
+    ),
+]
+Late = Annotated[
+    str,
+    typer.Option(
+        metavar="RULE",
+        help='What late work loses: "10% per day, 3 days" of the maximum, "2 points per hour", "no late", '
+        '"no penalty".',
+        show_default=False,
+    ),
+]
+Grace = Annotated[
+    str, typer.Option(metavar="LENGTH", help="By how much later is not late: 15m, 2h.", show_default=False)
+]
+DeadlinesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--deadlines",
+        metavar="TOML",
+        help="Due dates by lab, and extensions by student, in place of those that were kept.",
+        show_default=False,
+    ),
+]
 TimeLimit = Annotated[
     float | None,
     typer.Option(
@@ -131,6 +160,10 @@ def grade(
     jobs: Jobs = None,
     corrections: Corrections = None,
     regrade: Regrade = None,
+    due: Due = "",
+    late: Late = "",
+    grace: Grace = "",
+    deadlines: DeadlinesFile = None,
     time_limit: TimeLimit = None,
     unexplained: Unexplained = None,
     scheduler: Scheduler = None,
@@ -150,13 +183,12 @@ def grade(
     Exit code 1 if nothing was graded, or if a submission could not be graded
     for a reason that is not its own; 130 after Ctrl-C.
     """
-    from course_utils.errors import GradingError, SettingsError
-
-    if not (Path(__file__).parents[1] / "grading").is_dir():
-        raise GradingError("This is the students' package: it does not grade.")
+    need_grading()
 
     from course_utils.command_line.progress import GradingProgress
+    from course_utils.errors import SettingsError
     from course_utils.grading.collect import Naming
+    from course_utils.grading.deadlines import GivenDates
     from course_utils.grading.grade_class import collect_class, grade_class
     from course_utils.grading.grade_many import cluster, this_machine
     from course_utils.grading.report import write_report
@@ -180,6 +212,7 @@ def grade(
     root = find_checkout()
     labs = find_labs(root, lab)
     naming = Naming(layout, mapping, roster)
+    dates = GivenDates(due, late, grace, deadlines)
     shown: Callable[[Collection], None] = (lambda collection: None) if json else _show
     if output is not None:
         check_writable(output, "Give --output another folder.", folder=True)
@@ -194,6 +227,7 @@ def grade(
             naming=naming,
             corrections=corrections or (),
             regrade=regrade or (),
+            dates=dates,
             collected=shown,
         )
         if json:
@@ -216,6 +250,7 @@ def grade(
                 limits=_limits(time_limit),
                 corrections=corrections or (),
                 regrade=regrade or (),
+                dates=dates,
                 require_full=require_isolation == "full",
                 collected=shown,
                 started=progress.start,
@@ -235,6 +270,20 @@ def grade(
         if unexplained:
             say(f"Unexplained wrong answers: {len(graded.unexplained)}, in {unexplained.resolve()}")
     raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
+
+
+def need_grading() -> None:
+    """Refuse where grading is left out.
+
+    Raises
+    ------
+    GradingError
+        If this is the students' package.
+    """
+    from course_utils.errors import GradingError
+
+    if not (Path(__file__).parents[1] / "grading").is_dir():
+        raise GradingError("This is the students' package: it does not grade.")
 
 
 def _limits(seconds: float | None) -> Limits:
@@ -268,12 +317,14 @@ def _show(collection: Collection) -> None:
     )
     for file in collection.files:
         lab = "" if file.lab is None else str(file.lab)
-        time = f"{file.time:%Y-%m-%d %H:%M}" if file.time else ""
+        time = f"{file.time:%Y-%m-%d %H:%M %Z}".strip() if file.time else ""
         table.add_row(*(escape(text) for text in (file.student or "?", lab, file.path, time, file.why)))
     console(wide=150).print(table)
 
 
 def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
+    from course_utils.grading.report.uploads import uploads
+
     return {
         "submissions": len(graded.rows),
         "graded": graded.graded,
@@ -283,16 +334,23 @@ def _summary(graded: GradedClass, page: Path) -> dict[str, Any]:
             for row in graded.rows
             if row.status == "not graded"
         ],
-        "look": sum(bool(row.look) for row in graded.rows),
+        "look": sum(row.needs_look for row in graded.rows),
+        "late": sum(row.is_late for row in graded.rows),
         "similar": len(graded.similar),
         "unexplained": len(graded.unexplained),
         "isolation": graded.isolation.level,
         "page": str(page.resolve()),
         "grades": str((page.parent / "grades.csv").resolve()),
+        "feedback": [
+            {"file": one.name, "students": len(one.rows), "left out": list(one.left_out)}
+            for one in uploads(graded.rows)
+        ],
     }
 
 
 def _told(graded: GradedClass, page: Path) -> str:
+    from course_utils.grading.report.uploads import uploads
+
     lines = [f"Isolation: {graded.isolation.level}."]
     lines += [f"  weakness: {text}" for text in graded.isolation.lacks]
     problems = [row for row in graded.rows if row.status == "not graded"]
@@ -303,6 +361,13 @@ def _told(graded: GradedClass, page: Path) -> str:
     lines += [f"  {row.student}: {row.problem}" for row in problems[:10]]
     lines += [f"  … and {len(problems) - 10} more"] if len(problems) > 10 else []
     lines += graded.problems
-    look = sum(bool(row.look) for row in graded.rows)
+    lines += [f"Lab {lab:02}: {one.words()}" for lab, one in graded.deadlines.items()]
+    late = sum(row.is_late for row in graded.rows)
+    lines += [f"{late} late."] if late else []
+    look = sum(row.needs_look for row in graded.rows)
     lines += [f"Please look at {look} of them; the page says why."] if look else []
+    if any(row.open for row in graded.rows):
+        lines.append(f"Open questions wait for your points: course review {page.parent}")
+    lines += [f"Feedback for the students: {(page.parent / 'feedback').resolve()}"]
+    lines += [f"  {one.lacks}" for one in uploads(graded.rows) if one.lacks]
     return "\n".join([*lines, f"Page: {page.resolve()}"])

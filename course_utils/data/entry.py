@@ -19,7 +19,6 @@ import contextlib
 import hashlib
 import json
 import os
-import time
 import warnings
 from pathlib import Path
 from typing import IO, Any
@@ -30,7 +29,7 @@ from torch import Tensor
 from course_utils.data.catalog import Published
 from course_utils.data.dataset import NAMES, Arrays, checksum
 from course_utils.errors import DataError
-from course_utils.files import ABANDONED, named, open_regular, published
+from course_utils.files import named, open_regular, published, tidy
 from course_utils.text import without_secrets
 
 FOLDER = "decoded"
@@ -91,7 +90,7 @@ def save(path: Path, arrays: Arrays, origin: str, content: str) -> None:
     try:
         with published(path) as file:
             write(file, arrays, origin, content)
-        _tidy(path)
+        tidy(path.parent, path.name, ".*.new")
     except OSError as error:
         with contextlib.suppress(OSError, DamagedError):
             # Windows does not replace a file that is open; if it has the same content, it will do.
@@ -100,14 +99,6 @@ def save(path: Path, arrays: Arrays, origin: str, content: str) -> None:
         size = sum(tensor.numel() for tensor in arrays.tensors.values())
         refusal = DataError.from_disk(error, path, "The decoded images cannot be cached", size)
         warnings.warn(f"{refusal.what} {refusal.why} The next load will take longer.", stacklevel=2)
-
-
-def _tidy(path: Path) -> None:
-    """Remove what killed processes left beside `path`."""
-    for leftover in named(path.parent, path.name, ".*.new"):
-        with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > ABANDONED:
-                leftover.unlink()
 
 
 def write(file: IO[bytes], arrays: Arrays, origin: str, content: str) -> None:

@@ -14,9 +14,11 @@ from course_utils.data.dataset import Arrays
 from course_utils.data.image_reader import CHANGES, ColourError, ImageReader, wrong
 from course_utils.text import name_text
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-READING = b"2"
-"""Part of each fingerprint: another number when the same files are read as other pixels than before."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+UNREADABLE = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw")
+"""Images that Pillow cannot read everywhere, or not at all: left out in silence, they would be missed."""
+READING = b"3"
+"""Part of each fingerprint: another number when the same files are read or described in another way."""
 _LAYOUT = "Expected train/<class>/*.png|jpg and test/<class>/*.png|jpg with the same classes in both."
 Listing = dict[str, dict[str, list[os.DirEntry[str]]]]
 
@@ -24,12 +26,14 @@ Listing = dict[str, dict[str, list[os.DirEntry[str]]]]
 def listing(folder: Path) -> Listing:
     """Find the images: half → class → files, all in order of their names.
 
-    Hidden files, and files whose names are not those of images, are left out.
+    Hidden files, and files whose names are not those of images, are left out; images of a kind that cannot be
+    read are not, because nobody would notice.
 
     Raises
     ------
     DataError
-        If a half is missing, the halves have different classes, a class is empty, or an image lies elsewhere.
+        If a half is missing, the halves have different classes, a class is empty, an image lies elsewhere, or
+        an image is of a kind that cannot be read.
     """
     found: Listing = {}
     for half in ("train", "test"):
@@ -146,4 +150,10 @@ def _images(folder: Path, place: Path) -> list[os.DirEntry[str]]:
             kept.append(entry)
         elif _is_named_image(entry) or entry.is_dir():
             raise wrong(folder, f"{entry.path} is no image file. {_LAYOUT}")
+        elif entry.name.lower().endswith(UNREADABLE):
+            raise wrong(
+                folder,
+                f"{entry.path} is an image of a kind that the course cannot read.",
+                "Save it as PNG or JPEG, or move it out of the folder; then load the folder again.",
+            )
     return sorted(kept, key=lambda entry: entry.name)

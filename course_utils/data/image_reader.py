@@ -66,6 +66,9 @@ class ImageReader:
                     self.changes.add(FIRST)
                 # A JPEG's `info` tells whether there is any EXIF; most small images have none.
                 has_exif = image.format != "JPEG" or image.info.keys() & {"exif", "xmp"}
+                # Pillow itself keeps the upper 8 of 16 bits in colour; its rawmode is like "RGB;16B".
+                if image.mode not in GREY and any(";16" in str(tile[3]) for tile in image.tile):
+                    self.changes.add(DEEP)
                 if has_exif and image.getexif().get(ORIENTATION) in range(2, 9):
                     self.changes.add(TURNED)
                     ImageOps.exif_transpose(image, in_place=True)

@@ -7,9 +7,11 @@
 3. `grade_one` runs the result and judges the answers: `kernel_run` talks to a kernel in the `sandbox`, whose
    copy of the course (`redact`) can ask the probes and holds no answers.
 4. `grade_many` does so in parallel, and `result_store` keeps each result; `grade_class` directs all of this
-   and adds `similarity`, `corrections` and `unexplained`.
-5. `report` writes the tables and pages; `spreadsheets` is how CSV files are read and written.
-6. `gradescope` is the same for a single submission: the autograder that Gradescope runs.
+   and adds `similarity`, `corrections`, `deadlines` and `unexplained`.
+5. `report` writes the tables, the pages, and the files that take them back to the students; `spreadsheets` is
+   how CSV files are read and written.
+6. `review` shows what waits for a human in the browser, and keeps what is decided there as `corrections`.
+7. `gradescope` is the same for a single submission: the autograder that Gradescope runs.
 
 `records` holds what is passed on before a notebook runs, `grades` what is passed on afterwards.
 """

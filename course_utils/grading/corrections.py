@@ -19,6 +19,8 @@ from course_utils.grading.spreadsheets import decoded, unsafe
 KEPT = "corrections.csv"
 """The file in the folder of results that keeps them."""
 COLUMNS = ("student", "exercise", "points", "comment", "lab", "max")
+NOT_SAVED = "Not saved"
+"""What a message begins with where cells are given, which no file and no line tells of."""
 _ALSO = {
     "name": "student",
     "id": "student",
@@ -107,7 +109,7 @@ class _Line:
 
 
 def read_corrections(
-    given: Sequence[str],
+    given: Sequence[str | tuple[str, ...]],
     kept: Path | None,
     *,
     people: Roster,
@@ -119,9 +121,9 @@ def read_corrections(
 
     Parameters
     ----------
-    given : sequence of str
+    given : sequence of str or tuple of str
         Lines ``student,exercise,points,comment``, and CSV files of such lines, with other columns, too, if
-        their first line names them.
+        their first line names them; tuples are the cells of `COLUMNS`.
     kept : Path or None
         The file with the lines of earlier runs; it need not exist.
     people : Roster
@@ -169,7 +171,9 @@ def read_corrections(
         newest.pop(key, None)
         if row[2] or row[3]:
             newest[key] = row
-    again = {class_.student(name, lambda text: problems.append(f"--regrade: {text}")) for name in regrade}
+    again = {
+        student_named(people, name, lambda text: problems.append(f"--regrade: {text}")) for name in regrade
+    }
     if problems:
         raise GradingError(
             f"{len(problems)} mistake{'s' * (len(problems) > 1)} in points and comments given by hand.",
@@ -214,7 +218,7 @@ class _Class:
 
     def checked(self, line: _Line, problem: Callable[[str], None]) -> tuple[str, ...]:
         """Return a line as it is kept, and report every mistake in it."""
-        student = self.student(line["student"], problem)
+        student = student_named(self.people, line["student"], problem)
         name, lab, most = line["exercise"], self.lab(line), None
         if line["lab"] and _whole(line["lab"]) is None:
             problem(f"lab is {line['lab']!r}, not a number.")
@@ -282,21 +286,22 @@ class _Class:
             )
         return None
 
-    def student(self, name: str, problem: Callable[[str], None]) -> str:
-        """Return the name of a student who is called by name, id or address."""
-        same = [one for one in self.people.people if one.name == name]
-        found = same or (self.people.find(name) if name else [])
-        found = found or [one for one in self.people.people if one.name.startswith(f"{name} (")]
-        if len(found) == 1:
-            return found[0].name
-        if found:
-            problem(f"{name!r} may be {', '.join(one.name for one in found)}: write the id.")
-        elif name:
-            every = [one.name for one in self.people.people]
-            problem(f"nobody in this class is called {name!r}{_near(name, every) or '.'}")
-        else:
-            problem("it names no student.")
-        return name
+
+def student_named(people: Roster, name: str, problem: Callable[[str], None]) -> str:
+    """Return the name of a student who is called by name, id or address, or report why it is nobody's."""
+    same = [one for one in people.people if one.name == name]
+    found = same or (people.find(name) if name else [])
+    found = found or [one for one in people.people if one.name.startswith(f"{name} (")]
+    if len(found) == 1:
+        return found[0].name
+    if found:
+        problem(f"{name!r} may be {', '.join(one.name for one in found)}: write the id.")
+    elif name:
+        every = [one.name for one in people.people]
+        problem(f"nobody in this class is called {name!r}{_near(name, every) or '.'}")
+    else:
+        problem("it names no student.")
+    return name
 
 
 def _near(name: str, known: Sequence[str]) -> str:
@@ -312,8 +317,11 @@ def _whole(text: str) -> int | None:
     return int(text) if re.fullmatch(r"\d{1,3}", text) else None
 
 
-def _read(source: str, *, is_kept: bool) -> tuple[list[_Line], list[str]]:
+def _read(source: str | tuple[str, ...], *, is_kept: bool) -> tuple[list[_Line], list[str]]:
     """Return the lines of a file, or the one line that `source` is itself, and what cannot be read."""
+    if isinstance(source, tuple):
+        cells = [unsafe(cell).strip() for cell in source]
+        return [_Line(NOT_SAVED, dict(zip(COLUMNS, cells, strict=True)))], []
     if not os.path.isfile(source) and re.search(r"[,;\t]", source):
         return _parsed(source, f"--set {source[:40]!r}")
     name = os.path.basename(source)

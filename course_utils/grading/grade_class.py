@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from course_utils import exercises
 from course_utils.errors import GradingError
+from course_utils.grading import deadlines
 from course_utils.grading.collect import Naming, collect
 from course_utils.grading.collect.roster import Roster, read_roster
-from course_utils.grading.corrections import COLUMNS, KEPT, Corrections, read_corrections
+from course_utils.grading.corrections import KEPT, Corrections, read_corrections
+from course_utils.grading.deadlines import Deadlines, GivenDates, read_deadlines
 from course_utils.grading.grade_many import Grade, Workers, grade_task, grade_tasks
 from course_utils.grading.grades import GradedClass, GradeRow, Result, UnexplainedAnswer
 from course_utils.grading.rebuild import rebuild
-from course_utils.grading.records import Collection, Limits, Rebuilt, Submission
-from course_utils.grading.result_store import Store, Task, publish, seed_of
+from course_utils.grading.records import Collection, Limits, Question, Rebuilt, Submission
+from course_utils.grading.result_store import Store, Task, alone, publish, publish_corrections, seed_of
 from course_utils.grading.similarity import SimilarPair, find_similar
-from course_utils.grading.spreadsheets import as_csv
 from course_utils.grading.template import Template, read_template
 from course_utils.grading.unexplained import find_unexplained
 from course_utils.notebooks.layout import find_labs
@@ -41,6 +41,7 @@ def collect_class(
     naming: Naming | None = None,
     corrections: Sequence[str] = (),
     regrade: Sequence[str] = (),
+    dates: GivenDates | None = None,
     collected: Callable[[Collection], None] = lambda collection: None,
 ) -> Collection:
     """Find what each student handed in and check what is given by hand, but grade and write nothing.
@@ -52,7 +53,9 @@ def collect_class(
     templates = _templates(root, lab)
     collection = _collect(submissions, templates, lab, naming)
     collected(collection)
-    _words(collection, templates, output, naming, corrections, regrade)
+    people = _people(collection, naming)
+    _words(collection, templates, output, people, corrections, regrade)
+    _dates(templates, output, people, dates)
     return collection
 
 
@@ -83,6 +86,7 @@ def grade_class(
     limits: Limits | None = None,
     corrections: Sequence[str] = (),
     regrade: Sequence[str] = (),
+    dates: GivenDates | None = None,
     require_full: bool = False,
     collected: Callable[[Collection], None] = lambda collection: None,
     started: Callable[[int, int], None] = lambda todo, kept: None,
@@ -109,6 +113,8 @@ def grade_class(
         What a submission may use.
     corrections, regrade : sequence of str, optional
         Points and comments given by hand, and students to grade again: see `read_corrections`.
+    dates : GivenDates, optional
+        When the labs are due, and what late work loses: see `read_deadlines`.
     require_full : bool, optional
         Refuse to grade where isolation is not full.
     collected, started, done, stopping : callable, optional
@@ -134,9 +140,10 @@ def grade_class(
         )
     collection = _collect(submissions, templates, lab, naming)
     collected(collection)
-    words = _words(collection, templates, output, naming, corrections, regrade)
-    handed_in = {submission.lab for submission in collection.submissions}
-    templates = {number: template for number, template in templates.items() if number in handed_in}
+    people = _people(collection, naming)
+    kept = _content(output / KEPT)
+    words = _words(collection, templates, output, people, corrections, regrade)
+    due = _dates(templates, output, people, dates)
     prepared = _prepare(collection, seed, limits or Limits(), isolation.level)
     failed: dict[str, Result] = {}
 
@@ -145,18 +152,24 @@ def grade_class(
             failed[key] = result
         done(result)
 
-    with _alone(output):
+    with alone(output):
+        if _content(output / KEPT) != kept:  # somebody has saved points meanwhile
+            words = _words(collection, templates, output, people, corrections, regrade)
         store = Store(output / "results")
         if corrections:
-            publish(output / KEPT, "\ufeff" + as_csv(COLUMNS, words.rows))
+            publish_corrections(output, words)
+        if due.text:
+            publish(output / deadlines.KEPT, due.text)
         for key, one in prepared.items():
             if one.submission.student in words.regrade:
                 store.drop(key)
         tasks = {key: one.task for key, one in prepared.items() if store.get(key) is None}
         started(len(tasks), len(prepared) - len(tasks))
         grade_tasks(tasks, store, workers, grade=grade, done=took, stopping=stopping)
+    rows = _rows(_with_corrected(collection.submissions, words), prepared, store, failed, words, due)
+    handed_in = {row.lab for row in rows}
     return GradedClass(
-        rows=_rows(_with_corrected(collection.submissions, words), prepared, store, failed, words),
+        rows=rows,
         isolation=isolation,
         graded_by=workers.where,
         seed=seed,
@@ -164,8 +177,12 @@ def grade_class(
         kept=len(prepared) - len(tasks),
         similar=_similar(prepared, templates),
         unread=collection.unread,
-        problems=words.problems,
+        problems=[*words.problems, *due.problems],
         unexplained=_unexplained(prepared, store),
+        deadlines={lab: one for lab, one in due.of.items() if lab in handed_in},
+        people=people,
+        questions=_questions(templates, words),
+        references={number: dict(template.references) for number, template in templates.items()},
     )
 
 
@@ -178,23 +195,6 @@ def _keep_apart(submissions: Path, output: Path) -> None:
             left="Everything.",
             next_step="Give --output a folder elsewhere.",
         )
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Lock the folder of results, so that two runs do not grade the same submissions at once."""
-    from filelock import FileLock, Timeout
-
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(output / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise GradingError(
-            f"Another run of course grade is writing to {output}.",
-            left="Everything.",
-            next_step="Wait for it, or give --output another folder.",
-        ) from None
 
 
 def _prepare(collection: Collection, seed: int, limits: Limits, level: str) -> dict[str, _Prepared]:
@@ -213,25 +213,52 @@ def _words(
     collection: Collection,
     templates: Mapping[int, Template],
     output: Path | None,
-    naming: Naming | None,
+    people: Roster,
     corrections: Sequence[str],
     regrade: Sequence[str],
 ) -> Corrections:
     handed_in = {submission.lab for submission in collection.submissions}
-    asked = {number: dict(one.questions) for number, one in templates.items() if number in handed_in}
+    asked = {
+        number: {question.name: question.points for question in template.questions}
+        for number, template in templates.items()
+        if number in handed_in
+    }
     return read_corrections(
         corrections,
         output / KEPT if output else None,
-        people=_people(collection, naming),
+        people=people,
         labs=list(templates),
         questions=asked,
         regrade=regrade,
     )
 
 
+def _dates(
+    templates: Mapping[int, Template], output: Path | None, people: Roster, given: GivenDates | None
+) -> Deadlines:
+    kept = output / deadlines.KEPT if output else None
+    return read_deadlines(given or GivenDates(), kept, people=people, labs=list(templates))
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
+
+
 def _people(collection: Collection, naming: Naming | None) -> Roster:
     roster = read_roster(naming.roster) if naming and naming.roster else Roster(())
     return roster.of_students((one.student, one.number) for one in collection.submissions)
+
+
+def _questions(templates: Mapping[int, Template], words: Corrections) -> dict[int, tuple[Question, ...]]:
+    """Return the open questions by lab, also those that stand in no notebook."""
+    known = {(number, one.name): one for number, template in templates.items() for one in template.questions}
+    return {
+        number: tuple(
+            known.get((number, name)) or Question(name, most)
+            for name, most in words.asked.get(number, {}).items()
+        )
+        for number in templates
+    }
 
 
 def _with_corrected(collected: Sequence[Submission], words: Corrections) -> list[Submission]:
@@ -244,8 +271,9 @@ def _with_corrected(collected: Sequence[Submission], words: Corrections) -> list
         if unread is not None:
             submissions[unread] = replace(submissions[unread], lab=lab)
         else:
-            number = submissions[places[0]].number
-            nothing = Submission(student, number, lab=lab, problem="This lab was not handed in.")
+            one = submissions[places[0]]
+            absent = "This lab was not handed in."
+            nothing = Submission(student, one.number, lab=lab, problem=absent, email=one.email)
             submissions.insert(places[-1] + 1, nothing)
     return submissions
 
@@ -256,6 +284,7 @@ def _rows(
     store: Store,
     failed: Mapping[str, Result],
     words: Corrections,
+    due: Deadlines,
 ) -> list[GradeRow]:
     keys = {(p.submission.student, p.submission.lab): key for key, p in prepared.items()}
     rows = []
@@ -267,6 +296,7 @@ def _rows(
             corrections=words.exercises(submission.student, submission.lab),
             questions=words.questions(submission.student, submission.lab),
             comment=words.comment(submission.student, submission.lab),
+            timing=due.timing(submission),
         )
         notes: tuple[str, ...] = ()
         if key:
@@ -277,6 +307,7 @@ def _rows(
                 row,
                 result=replace(result, marks=tuple(replace(mark, card="") for mark in result.marks)),
                 remarks=(*rebuilt.notes, *rebuilt.remarks),
+                written=rebuilt.written,
             )
             notes = (*rebuilt.notes, *result.notes)
         rows.append(replace(row, look=_look(row, notes)))
@@ -285,16 +316,19 @@ def _rows(
 
 def _look(row: GradeRow, notes: Sequence[str]) -> tuple[str, ...]:
     """Return why a human should look at a row; where the instructor has given points, that is done."""
-    settled = tuple(
-        start
-        for exercise in map(exercises.get, filter(row.is_corrected, row.corrections))
-        for start in (f"{exercise.id}: ", f"Exercise {exercise.number} ({exercise.id}): ")
+    settled = (
+        *(
+            start
+            for exercise in map(exercises.get, filter(row.is_corrected, row.corrections))
+            for start in (f"{exercise.id}: ", f"Exercise {exercise.number} ({exercise.id}): ")
+        ),
+        *(f"{one.name}: " for one in row.questions if one.points is not None),
     )
     return (
         *([row.problem] if row.status == "not graded" else []),
         *row.submission.notes,
+        *(row.timing.look() if row.timing else ()),
         *(note for note in notes if not note.startswith(settled)),
-        *(f"No points yet for {one.name}." for one in row.questions if one.points is None),
     )
 
 
@@ -324,6 +358,8 @@ def _similar(prepared: Mapping[str, _Prepared], templates: Mapping[int, Template
         answers = {
             p.submission.student: p.rebuilt.shingles for p in prepared.values() if p.submission.lab == lab
         }
+        if not answers:
+            continue
         known = {
             exercise: (stubs[exercise], own, inspect.getsource(exercises.get(exercise).reference))
             for exercise, own in template.references

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 
 from course_utils import exercises
 from course_utils.exercises.model import Verdict
+from course_utils.grading.collect.roster import Roster
 from course_utils.grading.corrections import Correction
-from course_utils.grading.records import Isolation, Submission
+from course_utils.grading.deadlines import Deadline, Timing
+from course_utils.grading.records import Isolation, Question, Submission
 from course_utils.grading.similarity import SimilarPair
 
 
@@ -129,6 +131,10 @@ class GradeRow:
         What was found in the notebook, in words for the student.
     look : tuple of str
         Why a human should look at it.
+    timing : Timing or None
+        How it keeps to its due date; None without one.
+    written : dict
+        As in `Rebuilt`.
     """
 
     submission: Submission
@@ -139,6 +145,8 @@ class GradeRow:
     comment: str = ""
     remarks: tuple[str, ...] = ()
     look: tuple[str, ...] = ()
+    timing: Timing | None = None
+    written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def student(self) -> str:
@@ -191,10 +199,46 @@ class GradeRow:
         return sum(value or 0 for value in self.points.values())
 
     @property
+    def is_missing(self) -> bool:
+        """Whether nothing was handed in, and no points were given for it."""
+        return not self.submission.path and self.status == "not graded"
+
+    @property
+    def needs_look(self) -> bool:
+        """Whether a human should look at what was handed in."""
+        return bool(self.look) and not self.is_missing
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is late: by its due date, or else by the platform's mark."""
+        return self.timing.begun > 0 if self.timing and self.timing.submitted else self.submission.late
+
+    @property
+    def penalty(self) -> float:
+        """Points that lateness costs: never more than were earned."""
+        return min(self.timing.penalty(self.maximum), self.earned) if self.timing else 0.0
+
+    @property
+    def total(self) -> float:
+        """Points that count: those earned, less the penalty."""
+        return self.earned - self.penalty
+
+    @property
     def maximum(self) -> float:
         """Points that the lab offers."""
         known = [exercises.get(name) for name in exercises.names()]
         return sum(e.points for e in known if e.lab == self.lab) + sum(one.maximum for one in self.questions)
+
+    @property
+    def open(self) -> float:
+        """Points of the questions that nobody has graded yet."""
+        return sum(one.maximum for one in self.questions if one.points is None)
+
+    @property
+    def percent(self) -> float:
+        """What was earned, in percent of what has been graded so far."""
+        so_far = self.maximum - self.open
+        return 100 * self.earned / so_far if so_far else 0.0
 
 
 @dataclass(frozen=True, order=True)
@@ -235,6 +279,14 @@ class GradedClass:
     problems : list of str
         What else the instructor should know.
     unexplained : set of UnexplainedAnswer
+    deadlines : dict
+        By lab.
+    people : Roster
+        Everybody.
+    questions : dict
+        By lab, the open questions.
+    references : dict
+        By lab and exercise, the instructor's own answers.
     """
 
     rows: list[GradeRow]
@@ -247,6 +299,10 @@ class GradedClass:
     unread: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unexplained: set[UnexplainedAnswer] = field(default_factory=set)
+    deadlines: Mapping[int, Deadline] = field(default_factory=dict)
+    people: Roster = field(default_factory=lambda: Roster(()))
+    questions: Mapping[int, tuple[Question, ...]] = field(default_factory=dict)
+    references: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 def result_of(judged: JudgedSubmission) -> Result:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 from course_utils import exercises
 from course_utils.grading.portable import missing_packages, portable
-from course_utils.grading.records import Cell, CodeCell, Rebuilt, RunnableNotebook
+from course_utils.grading.records import Cell, CodeCell, Question, Rebuilt, RunnableNotebook
 from course_utils.grading.similarity import shingles
 from course_utils.grading.source import LARGEST_CELL, names_defined, without_comments
 from course_utils.grading.student_code import Found, Statement, StudentCode
 from course_utils.grading.template import Template
 
 _LONGEST_REMARK = 400
+_LONGEST_TEXT = 20_000
 
 
 @dataclass
@@ -40,6 +41,7 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
     stubs = {exercises.get(exercise).title: stub for exercise, stub in template.stubs.items()}
     code = StudentCode(submitted, stubs, given)
     cells, unclear, remarks, notes = [], {}, [], []
+    written: dict[str, str] = {}
     for cell in template.cells:
         if not cell.exercise:
             cells.append(cell)
@@ -47,12 +49,18 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
         found = _find(code, cell.exercise, cell.source)
         if found.unclear:
             unclear[cell.exercise] = found.unclear
+            written[cell.exercise] = _cut(found.source or "")
         elif found.source is not None:
             cells.append(CodeCell(found.source, cell.exercise))
         remarks += [f"{_called(cell.exercise)}: {remark}" for remark in found.remarks]
         notes += [f"{_called(cell.exercise)}: {note}" for note in found.notes]
     remarks += _about_checks(submitted, template)
     notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
+    for question in template.questions:
+        if (text := _text(submitted, question)) is not None:
+            written[question.name] = _cut(text)
+        elif question.stub:
+            notes.append(f"{question.name}: the notebook has no cell for it.")
     runnable = RunnableNotebook(template.lab, tuple(cells), template.references)
     begun = {
         cell.exercise: cell.source
@@ -66,6 +74,7 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
         tuple(map(_short, notes)),
         code={exercise: without_comments(source) for exercise, source in begun.items()},
         shingles={exercise: shingles(source) for exercise, source in begun.items()},
+        written=written | {exercise: _cut(source) for exercise, source in begun.items()},
     )
 
 
@@ -73,6 +82,18 @@ def is_stub(source: str, stub: str) -> bool:
     """Whether a cell is as the lab gave it, comments and blank space aside."""
     code, given = without_comments(source), without_comments(stub)
     return code == given if code or given else source.split() == stub.split()
+
+
+def _text(cells: Sequence[Cell], question: Question) -> str | None:
+    """Return what a student wrote about an open question; None where no cell has its id.
+
+    Jupyter gives the halves of a cell, and copies, the id of the whole: all of them count, each text once.
+    """
+    parts = [cell.source for cell in cells if cell.grade_id == question.name]
+    if not parts or not question.stub:
+        return None
+    texts = (part.replace("\r\n", "\n").replace(question.stub, "").strip("\n").rstrip() for part in parts)
+    return "\n\n".join(dict.fromkeys(filter(None, texts)))
 
 
 def _find(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:
@@ -83,7 +104,7 @@ def _find(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:
         answer = _not_defined(code, exercise_id, stub)
     if answer.source is not None and len(answer.source) > LARGEST_CELL:
         return _StudentAnswer(
-            unclear=f"Its code has {len(answer.source):,} characters, more than any answer."
+            answer.source, f"Its code has {len(answer.source):,} characters, more than any answer."
         )
     if answer.source is not None:
         answer.source, changed = portable(answer.source)
@@ -91,8 +112,9 @@ def _find(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:
         if missing := missing_packages(answer.source):
             names = " and ".join(f"`{name}`" for name in missing[:3])
             return _StudentAnswer(
+                answer.source,
                 unclear=f"It imports {names}, not installed here: write it with PyTorch, or paste your own "
-                "module's code into the notebook."
+                "module's code into the notebook.",
             )
     return answer
 
@@ -195,6 +217,12 @@ def _about_checks(cells: Sequence[Cell], template: Template) -> list[str]:
 
 def _distinct(cells: Sequence[Cell]) -> list[Cell]:
     return list({cell.source.strip(): cell for cell in cells}.values())
+
+
+def _cut(text: str) -> str:
+    """Return an answer at a length that can be shown."""
+    more = len(text) - _LONGEST_TEXT
+    return text if more <= 0 else f"{text[:_LONGEST_TEXT]}\n[… {more:,} more characters in the notebook]"
 
 
 def _short(text: str) -> str:

@@ -37,6 +37,33 @@ class CodeCell:
 
 
 @dataclass(frozen=True)
+class Question:
+    """An open question of a lab, which a human grades.
+
+    Attributes
+    ----------
+    name : str
+        The ``grade_id`` of the cell that the answer stands in.
+    points : float
+    text : str
+        The question: the text cell right above; of nbgrader's tasks the cell itself.
+    answer : str
+        The instructor's own; empty where there is none.
+    stub : str
+        What students find in the cell; empty for a task, whose answers stand in cells of their own.
+    is_code : bool
+        Whether the answer is code.
+    """
+
+    name: str
+    points: float
+    text: str = ""
+    answer: str = ""
+    stub: str = ""
+    is_code: bool = False
+
+
+@dataclass(frozen=True)
 class RunnableNotebook:
     """One submission of one lab, rebuilt to run: code cells in the instructor's order, as plain text.
 
@@ -82,6 +109,9 @@ class Rebuilt:
         By exercise that is begun: the answer without comments; empty if it is not Python.
     shingles : dict
         By exercise that is begun: what is compared with the answers of other students.
+    written : dict
+        By exercise that is begun, and by open question: the answer as people read it; empty for a question
+        that is not started.
     """
 
     notebook: RunnableNotebook
@@ -90,11 +120,12 @@ class Rebuilt:
     notes: tuple[str, ...]
     code: dict[str, str] = field(default_factory=dict)
     shingles: dict[str, frozenset[int]] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
 
     @property
     def answered(self) -> int:
-        """How many exercises the student has begun to answer."""
-        return len(self.unclear) + len(self.code)
+        """How many exercises and open questions the student has begun to answer."""
+        return len({*self.unclear, *self.code, *(name for name, text in self.written.items() if text)})
 
 
 @dataclass(frozen=True)
@@ -116,6 +147,9 @@ class Submission:
     rebuilt : Rebuilt or None
         What is graded; None if there is a problem.
     submitted : datetime or None
+        With a zone where that is known.
+    time_source : str
+        What says when it was submitted: a platform, ``"commit"``, ``"file"``, or nothing.
     late : bool
         Whether the platform marks it as late.
     others : tuple of str
@@ -124,6 +158,12 @@ class Submission:
         What a human should look at.
     problem : str
         Why it cannot be graded, as a sentence; empty if it can.
+    account : str
+        What the platform calls the student, for example by a user name.
+    email : str
+        From the roster or the platform, or an empty string.
+    exported : str
+        The student's folder, archive or file as the platform named it, if with a number; or an empty string.
     """
 
     student: str
@@ -133,10 +173,14 @@ class Submission:
     path: str = ""
     rebuilt: Rebuilt | None = None
     submitted: datetime | None = None
+    time_source: str = ""
     late: bool = False
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
+    account: str = ""
+    email: str = ""
+    exported: str = ""
 
 
 @dataclass(frozen=True)

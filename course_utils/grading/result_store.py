@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,11 +13,14 @@ from pathlib import Path
 
 from course_utils.errors import GradingError
 from course_utils.files import published
+from course_utils.grading.corrections import COLUMNS, KEPT, Corrections
 from course_utils.grading.grades import Result
 from course_utils.grading.records import Limits, RunnableNotebook
+from course_utils.grading.spreadsheets import as_csv
 
 _JUDGES = ("exercises", "grading", "figures", "text.py")
 _LIBRARIES = ("torch", "numpy", "ipykernel", "nbclient")
+_SAVING = 2.0
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,7 @@ class Store:
 
     def get(self, key: str) -> Result | None:
         """Return a result, or None if there is none that can be read."""
-        try:
-            return Result.from_json(self._path(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None
+        return read_result(self._folder, key)
 
     def put(self, key: str, result: Result) -> None:
         """Store a result.
@@ -102,7 +104,50 @@ class Store:
         return self._folder / f"{key}.json"
 
 
-def publish(path: Path, text: str) -> None:
+def read_result(folder: Path, key: str) -> Result | None:
+    """Return a result of a store, or None if there is none that can be read; nothing in it is changed."""
+    try:
+        return Result.from_json((folder / f"{key}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Lock the folder of grades, so that no two processes write to it at once.
+
+    Raises
+    ------
+    GradingError
+        If another one is writing.
+    """
+    from filelock import FileLock, Timeout
+
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        # Points given by hand are saved within a moment; a run of course grade takes longer.
+        with FileLock(output / ".lock", timeout=_SAVING):
+            yield
+    except Timeout:
+        raise GradingError(
+            f"Another run of course grade is writing to {output}.",
+            left="Everything.",
+            next_step="Wait for it, or give --output another folder.",
+        ) from None
+
+
+def publish_corrections(output: Path, corrections: Corrections) -> None:
+    """Write what was given by hand, as the next run reads it; the caller holds the lock.
+
+    Raises
+    ------
+    GradingError
+        If it cannot be written.
+    """
+    publish(output / KEPT, "\ufeff" + as_csv(COLUMNS, corrections.rows))
+
+
+def publish(path: Path, content: str | bytes) -> None:
     """Write a file of the grades, whole or not at all.
 
     Raises
@@ -112,7 +157,7 @@ def publish(path: Path, text: str) -> None:
     """
     try:
         with published(path) as file:
-            file.write(text.encode("utf-8"))
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
     except OSError as error:
         raise GradingError(
             f"{path} cannot be written.",

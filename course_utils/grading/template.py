@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nbformat import NotebookNode
 
 from course_utils import exercises
-from course_utils.grading.records import CodeCell
+from course_utils.grading.records import CodeCell, Question
 from course_utils.grading.source import bound_by, names_used, parse
 from course_utils.notebooks.cells import grade_id_of, normalise
 from course_utils.notebooks.layout import Lab
@@ -17,6 +19,7 @@ from course_utils.notebooks.pairing import read_notebook, read_text
 from course_utils.notebooks.strip import strip
 
 _OWN = "course_utils"
+_MARKS = re.compile(r"^.*(?:BEGIN|END) (?:SOLUTION|MARK SCHEME).*\n?", re.M)
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Template:
         In the instructor's order: setup code, and for each exercise a cell with its stub.
     checks : tuple of (str, str)
         Id and source of each check's cell.
-    questions : tuple of (str, float)
-        Id and points of each open question, which a human grades.
+    questions : tuple of Question
+        The open questions.
     references : tuple of (str, str)
         The instructor's own answer to each exercise; the stub where there is none.
     """
@@ -39,7 +42,7 @@ class Template:
     lab: int
     cells: tuple[CodeCell, ...]
     checks: tuple[tuple[str, str], ...]
-    questions: tuple[tuple[str, float], ...] = ()
+    questions: tuple[Question, ...] = ()
     references: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -93,15 +96,23 @@ def template_of(notebook: NotebookNode, given: NotebookNode, lab: int) -> Templa
             cells.append(CodeCell(stubs[marked[i]], marked[i]))
     checks = tuple((f"check_{marked[i]}", stubs.get(f"check_{marked[i]}", "")) for i in places)
     references = tuple((marked[i], code[i].source) for i in places)
-    return Template(lab, tuple(cells), checks, tuple(_questions(notebook, known)), references)
+    questions = tuple(_questions(notebook.cells, stubs, known))
+    return Template(lab, tuple(cells), checks, questions, references)
 
 
-def _questions(notebook: NotebookNode, known: set[str]) -> Iterator[tuple[str, float]]:
-    for cell in notebook.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        by_hand = marks.get("task") or (marks.get("grade") and marks.get("solution"))
-        if by_hand and grade_id_of(cell) not in known:
-            yield grade_id_of(cell), float(marks.get("points", 0))
+def _questions(
+    cells: Sequence[NotebookNode], stubs: Mapping[str, str], known: set[str]
+) -> Iterator[Question]:
+    for above, cell in pairwise([NotebookNode(cell_type="raw"), *cells]):
+        marks, name = cell.metadata.get("nbgrader", {}), grade_id_of(cell)
+        task = marks.get("task")
+        if name in known or not (task or (marks.get("grade") and marks.get("solution"))):
+            continue
+        text = stubs[name] if task else above.source if above.cell_type == "markdown" else ""
+        answer = "" if cell.source == stubs[name] else _MARKS.sub("", cell.source).strip("\n")
+        points = float(marks.get("points", 0))
+        stub = "" if task else stubs[name]
+        yield Question(name, points, text, answer, stub, cell.cell_type == "code")
 
 
 def _closure(wanted: set[str], sources: Iterable[str]) -> set[str]:

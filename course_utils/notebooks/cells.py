@@ -25,6 +25,7 @@ LANGUAGE = {
 CARRIED = ("nbgrader", "nbval_reason", "tags")
 """The cell metadata that mean something here; solutions/jupytext.toml carries the same into the text."""
 
+_POINTS = re.compile(r" \(\d+ points?\)$")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$")
 _MAX_ID = 64
 
@@ -58,7 +59,8 @@ def derive_ids(cells: Sequence[NotebookNode]) -> list[str]:
     used: set[str] = set()
     for cell in cells:
         if cell.cell_type == "markdown" and (heading := _first_heading(cell.source)):
-            section = _slug(heading).lower()[: _MAX_ID - 5].strip("-") or "section"
+            # Points may change; a section is then still the same.
+            section = _slug(_POINTS.sub("", heading)).lower()[: _MAX_ID - 5].strip("-") or "section"
         grade_id = grade_id_of(cell)
         cell_id = _slug(grade_id)[:_MAX_ID] if grade_id else ""
         while not cell_id or cell_id in used:

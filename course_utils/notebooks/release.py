@@ -6,13 +6,12 @@ import os
 import re
 import subprocess
 import tomllib
-import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.errors import NotebookError
-from course_utils.files import published
+from course_utils.files import zipped
 from course_utils.notebooks.build import check
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.pairing import read_notebook
@@ -21,8 +20,6 @@ NAME = "convnet-labs"
 _PACKAGE = "course_utils"
 _COPIED = ("environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore")
 _INSTRUCTORS = ("grading",)
-_TIME = (2020, 1, 1, 0, 0, 0)
-_FILE, _PROGRAM = 0o100644, 0o100755
 _WORKFLOW = Path(__file__).with_name("checks.yml").read_bytes()
 """For GitHub: runs the checks of what a student pushes."""
 
@@ -73,15 +70,20 @@ course lab {first}                     # opens the first notebook
 
 Only your functions are graded, on new numbers: of each, the last version in the notebook, with the helpers,
 constants and imports that it uses, in whatever cell they stand. Prints, plots and training are not run. You
-may add and change cells.
+may add and change cells. The question at the end of each lab is read by your instructor: write your answer in
+the cell below it.
 
 ## A word on fairness
 
 The checks compare your answers with reference answers, so `course_utils` has to contain them. We do not hide
 them. Please do not look before you have tried: the attempt is what you learn from.
 
+{assistants}
+
 Code: MIT, text: CC BY 4.0; see LICENSE.
 """
+
+_ASK = "If you do not know whether you may use AI assistants here, and for what, ask your instructor."
 
 
 @dataclass(frozen=True)
@@ -135,27 +137,8 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(0o644)
-    write_archive(archive, {f"{NAME}/{name}": content for name, content in files.items()})
+    archive.write_bytes(zipped({f"{NAME}/{name}": content for name, content in files.items()}))
     return Release(folder, archive, len(files))
-
-
-def write_archive(path: Path, files: Mapping[str, bytes], programs: Collection[str] = ()) -> None:
-    """Write a zip file whose bytes depend on nothing but its files.
-
-    Parameters
-    ----------
-    path : Path
-    files : mapping of str to bytes
-        By their names in the archive.
-    programs : collection of str
-        Those of them that can be executed.
-    """
-    # Stored, not deflated: compressed bytes differ between versions of zlib.
-    with published(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
-        for name, content in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, _TIME)
-            entry.create_system, entry.external_attr = 3, (_PROGRAM if name in programs else _FILE) << 16
-            bundle.writestr(entry, content)
 
 
 def package_files(root: Path, directory: Path, *, students: bool) -> Iterator[tuple[str, bytes]]:
@@ -265,9 +248,8 @@ def _readme(labs: Sequence[Lab]) -> str:
         title = next(
             (line[2:] for c in cells for line in c.source.splitlines() if line.startswith("# ")), lab.name
         )
-        marked = [
-            c.metadata.nbgrader.grade_id for c in cells if c.metadata.get("nbgrader", {}).get("solution")
-        ]
+        marks = [c.metadata.get("nbgrader", {}) for c in cells]
+        marked = [one.grade_id for one in marks if one.get("solution") and not one.get("grade")]
         topic = re.split(r" · ", title)[-1]
         topics.append(topic[0].lower() + topic[1:] if topic.startswith("The ") else topic)
         example = example or (marked[0] if marked else "x")
@@ -281,7 +263,14 @@ def _readme(labs: Sequence[Lab]) -> str:
         file=labs[0].notebook.name,
         table="\n".join(rows),
         example=example,
+        assistants=_assistants(labs[0].root),
     )
+
+
+def _assistants(root: Path) -> str:
+    """Return the class's rule on AI assistants, from ``[tool.course]`` of the checkout's pyproject.toml."""
+    table = tomllib.loads(_bytes(root / "pyproject.toml").decode()).get("tool", {}).get("course", {})
+    return str(table.get("assistants", "")).strip() or _ASK
 
 
 def _refuse_strangers(folder: Path, names: set[str]) -> None:

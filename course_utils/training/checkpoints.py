@@ -6,7 +6,6 @@ import copy
 import math
 import os
 import re
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from course_utils import settings
 from course_utils.data.dataset import Dataset
 from course_utils.errors import TrainingError
-from course_utils.files import ABANDONED, check_place, published
+from course_utils.files import check_place, published, tidy
 from course_utils.training.display import Display
 from course_utils.training.epochs import EpochRecord
 from course_utils.training.fingerprint import Fingerprint, digest_of
@@ -93,10 +92,7 @@ class Checkpoint:
         """Make the folder, remove what killed runs left there, and say before training if that fails."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            for leftover in self.path.parent.glob("*.new"):
-                with suppress(OSError):
-                    if _abandoned(leftover):
-                        leftover.unlink()
+            tidy(self.path.parent, "", "*.pt.*-*.new")
             check_place(self.path)
         except (OSError, ValueError) as error:
             self._give_up(error)
@@ -218,24 +214,6 @@ def _news(path: Path, begin: str, found: Fingerprint) -> str:
         return found.difference(earlier)
     except Exception:  # a damaged file
         return found.difference(found.parts)
-
-
-def _abandoned(leftover: Path) -> bool:
-    """Return whether nobody writes this file any more: its process is gone, or it is too old."""
-    number = re.fullmatch(r".*\.(\d+)-[0-9a-f]{8}\.new", leftover.name)
-    if number is None:
-        return False
-    if time.time() - leftover.stat().st_mtime > ABANDONED:
-        return True
-    if os.name == "nt":  # there, os.kill would end the process
-        return False
-    try:
-        os.kill(int(number[1]), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -25,6 +25,8 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
     "apputils-extension/themes": {"theme": "JupyterLab Light"},
 }
+# Otherwise each page asks, for seconds, whether extensions want JupyterLab to be built again.
+PAGE = {"buildCheck": False, "buildAvailable": False}
 RUN_ALL_MS = 240_000
 
 
@@ -51,6 +53,9 @@ def jupyterlab(folder: Path, notebooks: list[Path], front_end: FrontEnd = JUPYTE
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings))
+    page_config = folder / "config" / "labconfig" / "page_config.json"
+    page_config.parent.mkdir(parents=True, exist_ok=True)
+    page_config.write_text(json.dumps(PAGE))
     own = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
     own |= {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime"}
     own |= {"IPYTHONDIR": "ipython", "COURSE_STATE_DIR": "state"}

@@ -30,7 +30,7 @@ from course_utils.training.benchmark.turns import Measurement
 
 NAME = "Zoë Łęcka 王"
 """Of a student; no encoding but Unicode's has all its letters."""
-COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "bench")
+COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "review", "bench")
 
 
 def execute(notebook: Any, *_: Any, keep_going: bool = False, **__: Any) -> list[CellError]:

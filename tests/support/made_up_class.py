@@ -11,6 +11,8 @@ from typing import Any
 from grading_workers import FULL
 
 from course_utils import exercises
+from course_utils.grading.collect.roster import Roster
+from course_utils.grading.deadlines import GivenDates, read_deadlines
 from course_utils.grading.grades import GradedClass, GradeRow, Mark, Result
 from course_utils.grading.records import Submission
 from course_utils.grading.report.pages import instructors_page
@@ -36,8 +38,10 @@ def row(student: str, marks: Sequence[Mark], *, lab: int = 1, **more: Any) -> Gr
     return GradeRow(Submission(student, lab=lab, path=f"{student}/lab.ipynb"), Result(tuple(marks)), **more)
 
 
-def large_class(students: int, seed: int = 0) -> GradedClass:
-    """Return a class in which some are wrong, some need a look and some handed in nothing."""
+def large_class(students: int, seed: int = 0, due: str = "") -> GradedClass:
+    """Return a class in which some are wrong, some need a look, some are late, and some handed in nothing."""
+    given = GivenDates(due, late="10% per day, 3 days" if due else "")
+    deadlines = read_deadlines(given, None, people=Roster(()), labs=[1])
     draw = random.Random(seed)
     asked = [e for e in map(exercises.get, exercises.names()) if e.lab == 1]
     rows = []
@@ -63,14 +67,13 @@ def large_class(students: int, seed: int = 0) -> GradedClass:
                 marks.append(mark(exercise.id, "not started"))
         look = ("Exercise 1.2 (zero_pad): its cell opens a file.",) * (draw.random() < 0.1)
         submitted = datetime(2026, 11, 1) + timedelta(minutes=draw.randrange(20_000))
-        rows.append(
-            GradeRow(
-                Submission(name, str(number), "Moodle", 1, f"{name}/lab.ipynb", submitted=submitted),
-                Result(tuple(marks), seconds=0.7, level="full"),
-                look=look,
-            )
-        )
-    return GradedClass(sorted(rows, key=lambda one: one.student), FULL, "this machine", 0, graded=len(rows))
+        path = f"{name}/lab.ipynb"
+        one = Submission(name, str(number), "Moodle", 1, path, submitted=submitted, time_source="file")
+        timing = deadlines.timing(one)
+        look += timing.look() if timing else ()
+        rows.append(GradeRow(one, Result(tuple(marks), seconds=0.7, level="full"), look=look, timing=timing))
+    rows.sort(key=lambda one: one.student)
+    return GradedClass(rows, FULL, "this machine", 0, graded=len(rows), deadlines=deadlines.of)
 
 
 def write_page(graded: GradedClass, folder: Path) -> Path:

@@ -6,13 +6,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from course_utils import exercises
 from course_utils.errors import GradingError, SettingsError
 from course_utils.grading.bounds import OutOfBounds, in_bounds
+from course_utils.grading.collect.commits import commit_time
 from course_utils.grading.collect.layouts import (
     BY_FILE_NAME,
     METADATA,
@@ -20,6 +21,7 @@ from course_utils.grading.collect.layouts import (
     Owner,
     Parts,
     read_owners,
+    read_time,
     tidy,
 )
 from course_utils.grading.collect.names import is_wrapper
@@ -28,6 +30,7 @@ from course_utils.grading.collect.submitted_files import NOTEBOOKS, SubmittedFil
 from course_utils.grading.collect.submitted_notebook import UnreadableNotebookError, read_cells
 from course_utils.grading.records import Cell, CollectedFile, Collection, Rebuilt, Submission
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 _NO_OWNER = "its path does not say whose it is, or it is not a notebook."
 
 _NO_NOTEBOOK = "No notebook was handed in."
@@ -94,6 +97,11 @@ class _StudentFile:
         return self.owner.time or self.time
 
     @property
+    def time_source(self) -> str:
+        """What says when it was handed in."""
+        return (self.owner.platform or "nbgrader") if self.owner.time else "file" if self.time else ""
+
+    @property
     def answers(self) -> int:
         """How many exercises it answers."""
         return self.rebuilt.answered if self.rebuilt else 0
@@ -101,7 +109,7 @@ class _StudentFile:
     @property
     def age(self) -> tuple[tuple[int, ...], datetime]:
         """When it was handed in, by the platform's own account."""
-        return self.owner.upload, self.owner.time or datetime.min
+        return self.owner.upload, _in_order(self.owner.time)
 
     def told(self, why: str) -> CollectedFile:
         """Return its line in the table of files."""
@@ -186,18 +194,24 @@ def collect(
     collection = Collection(layout=title, unread=[f"{item.path}: {text}" for item, text in unread])
     for key, (student, notes) in sorted(students.items(), key=lambda one: one[1][0]):
         for submission, files in _of_student(found[key], lab):
+            if submission.time_source == "file" and (time := commit_time(submissions, submission.path)):
+                submission = replace(submission, submitted=time, time_source="commit")
             collection.submissions.append(
                 replace(
                     submission,
                     student=student.name,
                     number=student.id,
                     platform=found[key][0].owner.platform,
+                    account=key[0],
+                    email=student.email or found[key][0].owner.email,
                     notes=(*submission.notes, *notes),
                 )
             )
             collection.files.extend(replace(file, student=student.name) for file in files)
     for student in missing:
-        collection.submissions.append(Submission(student.name, student.id, lab=lab, problem=_NOTHING))
+        collection.submissions.append(
+            Submission(student.name, student.id, lab=lab, problem=_NOTHING, email=student.email)
+        )
         collection.files.append(CollectedFile(student.name, lab, "", None, _NOTHING))
     collection.files.extend(item.told(text) for item, text in unread)
     return collection
@@ -251,6 +265,7 @@ def _key_of(name: str, found: Iterable[_Key]) -> _Key:
 class _Student:
     name: str
     id: str
+    email: str = ""
 
 
 def _settle(
@@ -273,7 +288,7 @@ def _settle(
                     next_step="--mapping FILE.csv (columns file, student) says whose a file is.",
                 )
             of[person.name] = key
-            settled[key] = _Student(person.name, number or person.id), ()
+            settled[key] = _Student(person.name, number or person.id, person.email), ()
             continue
         notes = []
         if names[name] > 1:
@@ -283,8 +298,8 @@ def _settle(
                 "More than one person in the roster fits this name." if matches else "Not in the roster."
             )
         settled[key] = _Student(_called(key) if names[name] > 1 else name, number), tuple(notes)
-    absent = [_Student(one.name, one.id) for one in roster.people if one.name not in of] if roster else []
-    return settled, absent
+    everybody = roster.people if roster else ()
+    return settled, [_Student(one.name, one.id, one.email) for one in everybody if one.name not in of]
 
 
 def _called(key: _Key) -> str:
@@ -330,7 +345,7 @@ def _read(
             if file.content is None:
                 items.append(_StudentFile(file.parts, file.folders, file.time, (), file.problem))
             elif file.name == "timestamp.txt":
-                if time := _timestamp(file.content):
+                if time := read_time(file.content[:100].decode("ascii", "replace").strip()):
                     stamps[file.parts[:-1]] = time
             elif file.name == METADATA:
                 lists[file.parts] = file.content.decode("utf-8-sig", "replace")
@@ -344,6 +359,11 @@ def _read(
     return items, stamps, lists
 
 
+def _in_order(time: datetime | None) -> datetime:
+    """Return a time that can be compared with any other, also where only one of them has a zone."""
+    return _EVER if time is None else time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def _read_file(file: SubmittedFile) -> tuple[tuple[Cell, ...], int | None, str]:
     """Return a file's cells and lab, or why there are none."""
     try:
@@ -352,14 +372,6 @@ def _read_file(file: SubmittedFile) -> tuple[tuple[Cell, ...], int | None, str]:
     except UnreadableNotebookError as error:
         # Any other file may be there too; that it is no notebook is no problem.
         return (), None, str(error) if file.name.lower().endswith(".ipynb") else ""
-
-
-def _timestamp(content: bytes) -> datetime | None:
-    # nbgrader's own: 2026-11-22 10:01:03.948203 UTC
-    try:
-        return datetime.strptime(content[:100].decode("ascii").strip()[:19], "%Y-%m-%d %H:%M:%S")
-    except ValueError:
-        return None
 
 
 def _of_student(
@@ -395,15 +407,16 @@ def _version(
         problem = "It is not clear whether this folder holds versions by one student or work by several."
         paths = ", ".join(_first([item.path for item in versions]))
         ask = f"Give each student a separate folder, or say whose a file is with --mapping: {paths}."
-        submission = Submission("", lab=versions[0].lab, problem=problem, notes=(ask,))
+        exported = versions[0].owner.exported
+        submission = Submission("", lab=versions[0].lab, problem=problem, notes=(ask,), exported=exported)
         return submission, [item.told(problem) for item in versions]
     differ = any(item.cells != versions[0].cells for item in versions)
-    dated = all(item.age != ((), datetime.min) for item in versions)
+    dated = all(item.age != ((), _EVER) for item in versions)
 
     def rank(item: _StudentFile) -> tuple[Any, ...]:
         age = item.age if dated else ()
         is_notebook = item.parts[-1].lower().endswith(NOTEBOOKS)
-        return not item.problem, is_notebook, age, item.answers, item.time or datetime.min, item.path
+        return not item.problem, is_notebook, age, item.answers, _in_order(item.time), item.path
 
     best, *older = sorted(versions, key=rank, reverse=True)
     number, why = len(versions), ""
@@ -435,6 +448,7 @@ def _version(
         lab=best.lab,
         path=best.path,
         submitted=best.submitted,
+        time_source=best.time_source,
         late=best.owner.late,
         rebuilt=best.rebuilt,
         others=_first(
@@ -445,6 +459,7 @@ def _version(
         ),
         notes=_first(notes),
         problem=best.problem,
+        exported=best.owner.exported,
     )
     return submission, [best.told(why), *(item.told(said[item.path]) for item in older)]
 
@@ -468,7 +483,7 @@ def _ungradable(
         key=lambda item: (
             bool(item.problem) or item.is_notebook,
             item.age,
-            item.time or datetime.min,
+            _in_order(item.time),
             item.path,
         ),
     )
@@ -487,9 +502,11 @@ def _ungradable(
         lab=lab,
         path=newest.path,
         submitted=newest.submitted,
+        time_source=newest.time_source,
         late=newest.owner.late,
         others=_first(others),
         problem=problem,
+        exported=newest.owner.exported,
     )
 
 

@@ -39,6 +39,10 @@ class Owner:
         The folders between the student's and the file.
     why : str
         What says whose it is.
+    email : str
+        As far as the platform tells.
+    exported : str
+        The student's folder, archive or file as the platform named it; empty where it gives no number.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Owner:
     upload: tuple[int, ...] = ()
     where: tuple[str, ...] = ()
     why: str = ""
+    email: str = ""
+    exported: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ LAYOUTS = (
         "exchange",
         "nbgrader",
         re.compile(
-            r"(?P<name>[^/+]+)\+[^/+]+\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[\d.]* \w+(?:\+[^/]*)?/"
+            r"(?P<name>[^/+]+)\+[^/+]+\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[\d.]* \w+)(?:\+[^/]*)?/"
         ),
     ),
     Layout(  # lab-01-jdoe/labs/lab.ipynb
@@ -132,7 +138,7 @@ LAYOUTS = (
 NAMES = (*(layout.name for layout in LAYOUTS), "names", "groups")
 BY_FILE_NAME = "file name"
 _DEEPEST = 4
-_TIMES = ("%Y-%m-%d-%H-%M-%S", "%Y-%m-%d %H:%M:%S", "%b %d, %Y %I%M %p")
+_TIMES = ("%Y-%m-%d-%H-%M-%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S%z", "%b %d, %Y %I%M %p")
 _COPY = re.compile(r"-(\d{1,3})(?=\.\w+$|$)")
 
 Parts = tuple[str, ...]
@@ -249,12 +255,18 @@ class _Reading:
                 number,
                 self.layout.platform,
                 bool(groups.get("late")),
-                _time(groups.get("time") or ""),
+                read_time(groups.get("time") or ""),
                 (int(groups["upload"]), int(copy[1]) if copy else 0) if "upload" in groups else (),
                 where,
                 said,
+                exported=self._exported(path) if number else "",
             )
         ]
+
+    def _exported(self, path: Parts) -> str:
+        """Return the name of the student's folder or file; paths show archives without their ending."""
+        is_archive = self.depth < len(path) - 1 and path[: self.depth + 1] not in self._folders
+        return path[self.depth] + ".zip" * is_archive
 
     def _match(self, path: Parts) -> re.Match[str] | None:
         return self.layout.pattern.match("/".join(path[self.depth :])[:LONGEST_NAME])
@@ -327,7 +339,19 @@ def _titles(texts: Iterable[str]) -> dict[str, int]:
     return lengths
 
 
-def _time(text: str) -> datetime | None:
+def read_time(text: str) -> datetime | None:
+    """Return a time as platforms write it; with a zone where they say UTC or an offset.
+
+    Examples
+    --------
+    >>> read_time("2026-11-01 10:22:33.365935000 Z").isoformat()
+    '2026-11-01T10:22:33+00:00'
+    >>> read_time("Nov 1, 2026 207 PM").isoformat()
+    '2026-11-01T14:07:00'
+    """
+    if match := re.fullmatch(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)? ?(\S*)", text):
+        plain, zone = match.groups()
+        text = plain + {"Z": "+00:00", "UTC": "+00:00"}.get(zone, zone if zone[:1] in ("+", "-") else "")
     padded = re.sub(r" (\d{3}) ([AP]M)$", r" 0\1 \2", text)
     for form in _TIMES:
         try:
@@ -348,7 +372,7 @@ def _read_list(text: str) -> dict[str, list[Owner]]:
         elif match := re.match(r"  :(\w+):\s*(.*)$", line):
             section = match[1]
             if section == "created_at":
-                times[key] = _time(_plain(match[2])[:19])
+                times[key] = read_time(_plain(match[2]))
         elif section == "submitters" and (match := re.match(r"\s+(- )?:(\w+):\s*(.*)$", line)):
             if match[1]:
                 people[key].append({})
@@ -362,6 +386,7 @@ def _read_list(text: str) -> dict[str, list[Owner]]:
                 "Gradescope",
                 time=times.get(key),
                 why=f"{key} in {METADATA}",
+                email=one.get("email", ""),
             )
             for one in them
         ]

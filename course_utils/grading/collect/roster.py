@@ -39,12 +39,15 @@ class Person:
         The names, written in every usual way.
     keys : frozenset of str
         What else identifies the person: id, address and login.
+    email : str
+        Or an empty string.
     """
 
     name: str
     id: str
     names: frozenset[str]
     keys: frozenset[str]
+    email: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class Roster:
         A number decides between people of one name. Alone it counts only if no name fits, and only as an
         address: a platform's own number may be another student's id.
         """
-        wanted = _folded(name)
-        found = [one for one in self.people if wanted in one.keys or _key(name) in one.names]
+        wanted, spelling = _folded(name), _key(name)
+        found = [one for one in self.people if wanted in one.keys or spelling in one.names]
         if len(found) > 1:
             return [one for one in found if _folded(number) in one.keys] or found
         return found or [one for one in self.people if "@" in number and _folded(number) in one.keys]
@@ -115,9 +118,8 @@ def read_roster(file: Path) -> Roster:
             continue
         if name and names[name] > 1:
             shown = f"{name} ({number or email})"
-        people.append(
-            Person(shown, number, frozenset(_spellings(name)), frozenset(_folded(key) for key in keys if key))
-        )
+        known = frozenset(_folded(key) for key in keys if key)
+        people.append(Person(shown, number, frozenset(_spellings(name)), known, email))
     if not people:
         raise GradingError(
             f"{file} names nobody.", next_step="Its first line must be, for example: id,name,e-mail"

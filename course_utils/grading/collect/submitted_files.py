@@ -266,7 +266,7 @@ def _is_noise(name: str) -> bool:
 
 def _modified(path: Path) -> datetime | None:
     try:
-        return datetime.fromtimestamp(path.lstat().st_mtime).replace(microsecond=0)
+        return datetime.fromtimestamp(path.lstat().st_mtime).astimezone().replace(microsecond=0)
     except (OSError, ValueError, OverflowError):
         return None
 

@@ -81,7 +81,9 @@ def grade_submission(home: Path, lab: Lab, results: Results, start: float) -> No
     template = read_template(lab)
     metadata = _metadata(home / "submission_metadata.json")
     student = _student(metadata)
-    seed = seed_of(0, student, lab.number)
+    # Grading one upload again draws the same numbers. Another upload draws new ones: the cards of the last
+    # one showed numbers, and an answer that only knows those must not pass.
+    seed = seed_of(0, f"{student} {metadata.get('id', '')}", lab.number)
     submission = _collected(home / "submission", student, template)
     notes = [*submission.notes]
     results.extra_data = {
@@ -148,7 +150,7 @@ def _said(submission: Submission, metadata: dict[str, Any], template: Template) 
         said += _listed("Noticed in the notebook:", (*found.notes, *found.remarks))
     said += _listed("Your other files:", submission.others)
     if template.questions:
-        names = ", ".join(f"{name} ({points:g})" for name, points in template.questions)
+        names = ", ".join(f"{one.name} ({one.points:g})" for one in template.questions)
         said.append(f"Graded by hand, and not in these points: {names}.")
     return said
 

@@ -12,8 +12,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from course_utils.files import published, zipped
 from course_utils.notebooks.layout import Lab
-from course_utils.notebooks.release import package_files, write_archive
+from course_utils.notebooks.release import package_files
 
 _HERE = Path(__file__).parent
 _OLDEST = "3.11.0"
@@ -62,7 +63,9 @@ def write_autograders(labs: Sequence[Lab], directory: Path) -> list[Path]:
     for lab in labs:
         path = directory / f"gradescope-lab-{lab.number:02}.zip"
         solution = {f"course/{lab.shown(lab.text)}": lab.text.read_bytes()}
-        write_archive(path, shared | solution, programs=("setup.sh", "run_autograder"))
+        archive = zipped(shared | solution, programs=("setup.sh", "run_autograder"))
+        with published(path) as file:
+            file.write(archive)
         written.append(path)
     return written
 

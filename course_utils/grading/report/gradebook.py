@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from course_utils import exercises
+from course_utils.grading.deadlines.dates import length
 from course_utils.grading.grades import GradedClass, GradeRow
 from course_utils.grading.result_store import publish
 from course_utils.grading.spreadsheets import as_csv
 
-HEADS = ("Student", "ID", "Lab", "Points", "Max", "Percent")
-ENDS = ("By hand", "Status", "Submitted", "Late", "File", "Other files", "Look at", "Notes")
+HEADS = ("Student", "ID", "Lab", "Points", "Max", "Percent", "Late by", "Penalty", "Total")
+ENDS = ("By hand", "Status", "Submitted", "Time from", "Late", "File", "Other files", "Look at", "Notes")
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 MOODLE = ("Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)")
 
@@ -49,17 +50,31 @@ def _row(row: GradeRow, asked: Sequence[str], questions: Sequence[str]) -> list[
         "" if row.lab is None else row.lab,
         _number(row.earned) if is_graded else "",
         _number(row.maximum) if row.lab is not None else "",
-        _percent(row) if is_graded else "",
+        round(row.percent, 1) if is_graded else "",
+        _late_by(row),
+        _number(row.penalty) if is_graded else "",
+        _number(row.total) if is_graded else "",
         *("" if row.points.get(name) is None else _number(row.points[name]) for name in (*asked, *questions)),
         _by_hand(row),
         row.status,
-        one.submitted.isoformat(sep=" ") if one.submitted else "",
+        _submitted(row),
+        row.timing.source if row.timing else one.time_source,
         "late" if one.late else "",
         one.path,
         "; ".join(one.others),
         " ".join(row.look),
         " ".join(remark for remark in row.remarks if remark not in row.look),
     ]
+
+
+def _submitted(row: GradeRow) -> str:
+    """Return when it was handed in: in the due date's zone, or else as its source gives it."""
+    time = row.timing.submitted if row.timing else row.submission.submitted
+    return time.isoformat(sep=" ", timespec="seconds") if time else ""
+
+
+def _late_by(row: GradeRow) -> str:
+    return length(row.timing.late_by) if row.timing and row.timing.late_by else ""
 
 
 def _by_hand(row: GradeRow) -> str:
@@ -82,14 +97,14 @@ def _canvas(lab: int, rows: Sequence[GradeRow]) -> tuple[list[str], list[list[An
             "",
             "",
             "",
-            "" if row.status == "not graded" else _number(row.earned),
+            "" if row.status == "not graded" else _number(row.total),
         ]
         for row in rows
     ]
 
 
 def _moodle(row: GradeRow) -> list[Any]:
-    grade = "" if row.status == "not graded" else _number(row.earned)
+    grade = "" if row.status == "not graded" else _number(row.total)
     return [f"Participant {row.submission.number}", row.student, grade, _number(row.maximum), ""]
 
 
@@ -122,7 +137,11 @@ def _row_json(row: GradeRow, pages: Mapping[str, str]) -> dict[str, Any]:
         "problem": row.problem,
         "points": _number(row.earned),
         "max": _number(row.maximum),
-        "percent": _percent(row),
+        "percent": round(row.percent, 1),
+        "due": row.timing.due.isoformat(sep=" ") if row.timing else None,
+        "late by": _late_by(row),
+        "penalty": _number(row.penalty),
+        "total": _number(row.total),
         "exercises": [
             {
                 "id": mark.exercise,
@@ -143,7 +162,8 @@ def _row_json(row: GradeRow, pages: Mapping[str, str]) -> dict[str, Any]:
             for one in row.questions
         ],
         "comment": row.comment,
-        "submitted": one.submitted.isoformat(sep=" ") if one.submitted else None,
+        "submitted": _submitted(row) or None,
+        "time from": row.timing.source if row.timing else one.time_source,
         "late": one.late,
         "file": one.path,
         "others": list(one.others),
@@ -157,7 +177,3 @@ def _row_json(row: GradeRow, pages: Mapping[str, str]) -> dict[str, Any]:
 def _number(value: float | None) -> float | int:
     value = value or 0
     return int(value) if value == int(value) else round(value, 2)
-
-
-def _percent(row: GradeRow) -> float:
-    return round(100 * row.earned / row.maximum, 1) if row.maximum else 0.0

@@ -8,11 +8,15 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.grading.deadlines.dates import length, shown
 from course_utils.grading.grades import GradedClass, GradeRow, Mark, Result
-from course_utils.grading.report.summary import STATUSES, summarise
+from course_utils.grading.report.next_step import next_step
+from course_utils.grading.report.summary import STATUSES, reasons, summarise
+from course_utils.grading.report.uploads import uploads
 from course_utils.grading.result_store import Store, publish
 
 if TYPE_CHECKING:
@@ -34,14 +38,20 @@ def write_pages(graded: GradedClass, output: Path, store: Store, titles: Mapping
     for old in folder.glob("*.html"):
         if old.name not in names.values():
             old.unlink()
-    template = _environment().get_template("student.html")
     for student, rows in by_student.items():
-        labs = [(row, _whole(row, store)) for row in rows]
-        text = template.render(student=student, labs=labs, titles=titles)
-        publish(folder / names[student], text)
+        publish(folder / names[student], students_page(rows, store, titles))
     pages = {student: f"students/{name}" for student, name in names.items()}
     publish(output / "index.html", instructors_page(graded, store, pages, titles))
     return pages
+
+
+def students_page(
+    rows: Sequence[GradeRow], store: Store, titles: Mapping[int, str], layout: str = "base.html"
+) -> str:
+    """Return the page about one student's labs; in the layout ``bare.html`` without head and style."""
+    labs = [(row, _whole(row, store), next_step(row)) for row in rows]
+    template = environment().get_template("student.html")
+    return template.render(student=rows[0].student, labs=labs, titles=titles, layout=layout)
 
 
 def instructors_page(
@@ -50,7 +60,7 @@ def instructors_page(
     """Return the page about the class; its script is the only one that may run there."""
     script = _SCRIPT.read_text("utf-8")
     return (
-        _environment()
+        environment()
         .get_template("instructor.html")
         .render(
             graded=graded,
@@ -59,11 +69,17 @@ def instructors_page(
             pages=pages,
             titles=titles,
             statuses=STATUSES,
-            look=[row for row in graded.rows if row.look],
+            reasons=reasons(graded.rows),
+            uploads=uploads(graded.rows),
             script=script,
-            script_digest=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+            script_digest=script_digest(script),
         )
     )
+
+
+def script_digest(script: str) -> str:
+    """Return the digest by which a page's policy names the one script that may run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def page_names(students: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
@@ -96,26 +112,30 @@ def _example(case: tuple[GradeRow, str], store: Store) -> str:
     return next((mark.card for mark in _whole(row, store).marks if mark.exercise == exercise), "")
 
 
-def _ticks(text: str) -> Markup:
+def ticks(text: str) -> Markup:
     """Show text between backticks as code; the rest is escaped."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
-def _environment() -> Environment:
+@cache
+def environment() -> Environment:
+    """Return what makes pages of templates: everything in them is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from course_utils.figures.html_figure import STYLE
 
-    environment = Environment(
+    pages = Environment(
         loader=PackageLoader("course_utils.grading.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["ticks"] = _ticks
-    environment.filters["points"] = lambda value: f"{value:g}"
-    environment.globals["card_style"] = STYLE
-    return environment
+    pages.filters["ticks"] = ticks
+    pages.filters["time"] = shown
+    pages.filters["length_of_time"] = length
+    pages.filters["points"] = lambda value: f"{value:g}"
+    pages.globals["card_style"] = STYLE
+    return pages

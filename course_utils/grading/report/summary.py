@@ -1,4 +1,4 @@
-"""What a class understood: the spread of points, the hardest exercises, the commonest causes."""
+"""What a class understood: the commonest causes, the points that exercises cost, the spread of points."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _FEW, _LARGE = 2, 50
 
 @dataclass(frozen=True)
 class HardExercise:
-    """How a class did on one exercise: how many answers have each status."""
+    """How a class did on one exercise: how many answers have each status, and the points lost in all."""
 
     number: str
     exercise: str
     title: str
     optional: bool
     counts: dict[str, int]
+    lost: float
 
     @property
     def share(self) -> float:
@@ -71,9 +72,11 @@ class LabSummary:
     bins : tuple of int
         How many have less than 10 %, 20 %, …, and 90 to 100 %.
     hardest : tuple of HardExercise
-        The hardest first, optional ones last.
+        Those that cost the class most points first, optional ones last.
     causes : tuple of CommonCause
         The commonest first, and only those that several students share.
+    waiting : dict
+        By open question, how many answers have no points yet.
     """
 
     lab: int
@@ -84,6 +87,7 @@ class LabSummary:
     bins: tuple[int, ...]
     hardest: tuple[HardExercise, ...]
     causes: tuple[CommonCause, ...]
+    waiting: dict[str, int]
 
 
 def summarise(rows: Sequence[GradeRow]) -> list[LabSummary]:
@@ -94,7 +98,7 @@ def summarise(rows: Sequence[GradeRow]) -> list[LabSummary]:
 
 def _summary(lab: int, rows: Sequence[GradeRow]) -> LabSummary:
     graded = [row for row in rows if row.status != "not graded"]
-    percents = [100 * row.earned / row.maximum for row in graded]
+    percents = [row.percent for row in graded]
     bins = Counter(min(max(int(percent * _BINS / 100), 0), _BINS - 1) for percent in percents)
     return LabSummary(
         lab,
@@ -105,14 +109,19 @@ def _summary(lab: int, rows: Sequence[GradeRow]) -> LabSummary:
         bins=tuple(bins[i] for i in range(_BINS)),
         hardest=_hardest(graded),
         causes=_causes(graded),
+        waiting=Counter(one.name for row in graded for one in row.questions if one.points is None),
     )
 
 
 def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    lost: dict[str, float] = defaultdict(float)
     for row in rows:
+        points = row.points
         for mark in row.result.marks:
-            counts[mark.exercise]["correct" if _overruled(row, mark) else mark.status] += 1
+            if not row.waits(mark):
+                lost[mark.exercise] += mark.points - (points[mark.exercise] or 0)
+            counts[mark.exercise]["correct" if overruled(row, mark) else mark.status] += 1
     found = [
         HardExercise(
             one.number,
@@ -120,17 +129,18 @@ def _hardest(rows: Sequence[GradeRow]) -> tuple[HardExercise, ...]:
             one.title,
             one.optional,
             {status: counts[one.id][status] for status in STATUSES},
+            lost[one.id],
         )
         for one in map(exercises.get, counts)
     ]
-    return tuple(sorted(found, key=lambda hard: (hard.optional, hard.share)))
+    return tuple(sorted(found, key=lambda hard: (hard.optional, -hard.lost, hard.share)))
 
 
 def _causes(rows: Sequence[GradeRow]) -> tuple[CommonCause, ...]:
     found: dict[tuple[str, str], list[tuple[GradeRow, str]]] = defaultdict(list)
     for row in rows:
         for mark in row.result.marks:
-            if is_cause(mark) and not _overruled(row, mark):
+            if is_cause(mark) and not overruled(row, mark):
                 # A Python error is the same whichever exercise it stops.
                 sentence = mark.misconception or error_sentence(mark.reason)
                 where = "" if mark.status == "error" and not mark.misconception else mark.exercise
@@ -147,6 +157,15 @@ def _causes(rows: Sequence[GradeRow]) -> tuple[CommonCause, ...]:
             told = (known.sentence, known.id, known.section) if known else (cause, "", "")
             common.append(CommonCause(asked, *told, tuple(reversed(students.values()))))
     return tuple(sorted(common, key=lambda one: (-len(one.cases), places[one.exercises[0].id])))
+
+
+def reasons(rows: Sequence[GradeRow]) -> list[tuple[str, list[GradeRow]]]:
+    """Return why a human should look at what was handed in, and at whose; what concerns most first."""
+    found: dict[str, list[GradeRow]] = defaultdict(list)
+    for row in rows:
+        for why in row.look if row.needs_look else ():
+            found[why].append(row)
+    return sorted(found.items(), key=lambda one: -len(one[1]))
 
 
 def is_cause(mark: Mark) -> bool:
@@ -167,14 +186,17 @@ def error_sentence(reason: str) -> str:
     'NameError: `hight` is not defined.'
     >>> error_sentence("Its cell fails with SyntaxError: '(' was never closed (<cell>, line 3)")
     "SyntaxError: '(' was never closed"
+    >>> error_sentence("f(x) raises TypeError. The case: one window.")
+    'It raises TypeError.'
     """
-    said = re.sub(r"^.*? raises (\w+)(?: after \d+ right answers?)?\.\s+", r"\1: ", reason, flags=re.S)
-    said = re.sub(r"^.*? (did not end within [\d.,]+ \w+).*", r"It \1.", said, flags=re.S)
+    raised = r"raises \w+(?=(?: after \d+ right answers?)?\. The case: )"
+    said = re.sub(rf"^.*? (did not end within [\d.,]+ \w+|{raised}).*", r"It \1.", reason, flags=re.S)
+    said = re.sub(r"^.*? raises (\w+)(?: after \d+ right answers?)?\.\s+", r"\1: ", said, flags=re.S)
     said = re.sub(r"^Its cell fails with ", "", said)
     said = re.sub(r" \([^()]*line \d+\)", "", said)
     return re.split(r"(?<=[.!?])\s", said, maxsplit=1)[0]
 
 
-def _overruled(row: GradeRow, mark: Mark) -> bool:
+def overruled(row: GradeRow, mark: Mark) -> bool:
     """Whether the instructor has given full points for an exercise."""
     return row.is_corrected(mark.exercise) and (row.points[mark.exercise] or 0) >= mark.points

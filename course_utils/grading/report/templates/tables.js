@@ -23,21 +23,27 @@ function plain(text) {
 function filter(form) {
   const rows = [...document.getElementById(form.dataset.table).tBodies[0].rows];
   const texts = rows.map((row) => plain(row.textContent));
-  const { text, look, count } = form.elements;
-  const show = () => {
+  const { text, show, count } = form.elements;
+  const refresh = () => {
     const words = plain(text.value).split(/\s+/);
     let shown = 0;
     for (const [i, row] of rows.entries()) {
       row.hidden =
-        (look.checked && !row.classList.contains("look")) || !words.every((w) => texts[i].includes(w));
+        (show.value && !row.classList.contains(show.value)) || !words.every((w) => texts[i].includes(w));
       if (!row.hidden) shown += 1;
     }
     count.value = `${shown} of ${rows.length}`;
   };
-  form.addEventListener("input", show);
+  form.addEventListener("input", refresh);
   form.addEventListener("submit", (event) => event.preventDefault());
+  for (const link of document.querySelectorAll("a[data-show]")) {
+    link.addEventListener("click", () => {
+      show.value = link.dataset.show;
+      refresh();
+    });
+  }
   form.hidden = false;
-  show();
+  refresh();
 }
 
 for (const head of document.querySelectorAll("table.sortable thead th")) {
