@@ -9,6 +9,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
 import pytest
 from notebook_samples import TEXT, edit, small_lab
 
@@ -433,6 +434,27 @@ def test_check_shows_a_table_and_the_wrong_answers_card(tmp_path, capsys):
     assert main(["check", str(path)]) == 1
     shown = capsys.readouterr().out
     assert "not right yet" in shown and f"0 of {len(NEEDED)} correct" in shown
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("YOUR ANSWER HERE", "not answered yet"),
+        (" \n", "not answered yet"),
+        ("Corners: 4.", "your instructor reads your answer"),
+    ],
+)
+def test_check_tells_whether_the_question_for_the_instructor_is_answered(written, said, tmp_path, capsys):
+    import jupytext
+
+    notebook = jupytext.reads(LAB.format(body="return n"), fmt="py:percent")
+    notebook.cells.append(nbformat.v4.new_markdown_cell(written))
+    marks = {"grade": True, "solution": True, "points": 2, "grade_id": "explain_border"}
+    notebook.cells[-1].metadata["nbgrader"] = marks
+    path = tmp_path / "01_mine.ipynb"
+    jupytext.write(notebook, path)
+    assert main(["check", str(path)]) == 1
+    assert f"explain_border (up to 2 more points): {said}" in capsys.readouterr().out
 
 
 def test_check_does_not_miss_an_optional_exercise(tmp_path, capsys):

@@ -63,6 +63,7 @@ def check(
         as_classroom50((), os.environ)  # what is missing is told before the work
     try:
         cells = read_notebook(notebook)
+        questions = _questions(cells)
         _cut_after_last_check(cells, notebook)
     except NotebookError as error:
         rows = _unchecked(set(), notebook)
@@ -99,7 +100,8 @@ def check(
         failures = [
             {"cell": error.cell, "source": error.source, "traceback": error.traceback} for error in errors
         ]
-        say_json({"notebook": str(notebook), "exercises": rows, "errors": failures})
+        found = {"notebook": str(notebook), "exercises": rows, "questions": questions, "errors": failures}
+        say_json(found)
     else:
         for row in rows:
             if row["status"] in ("wrong", "error"):
@@ -107,6 +109,9 @@ def check(
         for failed in errors:
             say(f"{failed}\n", err=True)
         _print_table(rows)
+        for question in questions:
+            state = "your instructor reads your answer" if question["answered"] else "not answered yet"
+            say(f"{question['id']} (up to {question['points']:g} more points): {state}")
     needed = _that_count(rows)
     right = needed and all(row["status"] == "correct" for row in needed)
     raise typer.Exit(0 if right or classroom50 else 1)
@@ -118,6 +123,19 @@ def _write_classroom50(path: Path, rows: list[dict[str, Any]]) -> None:
 
     with published(path) as file:
         file.write(text_of.dumps(as_classroom50(rows, os.environ), indent=2).encode())
+
+
+def _questions(cells: NotebookNode) -> list[dict[str, Any]]:
+    """Return the questions that a human grades, and whether anything stands in the cell."""
+    from course_utils.notebooks.strip import TEXT_STUB
+
+    found = []
+    for cell in cells.cells:
+        marks, text = cell.metadata.get("nbgrader", {}), cell.source.strip()
+        if marks.get("grade") and marks.get("solution"):
+            question = {"id": marks.get("grade_id", ""), "points": marks.get("points", 0)}
+            found.append(question | {"answered": text not in ("", *TEXT_STUB)})
+    return found
 
 
 def _cut_after_last_check(cells: NotebookNode, notebook: Path) -> None:
