@@ -19,6 +19,7 @@ import pytest
 from grading_workers import by_words, threads
 from submissions import REPOSITORY, submission, write
 
+from course_utils.command_line import main
 from course_utils.errors import GradingError
 from course_utils.grading import deadlines
 from course_utils.grading.collect import collect
@@ -338,6 +339,30 @@ def test_a_commit_says_when_and_runs_nothing_that_its_repository_sets(tmp_path):
     (one,) = collect(tmp_path / "in").submissions
     assert (one.time_source, one.submitted) == ("commit", datetime(2026, 12, 2, 1, tzinfo=UTC))
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("option", ["--due", "--late", "--grace"])
+def test_an_empty_value_is_no_value(option, tmp_path, capsys):
+    assert main(["grade", str(tmp_path), "-o", str(tmp_path / "out"), option, " "]) == 2
+    assert "it is empty" in capsys.readouterr().err
+
+
+def test_a_file_that_is_nested_too_deep_is_a_mistake_in_a_sentence(tmp_path):
+    file = tmp_path / "deadlines.toml"
+    file.write_text("[" + ".".join("a" * 20_000) + "]\nb = 1\n")
+    with pytest.raises(GradingError) as caught:
+        read_deadlines(GivenDates(file=file), None, people=Roster(()), labs=[1])
+    assert "nested too deep" in caught.value.why
+
+
+@needs_git
+def test_what_was_changed_after_the_commit_has_the_files_time(tmp_path):
+    student = tmp_path / "in" / "lab-01-jdoe"
+    write(submission({}), student / "labs" / "x.ipynb")
+    repository(student, ("labs/x.ipynb", "2026-12-02T01:00:00+00:00"))
+    write(submission({"zero_pad": "# RIGHT"}), student / "labs" / "x.ipynb")
+    (one,) = collect(tmp_path / "in").submissions
+    assert one.time_source == "file"
 
 
 @needs_git

@@ -358,6 +358,15 @@ def test_people_of_one_name_in_the_roster_are_told_apart_by_the_platforms_number
     assert [one.student for one in found] == ["Li Wei (11)", "Li Wei (12)", "Li Wei (13)"]
 
 
+def test_nobody_is_told_to_have_handed_in_nothing_while_a_file_may_be_theirs(tmp_path):
+    put(tmp_path, "in/liwei_91_4567_x.ipynb")
+    roster = csv(tmp_path, "ID,Student\n11,Li Wei\n12,Li Wei\n13,Bo Lee\n")
+    found = collect(tmp_path / "in", naming=Naming(roster=roster)).submissions
+    told = {one.student: one.problem for one in found}
+    assert told["Bo Lee"] == "Nothing was handed in."
+    assert told["Li Wei (11)"] == told["Li Wei (12)"] and "not clear" in told["Li Wei (11)"]
+
+
 def test_a_mapping_overrules_names_and_leaves_files_out(tmp_path):
     put(tmp_path, "in/01_conv_layer.ipynb")
     put(tmp_path, "in/Tan.ipynb")
@@ -366,6 +375,33 @@ def test_a_mapping_overrules_names_and_leaves_files_out(tmp_path):
     found = collect(tmp_path / "in", naming=Naming(mapping=mapping))
     assert [one.student for one in found.submissions] == ["Bo Lee", "Tan"]
     assert "left out" in found.unread[0]
+
+
+def test_a_mapping_says_whose_a_file_is_and_its_name_still_says_the_rest(tmp_path):
+    put(tmp_path, "in/mulleranna_LATE_9001_770007_x.ipynb")
+    put(tmp_path, "in/mulleranna_9002_770008_x.ipynb")
+    put(tmp_path, "in/tanwei_9003_770009_x.ipynb")
+    roster = csv(tmp_path, "id,name\n1,Anna Müller\n2,Anna Müller\n3,Wei Tan\n", name="roster.csv")
+    text = "file,student\nmulleranna_LATE_9001_770007_x.ipynb,1\nmulleranna_9002_770008_x.ipynb,2\n"
+    naming = Naming(roster=roster, mapping=csv(tmp_path, text, name="mapping.csv"))
+    first, second, _ = collect(tmp_path / "in", naming=naming).submissions
+    assert (first.student, first.number, first.platform, first.late) == (
+        "Anna Müller (1)", "9001", "Canvas", True,
+    )  # fmt: skip
+    assert (first.exported, second.late) == ("mulleranna_LATE_9001_770007_x.ipynb", False)
+    people = read_roster(roster).of_students([(first.student, first.number), (second.student, "9002")])
+    assert [one.name for one in people.find("Anna Müller (2)")] == ["Anna Müller (2)"]
+
+
+def test_somebody_whose_name_begins_with_a_dot_is_not_lost(tmp_path):
+    for name in (
+        ".Dot Name_11_assignsubmission_file_",
+        "._x_12_assignsubmission_file_",
+        ".git",
+        "Ann O_13_assignsubmission_file_",
+    ):
+        put(tmp_path, f"in/{name}/x.ipynb")
+    assert [one.student for one in collect(tmp_path / "in").submissions] == [".Dot Name", "Ann O"]
 
 
 @pytest.mark.parametrize(

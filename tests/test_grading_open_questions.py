@@ -66,6 +66,21 @@ def test_an_untouched_question_is_not_started_in_whatever_way_it_is_left(rebuilt
     assert found.written["explain_padding"] == "" and found.answered == 0
 
 
+@pytest.mark.parametrize("place", ["a cell of its own", "under the question", "no cell for it"])
+def test_an_answer_in_another_cell_is_shown_and_told_to_the_instructor(place, rebuilt, lab):
+    notebook = handed_out(lab)
+    cell = cell_of(notebook, "explain_padding")
+    if place == "under the question":
+        notebook.cells[notebook.cells.index(cell) - 1].source += "\n\nIt grows by two."
+    else:
+        notebook.cells.append(new_markdown_cell("It grows by two."))
+    if place == "no cell for it":
+        notebook.cells.remove(cell)
+    found = rebuilt(notebook)
+    assert found.written["explain_padding"].endswith("It grows by two.") and found.written["edges"] == ""
+    assert found.notes == ("explain_padding: its cell is empty; this stands elsewhere in the notebook.",)
+
+
 def test_an_answer_is_the_students_text_without_what_the_cell_said_before(rebuilt, lab):
     notebook = handed_out(lab)
     cell_of(notebook, "explain_padding").source = "YOUR ANSWER HERE\n\nIt grows.\n"

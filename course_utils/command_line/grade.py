@@ -84,25 +84,42 @@ Regrade = Annotated[
     list[str] | None,
     typer.Option(metavar="STUDENT", help="Grade this student again. Repeatable.", show_default=False),
 ]
+
+
+def not_empty(value: str | None) -> str | None:
+    """Refuse an empty text: somebody's shell variable was not set."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("it is empty.")
+    return value
+
+
 Due = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="TIME",
+        callback=not_empty,
         help='When the labs are due, such as "2026-12-01 23:59 Europe/Berlin". Kept for later runs.',
         show_default=False,
     ),
 ]
 Late = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="RULE",
+        callback=not_empty,
         help='What late work loses: "10% per day, 3 days" of the maximum, "2 points per hour", "no late", '
         '"no penalty".',
         show_default=False,
     ),
 ]
 Grace = Annotated[
-    str, typer.Option(metavar="LENGTH", help="By how much later is not late: 15m, 2h.", show_default=False)
+    str | None,
+    typer.Option(
+        metavar="LENGTH",
+        callback=not_empty,
+        help="By how much later is not late: 15m, 2h.",
+        show_default=False,
+    ),
 ]
 DeadlinesFile = Annotated[
     Path | None,
@@ -160,9 +177,9 @@ def grade(
     jobs: Jobs = None,
     corrections: Corrections = None,
     regrade: Regrade = None,
-    due: Due = "",
-    late: Late = "",
-    grace: Grace = "",
+    due: Due = None,
+    late: Late = None,
+    grace: Grace = None,
     deadlines: DeadlinesFile = None,
     time_limit: TimeLimit = None,
     unexplained: Unexplained = None,
@@ -212,7 +229,7 @@ def grade(
     root = find_checkout()
     labs = find_labs(root, lab)
     naming = Naming(layout, mapping, roster)
-    dates = GivenDates(due, late, grace, deadlines)
+    dates = GivenDates(due or "", late or "", grace or "", deadlines)
     shown: Callable[[Collection], None] = (lambda collection: None) if json else _show
     if output is not None:
         check_writable(output, "Give --output another folder.", folder=True)

@@ -27,6 +27,9 @@ _ALSO = {
     "email": "student",
     "question": "exercise",
     "maximum": "max",
+    "aufgabe": "exercise",
+    "punkte": "points",
+    "kommentar": "comment",
 }
 _POINTS = re.compile(r"-?(?:\d+(?:[.,]\d*)?|[.,]\d+)")
 
@@ -289,8 +292,7 @@ class _Class:
 
 def student_named(people: Roster, name: str, problem: Callable[[str], None]) -> str:
     """Return the name of a student who is called by name, id or address, or report why it is nobody's."""
-    same = [one for one in people.people if one.name == name]
-    found = same or (people.find(name) if name else [])
+    found = people.find(name) if name else []
     found = found or [one for one in people.people if one.name.startswith(f"{name} (")]
     if len(found) == 1:
         return found[0].name

@@ -235,6 +235,11 @@ class GradeRow:
         return sum(one.maximum for one in self.questions if one.points is None)
 
     @property
+    def unanswered(self) -> list[str]:
+        """The open questions that nobody has graded, and in whose cells nothing stands."""
+        return [one.name for one in self.questions if one.points is None and not self.written.get(one.name)]
+
+    @property
     def percent(self) -> float:
         """What was earned, in percent of what has been graded so far."""
         so_far = self.maximum - self.open

@@ -13,7 +13,7 @@ from course_utils.grading.records import Cell, CodeCell, Question, Rebuilt, Runn
 from course_utils.grading.similarity import shingles
 from course_utils.grading.source import LARGEST_CELL, names_defined, without_comments
 from course_utils.grading.student_code import Found, Statement, StudentCode
-from course_utils.grading.template import Template
+from course_utils.grading.template import Template, unwrapped
 
 _LONGEST_REMARK = 400
 _LONGEST_TEXT = 20_000
@@ -38,6 +38,8 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
     `unclear` and does not run.
     """
     given = {name for cell in template.cells if not cell.exercise for name in names_defined(cell.source)}
+    prose = [cell.source for cell in submitted if cell.is_prose]
+    submitted = [cell for cell in submitted if not cell.is_prose]
     stubs = {exercises.get(exercise).title: stub for exercise, stub in template.stubs.items()}
     code = StudentCode(submitted, stubs, given)
     cells, unclear, remarks, notes = [], {}, [], []
@@ -57,7 +59,12 @@ def rebuild(submitted: Sequence[Cell], template: Template) -> Rebuilt:
     remarks += _about_checks(submitted, template)
     notes += [f"{_called(exercise)}: {why}" for exercise, why in unclear.items()]
     for question in template.questions:
-        if (text := _text(submitted, question)) is not None:
+        text = _text(submitted, question)
+        by_words = question.stub and not question.is_code
+        if not text and by_words and (elsewhere := _own_prose(prose, template)):
+            written[question.name] = _cut(elsewhere)
+            notes.append(f"{question.name}: its cell is empty; this stands elsewhere in the notebook.")
+        elif text is not None:
             written[question.name] = _cut(text)
         elif question.stub:
             notes.append(f"{question.name}: the notebook has no cell for it.")
@@ -94,6 +101,11 @@ def _text(cells: Sequence[Cell], question: Question) -> str | None:
         return None
     texts = (part.replace("\r\n", "\n").replace(question.stub, "").strip("\n").rstrip() for part in parts)
     return "\n\n".join(dict.fromkeys(filter(None, texts)))
+
+
+def _own_prose(prose: Sequence[str], template: Template) -> str:
+    """Return the texts of a notebook that the lab does not have, or has otherwise."""
+    return "\n\n".join(dict.fromkeys(text for text in prose if unwrapped(text) not in template.prose))
 
 
 def _find(code: StudentCode, exercise_id: str, stub: str) -> _StudentAnswer:

@@ -13,11 +13,12 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a student's notebook: code, or marked by nbgrader."""
+    """A cell of a student's notebook: code, or marked by nbgrader, or a beginning of other text."""
 
     source: str
     grade_id: str = ""
     is_code: bool = True
+    is_prose: bool = False
 
 
 @dataclass(frozen=True)

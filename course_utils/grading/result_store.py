@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,7 +145,12 @@ def publish_corrections(output: Path, corrections: Corrections) -> None:
     GradingError
         If it cannot be written.
     """
-    publish(output / KEPT, "\ufeff" + as_csv(COLUMNS, corrections.rows))
+    file = output / KEPT
+    before = file.stat().st_mode if file.exists() else 0o777
+    publish(file, "\ufeff" + as_csv(COLUMNS, corrections.rows))
+    if os.name != "nt":
+        # The instructor edits this file, and may have closed it to others.
+        file.chmod(file.stat().st_mode & before & 0o777)
 
 
 def publish(path: Path, content: str | bytes) -> None:

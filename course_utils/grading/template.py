@@ -37,6 +37,8 @@ class Template:
         The open questions.
     references : tuple of (str, str)
         The instructor's own answer to each exercise; the stub where there is none.
+    prose : frozenset of str
+        The lab's texts, without line breaks.
     """
 
     lab: int
@@ -44,6 +46,7 @@ class Template:
     checks: tuple[tuple[str, str], ...]
     questions: tuple[Question, ...] = ()
     references: tuple[tuple[str, str], ...] = ()
+    prose: frozenset[str] = frozenset()
 
     @property
     def stubs(self) -> dict[str, str]:
@@ -97,7 +100,13 @@ def template_of(notebook: NotebookNode, given: NotebookNode, lab: int) -> Templa
     checks = tuple((f"check_{marked[i]}", stubs.get(f"check_{marked[i]}", "")) for i in places)
     references = tuple((marked[i], code[i].source) for i in places)
     questions = tuple(_questions(notebook.cells, stubs, known))
-    return Template(lab, tuple(cells), checks, questions, references)
+    prose = frozenset(unwrapped(cell.source) for cell in given.cells if cell.cell_type == "markdown")
+    return Template(lab, tuple(cells), checks, questions, references, prose)
+
+
+def unwrapped(text: str) -> str:
+    """Return a text without its line breaks, as it is compared."""
+    return " ".join(text.split())
 
 
 def _questions(

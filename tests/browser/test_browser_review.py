@@ -113,7 +113,9 @@ def test_a_second_tab_is_told_and_may_still_win(browser: Browser, server: Review
     second.keyboard.press("Enter")
     expect(second.get_by_role("status")).to_contain_text("something else was saved here: 1 point.")
     assert word(server, ANN) == ("1", "")
-    second.keyboard.press("Enter")  # the focus is on "Save mine all the same"
+    second.keyboard.press("Enter")  # a hasty one saves over nothing
+    expect(second.get_by_role("status")).to_contain_text("something else was saved here: 1 point.")
+    second.get_by_role("button", name="Save mine all the same").press("Enter")
     expect(second.get_by_role("status")).to_have_text("Not saved: points are 7, but explain_padding has 2.")
     second.keyboard.press("Control+A")
     second.keyboard.type("2")

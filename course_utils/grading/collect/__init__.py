@@ -35,6 +35,7 @@ _NO_OWNER = "its path does not say whose it is, or it is not a notebook."
 
 _NO_NOTEBOOK = "No notebook was handed in."
 _NOTHING = "Nothing was handed in."
+_PERHAPS = "It is not clear whether anything was handed in: a file fits several people of this name."
 _MOST_LISTED = 20
 
 _BINDING = re.compile(
@@ -162,10 +163,13 @@ def collect(
     if naming.student is not None:
         title, owners = "one student", {item.parts: [Owner(naming.student)] for item in others}
     else:
+        deciding = [item.parts for item in others if item.is_notebook] or [
+            item.parts for item in others if item.problem
+        ]
+        # A mapping says whose a file is; its name still says when it came, and where feedback goes.
         title, owners = read_owners(
-            [item.parts for item in others],
-            [item.parts for item in others if item.is_notebook]
-            or [item.parts for item in others if item.problem],
+            [item.parts for item in (items if deciding else others)],
+            deciding,
             folders={item.parts[: i + 1] for item in items for i, real in enumerate(item.folders) if real},
             texts=lists,
             layout=naming.layout,
@@ -182,8 +186,12 @@ def collect(
     _add_stamps(found, stamps)
     for item, name in by_hand:
         if name:
-            key = _key_of(name, found)
-            found[key].append(replace(item, owner=Owner(*key, why=f"said by {naming.mapping}")))
+            read = owners.get(item.parts, ())
+            named = read[0] if len(read) == 1 and read[0].platform else Owner("")
+            whose, number = _key_of(name, found)
+            key = whose, number or named.number
+            owner = replace(named, name=whose, number=key[1], why=f"said by {naming.mapping}")
+            found[key].append(replace(item, owner=owner))
         else:
             unread.append((item, f"left out by {naming.mapping}."))
     if not found:
@@ -208,11 +216,11 @@ def collect(
                 )
             )
             collection.files.extend(replace(file, student=student.name) for file in files)
-    for student in missing:
+    for student, problem in missing:
         collection.submissions.append(
-            Submission(student.name, student.id, lab=lab, problem=_NOTHING, email=student.email)
+            Submission(student.name, student.id, lab=lab, problem=problem, email=student.email)
         )
-        collection.files.append(CollectedFile(student.name, lab, "", None, _NOTHING))
+        collection.files.append(CollectedFile(student.name, lab, "", None, problem))
     collection.files.extend(item.told(text) for item, text in unread)
     return collection
 
@@ -270,12 +278,13 @@ class _Student:
 
 def _settle(
     found: Iterable[_Key], roster: Roster | None
-) -> tuple[dict[_Key, tuple[_Student, tuple[str, ...]]], list[_Student]]:
-    """Return how each student is called in the report, with notes, and who in the roster was not found."""
+) -> tuple[dict[_Key, tuple[_Student, tuple[str, ...]]], list[tuple[_Student, str]]]:
+    """Return how each student is called, with notes; and who in the roster was not found, as a sentence."""
     keys = list(found)
     names = Counter(name for name, _ in keys)
     settled: dict[_Key, tuple[_Student, tuple[str, ...]]] = {}
     of: dict[str, _Key] = {}
+    perhaps: set[str] = set()
     for key in keys:
         name, number = key
         matches = roster.find(name, number) if roster else []
@@ -291,6 +300,7 @@ def _settle(
             settled[key] = _Student(person.name, number or person.id, person.email), ()
             continue
         notes = []
+        perhaps |= {person.name for person in matches}
         if names[name] > 1:
             notes.append(f"Other students are called {name} too; they are told apart by their numbers.")
         if roster:
@@ -299,7 +309,11 @@ def _settle(
             )
         settled[key] = _Student(_called(key) if names[name] > 1 else name, number), tuple(notes)
     everybody = roster.people if roster else ()
-    return settled, [_Student(one.name, one.id, one.email) for one in everybody if one.name not in of]
+    return settled, [
+        (_Student(one.name, one.id, one.email), _PERHAPS if one.name in perhaps else _NOTHING)
+        for one in everybody
+        if one.name not in of
+    ]
 
 
 def _called(key: _Key) -> str:

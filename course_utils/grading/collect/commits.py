@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -9,6 +10,9 @@ import subprocess
 import tempfile
 from datetime import datetime
 from pathlib import Path
+
+from course_utils.files import open_regular
+from course_utils.grading.collect.submitted_files import MOST_BYTES
 
 _SECONDS = 10
 _MOST_BYTES = 2**20
@@ -31,20 +35,29 @@ def commit_time(submissions: Path, path: str) -> datetime | None:
     Returns
     -------
     datetime or None
-        None if the file is in no repository, or has no commit that can be read.
+        None if the file is in no repository, or has changed since, or has no commit that can be read.
     """
     parts = path.split("/")
     for depth in range(len(parts) - 1, 0, -1):
         repository = submissions.joinpath(*parts[:depth])
         if _is_folder(repository / ".git"):
-            commit = _head(repository / ".git")
-            return (
-                _asked(repository / ".git" / "objects", commit, "/".join(parts[depth:])) if commit else None
-            )
+            commit, below = _head(repository / ".git"), "/".join(parts[depth:])
+            blob = _blob(submissions.joinpath(*parts))
+            return _asked(repository / ".git" / "objects", commit, below, blob) if commit and blob else None
     return None
 
 
-def _asked(objects: Path, commit: str, path: str) -> datetime | None:
+def _blob(file: Path) -> str:
+    """Return Git's name for the content of an ordinary file, or nothing."""
+    try:
+        with open_regular(file) as opened:
+            content = opened.read(MOST_BYTES + 1)
+    except OSError:
+        return ""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _asked(objects: Path, commit: str, path: str, blob: str) -> datetime | None:
     with tempfile.TemporaryDirectory(prefix="course-git-") as folder:
         own = Path(folder)
         for name in ("objects", "refs"):
@@ -66,13 +79,18 @@ def _asked(objects: Path, commit: str, path: str) -> datetime | None:
             "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_TERMINAL_PROMPT": "0",
         }
-        command = ["sh", "-c", _LIMITED, "sh", "git", "log", "-1", "--format=%cI", commit, "--", path]
-        try:
-            said = subprocess.run(
-                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                capture_output=True, timeout=_SECONDS, check=True,
+
+        def said(*arguments: str) -> str:
+            done = subprocess.run(
+                ["sh", "-c", _LIMITED, "sh", "git", *arguments], cwd=folder, env=environment,
+                stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=True,
             )  # fmt: skip
-            return datetime.fromisoformat(said.stdout.decode().strip())
+            return done.stdout.decode().strip()
+
+        try:
+            if said("rev-parse", "--verify", f"{commit}:{path}") != blob:  # changed after the commit
+                return None
+            return datetime.fromisoformat(said("log", "-1", "--format=%cI", commit, "--", path))
         except (OSError, ValueError, subprocess.SubprocessError):
             return None
 

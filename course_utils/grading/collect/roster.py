@@ -21,7 +21,7 @@ _COLUMNS = {
     "surname": "surname lastname familyname nachname",
     "first": "firstname givenname forename vorname first",
     "email": "email mail emailaddress emailadresse",
-    "file": "file path files folder",
+    "file": "file path files folder datei",
 }
 """What a column is, by the names that platforms give it: without spaces, hyphens and capitals."""
 
@@ -72,9 +72,12 @@ class Roster:
     def find(self, name: str, number: str = "") -> list[Person]:
         """Return whom a name, an id, an address or a login means: several people if it is not clear.
 
+        A name as this class shows it, "Kim Min (14)", is nobody else's.
         A number decides between people of one name. Alone it counts only if no name fits, and only as an
         address: a platform's own number may be another student's id.
         """
+        if shown := [one for one in self.people if one.name == name]:
+            return shown
         wanted, spelling = _folded(name), _key(name)
         found = [one for one in self.people if wanted in one.keys or spelling in one.names]
         if len(found) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 import zipfile
@@ -27,6 +28,7 @@ _LISTED = 64
 _IN_MEMORY = 8 * 2**20
 _ZIPS_IN_ZIPS = 2
 _NOISE = ("__MACOSX", "Thumbs.db", "desktop.ini")
+_OF_A_PERSON = re.compile(r" |_\d+_")
 NOTEBOOKS = (".ipynb", ".ipynb.txt", ".json")
 """How the names of notebooks end; browsers and editors add to them."""
 SCRIPT = ".py"
@@ -261,7 +263,10 @@ def _cut(name: str) -> str:
 
 
 def _is_noise(name: str) -> bool:
-    return (name.startswith(".") and name not in (".", "..")) or name in _NOISE
+    """Whether a name is that of a system's or a program's own file: people's names have spaces or numbers."""
+    if name.startswith("._") or name in _NOISE:
+        return True
+    return name.startswith(".") and name not in (".", "..") and not _OF_A_PERSON.search(name)
 
 
 def _modified(path: Path) -> datetime | None:

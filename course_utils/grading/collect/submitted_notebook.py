@@ -12,6 +12,7 @@ from course_utils.grading.records import Cell
 
 MOST_CELLS = 5_000
 MOST_SOURCE = 2**20
+_MOST_PROSE = 20_000
 _CODE_IN_TEXT = re.compile(r"^[ \t]*(?:(?:async +def|def|class|@)\b|\w+ *= *lambda\b)", re.M)
 _OPENING = re.compile(r"# (%%|In\[[\d ]*\]:|\+|-$)(.*)")
 """Where a cell of a script begins: Jupytext's percent and light formats, and nbconvert's."""
@@ -48,7 +49,7 @@ def read_cells(content: bytes) -> list[Cell]:
     if len(cells) > MOST_CELLS:
         raise UnreadableNotebookError(f"The notebook has {len(cells):,} cells, more than any lab.")
     kept = [cell for raw in cells if (cell := _cell(raw)) is not None]
-    if sum(len(cell.source) for cell in kept) > MOST_SOURCE:
+    if sum(len(cell.source) for cell in kept if not cell.is_prose) > MOST_SOURCE:
         raise UnreadableNotebookError("The notebook contains more than 1 MB of code.")
     return kept
 
@@ -121,7 +122,9 @@ def _cell(raw: Any) -> Cell | None:
     is_code = raw.get("cell_type") == "code"
     # Half a surrogate pair is valid JSON, but cannot be encoded as text.
     source = source.encode("utf-8", "replace").decode("utf-8")
-    return Cell(source, grade_id, is_code) if is_code or grade_id or _CODE_IN_TEXT.search(source) else None
+    if is_code or grade_id or _CODE_IN_TEXT.search(source):
+        return Cell(source, grade_id, is_code)
+    return Cell(source[:_MOST_PROSE], is_code=False, is_prose=True) if source.strip() else None
 
 
 def _grade_id(metadata: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from course_utils import exercises
 from course_utils.errors import GradingError
+from course_utils.files import open_regular
 from course_utils.grading.collect.roster import Roster
 from course_utils.grading.corrections import student_named
 from course_utils.grading.deadlines.dates import ACCEPTED, later, names_zone, parse_length, parse_time
@@ -22,6 +23,7 @@ from course_utils.grading.records import Submission
 __all__ = ["KEPT", "Deadline", "Deadlines", "GivenDates", "LateRule", "Timing", "read_deadlines"]
 
 _SETTINGS = ("due", "late", "grace", "extensions", "submitted")
+_LARGEST = 2**20
 _Value = TypeVar("_Value")
 
 
@@ -209,15 +211,23 @@ def _labs() -> list[int]:
 
 def _parsed(text: str, name: str, mistakes: list[str]) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        settings = tomllib.loads(text)
+        json.dumps(settings, default=str)
+        return settings
+    except RecursionError:
+        mistakes.append(f"{name} cannot be read: it is nested too deep.")
     except ValueError as error:
         mistakes.append(f"{name} cannot be read: {error}.")
-        return {}
+    return {}
 
 
 def _text(source: Path, mistakes: list[str]) -> str:
     try:
-        return source.read_text(encoding="utf-8-sig")
+        with open_regular(source) as file:
+            return file.read(_LARGEST).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        mistakes.append(f"{source} cannot be read: save it as UTF-8.")
+        return ""
     except (OSError, ValueError) as error:
         mistakes.append(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}.")
         return ""

@@ -110,6 +110,8 @@ def _more(row: GradeRow) -> NextStep:
     optional = next((m for m in row.result.marks if not m.points and m.status != "correct"), None)
     offer = f"{_called(optional)}, which is optional, or " if optional else ""
     more = f"If you would like more, try {offer}the challenge at the end of Lab {row.lab:02}."
+    if row.unanswered:
+        more = f"The question `{row.unanswered[0]}` at the end of the lab has no answer."
     return NextStep((praise, more))
 
 

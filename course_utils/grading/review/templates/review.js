@@ -60,8 +60,9 @@ async function save() {
       before = answer.now;
       save();
     };
-    mine.focus();
-  } else (points ?? comment).focus();
+  }
+  // Not the button: a second Enter must not save over what is newer.
+  (points ?? comment).focus();
 }
 
 function start() {
