@@ -341,6 +341,14 @@ def test_a_commit_says_when_and_runs_nothing_that_its_repository_sets(tmp_path):
     assert not trace.exists()
 
 
+def test_a_file_that_is_too_large_is_not_read_in_part(tmp_path):
+    file = tmp_path / "deadlines.toml"
+    file.write_text('due = "2026-12-01 23:59 UTC"\n' + "# \n" * 400_000 + '[extensions]\n"Ann" = "2 days"\n')
+    with pytest.raises(GradingError) as caught:
+        read_deadlines(GivenDates(file=file), None, people=Roster(()), labs=[1])
+    assert "larger than 1 MB" in caught.value.why
+
+
 @pytest.mark.parametrize("option", ["--due", "--late", "--grace"])
 def test_an_empty_value_is_no_value(option, tmp_path, capsys):
     assert main(["grade", str(tmp_path), "-o", str(tmp_path / "out"), option, " "]) == 2

@@ -393,6 +393,21 @@ def test_a_mapping_says_whose_a_file_is_and_its_name_still_says_the_rest(tmp_pat
     assert [one.name for one in people.find("Anna Müller (2)")] == ["Anna Müller (2)"]
 
 
+def test_so_it_does_where_the_mapping_names_every_file(tmp_path):
+    put(tmp_path, "in/mulleranna_LATE_9001_770007_x.ipynb")
+    mapping = csv(tmp_path, "file,student\nmulleranna_LATE_9001_770007_x.ipynb,Anna\n")
+    (one,) = collect(tmp_path / "in", naming=Naming(mapping=mapping)).submissions
+    assert (one.student, one.number, one.platform, one.late) == ("Anna", "9001", "Canvas", True)
+
+
+def test_a_mapping_of_every_file_may_have_names_that_tell_nothing(tmp_path):
+    put(tmp_path, "in/jdoe_LATE_9001_770007_x.ipynb")
+    put(tmp_path, "in/final/01/x.ipynb")
+    text = "file,student\njdoe_LATE_9001_770007_x.ipynb,Anna\nfinal,Bo\n"
+    found = collect(tmp_path / "in", naming=Naming(mapping=csv(tmp_path, text))).submissions
+    assert [one.student for one in found] == ["Anna", "Bo"]
+
+
 def test_somebody_whose_name_begins_with_a_dot_is_not_lost(tmp_path):
     for name in (
         ".Dot Name_11_assignsubmission_file_",

@@ -102,6 +102,14 @@ def test_right_exercises_are_praised_though_open_questions_wait():
     assert told(lab()).startswith("Everything is right. Well done.")
 
 
+def test_an_empty_answer_is_told_and_not_waited_for():
+    questions = (Correction("why", None, 3), Correction("essay", None, 5))
+    graded = lab(questions=questions, written={"why": ""})
+    assert told(graded) == "All exercises are right. Well done. The question `why` of the lab has no answer."
+    assert "Up to 5 more points are open until" in feedback_text(graded)
+    assert "has no answer" not in told(lab(questions=questions[1:]))  # it may stand in no notebook
+
+
 def test_a_message_without_a_next_step_says_why():
     absent = GradeRow(Submission("ann", lab=1, problem="Nothing was handed in."), comment="Are you well?")
     assert feedback_text(absent) == "Your instructor: Are you well? Nothing was handed in."

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from messy_class import percent
 from nbformat.v4 import new_markdown_cell
 from open_questions import NASTY, class_with_questions, graded, handed_out, lab_with_questions
 from submissions import cell_of
@@ -79,6 +80,15 @@ def test_an_answer_in_another_cell_is_shown_and_told_to_the_instructor(place, re
     found = rebuilt(notebook)
     assert found.written["explain_padding"].endswith("It grows by two.") and found.written["edges"] == ""
     assert found.notes == ("explain_padding: its cell is empty; this stands elsewhere in the notebook.",)
+
+
+def test_in_a_script_only_what_the_lab_does_not_say_is_the_students_own(lab):
+    template, notebook = read_template(lab), handed_out(lab)
+    untouched = rebuild(read_cells(percent(notebook).encode()), template)
+    assert "explain_padding" not in untouched.written
+    cell_of(notebook, "explain_padding").source = "It grows by two."
+    answered = rebuild(read_cells(percent(notebook).encode()), template)
+    assert answered.written["explain_padding"] == "# It grows by two."
 
 
 def test_an_answer_is_the_students_text_without_what_the_cell_said_before(rebuilt, lab):

@@ -235,9 +235,14 @@ class GradeRow:
         return sum(one.maximum for one in self.questions if one.points is None)
 
     @property
-    def unanswered(self) -> list[str]:
+    def unanswered(self) -> list[Correction]:
         """The open questions that nobody has graded, and in whose cells nothing stands."""
-        return [one.name for one in self.questions if one.points is None and not self.written.get(one.name)]
+        return [one for one in self.questions if one.points is None and self.written.get(one.name) == ""]
+
+    @property
+    def unread(self) -> float:
+        """Points of the answers that a human has yet to read."""
+        return self.open - sum(one.maximum for one in self.unanswered)
 
     @property
     def percent(self) -> float:

@@ -105,8 +105,8 @@ def template_of(notebook: NotebookNode, given: NotebookNode, lab: int) -> Templa
 
 
 def unwrapped(text: str) -> str:
-    """Return a text without its line breaks, as it is compared."""
-    return " ".join(text.split())
+    """Return a text as it is compared: in one line, and the same in a script, which comments it out."""
+    return " ".join(re.sub(r"^[# ]+", "", text, flags=re.M).split())
 
 
 def _questions(

@@ -163,17 +163,7 @@ def collect(
     if naming.student is not None:
         title, owners = "one student", {item.parts: [Owner(naming.student)] for item in others}
     else:
-        deciding = [item.parts for item in others if item.is_notebook] or [
-            item.parts for item in others if item.problem
-        ]
-        # A mapping says whose a file is; its name still says when it came, and where feedback goes.
-        title, owners = read_owners(
-            [item.parts for item in (items if deciding else others)],
-            deciding,
-            folders={item.parts[: i + 1] for item in items for i, real in enumerate(item.folders) if real},
-            texts=lists,
-            layout=naming.layout,
-        )
+        title, owners = _owners(items, others, lists, naming)
     found: dict[_Key, list[_StudentFile]] = defaultdict(list)
     unread: list[tuple[_StudentFile, str]] = []
     for item in others:
@@ -223,6 +213,31 @@ def collect(
         collection.files.append(CollectedFile(student.name, lab, "", None, problem))
     collection.files.extend(item.told(text) for item, text in unread)
     return collection
+
+
+def _owners(
+    items: Sequence[_StudentFile], others: Sequence[_StudentFile], lists: Mapping[Parts, str], naming: Naming
+) -> tuple[str, Mapping[Parts, Sequence[Owner]]]:
+    """Read from all names whose each file is; those of the `others`, which no mapping gives, decide how.
+
+    A mapping says whose a file is; its name still says when it came, and where feedback goes.
+    """
+
+    def read(paths: Sequence[_StudentFile], by: Sequence[_StudentFile]) -> Any:
+        return read_owners(
+            [item.parts for item in paths],
+            [item.parts for item in by if item.is_notebook] or [item.parts for item in by if item.problem],
+            folders={item.parts[: i + 1] for item in items for i, real in enumerate(item.folders) if real},
+            texts=lists,
+            layout=naming.layout,
+        )
+
+    if any(item.is_notebook or item.problem for item in others):
+        return read(items, others)
+    try:
+        return read(items, items)
+    except GradingError:  # names that do not tell are what a mapping is for
+        return read(others, others)
 
 
 def _add_stamps(found: Mapping[_Key, list[_StudentFile]], stamps: Mapping[Parts, datetime]) -> None:

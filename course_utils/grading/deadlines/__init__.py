@@ -224,7 +224,10 @@ def _parsed(text: str, name: str, mistakes: list[str]) -> dict[str, Any]:
 def _text(source: Path, mistakes: list[str]) -> str:
     try:
         with open_regular(source) as file:
-            return file.read(_LARGEST).decode("utf-8-sig")
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ValueError("it is larger than 1 MB")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         mistakes.append(f"{source} cannot be read: save it as UTF-8.")
         return ""

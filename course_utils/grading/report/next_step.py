@@ -67,8 +67,8 @@ def feedback_text(row: GradeRow) -> str:
     step = next_step(row)
     told = row.problem or (step.message if step else "")
     comment = row.comment and f"Your instructor: {row.comment}"
-    more = f"Up to {row.open:g} more points are open until your instructor has read your answer."
-    return " ".join(filter(None, [comment, told, more if row.open and row.status != "not graded" else ""]))
+    more = f"Up to {row.unread:g} more points are open until your instructor has read your answer."
+    return " ".join(filter(None, [comment, told, more if row.unread and row.status != "not graded" else ""]))
 
 
 def _mend(mark: Mark, *, alone: bool) -> NextStep:
@@ -107,11 +107,11 @@ def _begin(row: GradeRow, mark: Mark) -> NextStep:
 def _more(row: GradeRow) -> NextStep:
     what = "Everything is" if row.earned >= row.maximum else "All exercises are"
     praise = "All points. Well done." if row.corrections else f"{what} right. Well done."
+    for question in row.unanswered:
+        return NextStep((praise, f"The question `{question.name}` of the lab has no answer."))
     optional = next((m for m in row.result.marks if not m.points and m.status != "correct"), None)
     offer = f"{_called(optional)}, which is optional, or " if optional else ""
     more = f"If you would like more, try {offer}the challenge at the end of Lab {row.lab:02}."
-    if row.unanswered:
-        more = f"The question `{row.unanswered[0]}` at the end of the lab has no answer."
     return NextStep((praise, more))
 
 
