@@ -114,15 +114,22 @@ def check_place(path: Path) -> None:
     private.unlink(missing_ok=True)
 
 
-def open_regular(path: Path) -> BufferedReader:
+def open_regular(path: Path, *, follow: bool = True) -> BufferedReader:
     """Open a file for reading, and nothing else: a pipe would wait for a writer, and a device may never end.
+
+    Parameters
+    ----------
+    path : Path
+    follow : bool
+        Whether `path` may be a link to the file, where the system can tell.
 
     Raises
     ------
     OSError
         If the system refuses, or if `path` is not a regular file.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "Not a regular file", str(path))

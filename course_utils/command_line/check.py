@@ -51,7 +51,7 @@ def check(
     The notebook runs in a fresh kernel up to its last check, with the profile quick. The file stays as it is.
     Exit code 0 if every exercise is correct, 1 otherwise; optional ones do not count.
     """
-    from course_utils.command_line.check_reports import as_classroom50, as_markdown
+    from course_utils.command_line.check_reports import as_classroom50, as_markdown, that_count
     from course_utils.command_line.progress import CellProgress
     from course_utils.notebooks.kernel import CellError, execute
     from course_utils.notebooks.pairing import read_notebook
@@ -112,7 +112,7 @@ def check(
         for question in questions:
             state = "your instructor reads your answer" if question["answered"] else "not answered yet"
             say(f"{question['id']} (up to {question['points']:g} more points): {state}")
-    needed = _that_count(rows)
+    needed = that_count(rows)
     right = needed and all(row["status"] == "correct" for row in needed)
     raise typer.Exit(0 if right or classroom50 else 1)
 
@@ -191,23 +191,17 @@ def _unchecked(checked: set[str], notebook: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _that_count(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for row in rows if row["points"]]
-
-
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
+
+    from course_utils.command_line.check_reports import points_text, summary
 
     table = Table("", "Exercise", "Verdict", "Points")
     colours = {"correct": "green", "wrong": "red", "error": "red"}
     for row in rows:
         verdict = row["status"] + (f" ({row['misconception']})" if row["misconception"] else "")
         colour = colours.get(row["status"], "yellow")
-        points = f"{row['earned']} of {row['points']}" if row["points"] else "optional"
-        table.add_row(row["number"], row["id"], f"[{colour}]{verdict}[/]", points)
-    needed = _that_count(rows)
-    earned, most = (sum(row[key] for row in needed) for key in ("earned", "points"))
-    correct = sum(row["status"] == "correct" for row in needed)
+        table.add_row(row["number"], row["id"], f"[{colour}]{verdict}[/]", points_text(row))
     shown = console()
     shown.print(table)
-    shown.print(f"{correct} of {len(needed)} correct, {earned} of {most} points")
+    shown.print(summary(rows))

@@ -13,6 +13,24 @@ _SIGNS = {"correct": "✓", "wrong": "✗", "error": "!"}
 _GIVEN = ("CLASSROOM", "ASSIGNMENT", "SUBMISSION_TAG", "COMMIT_URL", "RELEASE_URL")
 
 
+def that_count(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the exercises that are not optional."""
+    return [row for row in rows if row["points"]]
+
+
+def points_text(row: Mapping[str, Any]) -> str:
+    """Return what an exercise earned, for a table."""
+    return f"{row['earned']} of {row['points']}" if row["points"] else "optional"
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many exercises are right, and the points of all."""
+    needed = that_count(rows)
+    correct = sum(row["status"] == "correct" for row in needed)
+    earned, most = (sum(row[key] for row in needed) for key in ("earned", "points"))
+    return f"{correct} of {len(needed)} correct, {earned} of {most} points"
+
+
 def as_markdown(title: str, rows: Sequence[Mapping[str, Any]], errors: Sequence[object] = ()) -> str:
     """Return the verdicts as Markdown: a table, and below it the cards to open.
 
@@ -24,15 +42,11 @@ def as_markdown(title: str, rows: Sequence[Mapping[str, Any]], errors: Sequence[
     errors : sequence
         Cells that failed.
     """
-    needed = [row for row in rows if row["points"]]
-    correct = sum(row["status"] == "correct" for row in needed)
-    earned, most = (sum(row[key] for row in needed) for key in ("earned", "points"))
-    lines = [f"## {title}: {correct} of {len(needed)} correct, {earned} of {most} points", ""]
+    lines = [f"## {title}: {summary(rows)}", ""]
     lines += ["| | exercise | verdict | points |", "| --- | --- | --- | ---: |"]
     for row in rows:
-        points = f"{row['earned']} of {row['points']}" if row["points"] else "optional"
         sign = _SIGNS.get(row["status"], "○")
-        lines.append(f"| {row['number']} | `{row['title']}` | {sign} {row['status']} | {points} |")
+        lines.append(f"| {row['number']} | `{row['title']}` | {sign} {row['status']} | {points_text(row)} |")
     for row in rows:
         if row["status"] in ("wrong", "error"):
             lines += ["", *_folded(f"Exercise {row['number']} ({row['id']})", row["message"])]
@@ -43,7 +57,7 @@ def as_markdown(title: str, rows: Sequence[Mapping[str, Any]], errors: Sequence[
 
 def _folded(title: str, text: str) -> list[str]:
     # What a student wrote stays text: the fence is longer than any in it.
-    fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", text)), 3)
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", text))])
     return [f"<details><summary>{title}</summary>", "", f"{fence}text", text, fence, "", "</details>"]
 
 
@@ -76,8 +90,7 @@ def as_classroom50(rows: Sequence[Mapping[str, Any]], environ: Mapping[str, str]
             "score": row["earned"],
             "max-score": row["points"],
         }
-        for row in rows
-        if row["points"]
+        for row in that_count(rows)
     ]
     return {
         "schema": "classroom50/result/v1",

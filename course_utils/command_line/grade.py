@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from course_utils.command_line.options import Json, LabNumber, seconds
+from course_utils.command_line.options import Json, LabNumber, not_empty, seconds
 from course_utils.command_line.output import check_writable, console, say, say_json
 from course_utils.command_line.run import end_like_ctrl_c
 
@@ -84,15 +84,6 @@ Regrade = Annotated[
     list[str] | None,
     typer.Option(metavar="STUDENT", help="Grade this student again. Repeatable.", show_default=False),
 ]
-
-
-def not_empty(value: str | None) -> str | None:
-    """Refuse an empty text: somebody's shell variable was not set."""
-    if value is not None and not value.strip():
-        raise typer.BadParameter("it is empty.")
-    return value
-
-
 Due = Annotated[
     str | None,
     typer.Option(

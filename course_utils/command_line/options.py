@@ -15,6 +15,13 @@ def seconds(value: float | None) -> float | None:
     return value
 
 
+def not_empty(value: str | None) -> str | None:
+    """Refuse an empty text: somebody's shell variable was not set."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("it is empty.")
+    return value
+
+
 LabNumber = Annotated[
     int | None, typer.Option("--lab", "-l", metavar="N", help="Only this lab.", show_default=False)
 ]

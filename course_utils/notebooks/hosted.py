@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from string import Template
+from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -81,6 +83,14 @@ class Address:
         return [new_markdown_cell(links, id="open-elsewhere"), new_code_cell(install, id="install-on-colab")]
 
 
+def course_table(root: Path) -> dict[str, Any]:
+    """Return ``[tool.course]`` of a checkout's pyproject.toml: what an instructor sets there."""
+    file = root / "pyproject.toml"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    table: dict[str, Any] = tomllib.loads(text).get("tool", {}).get("course", {})
+    return table
+
+
 def read_address(lab: Lab) -> Address | None:
     """Return the address in ``[tool.course]`` of the checkout's pyproject.toml, or None if it is empty.
 
@@ -89,10 +99,7 @@ def read_address(lab: Lab) -> Address | None:
     NotebookError
         If Colab and Binder cannot open that address.
     """
-    file = lab.root / "pyproject.toml"
-    if not file.exists():
-        return None
-    table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("course", {})
+    table = course_table(lab.root)
     repository = str(table.get("repository", "")).removesuffix("/").removesuffix(".git")
     if not repository:
         return None

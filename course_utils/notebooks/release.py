@@ -13,6 +13,7 @@ from pathlib import Path
 from course_utils.errors import NotebookError
 from course_utils.files import zipped
 from course_utils.notebooks.build import check
+from course_utils.notebooks.hosted import course_table
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.pairing import read_notebook
 
@@ -263,14 +264,8 @@ def _readme(labs: Sequence[Lab]) -> str:
         file=labs[0].notebook.name,
         table="\n".join(rows),
         example=example,
-        assistants=_assistants(labs[0].root),
+        assistants=str(course_table(labs[0].root).get("assistants", "")).strip() or _ASK,
     )
-
-
-def _assistants(root: Path) -> str:
-    """Return the class's rule on AI assistants, from ``[tool.course]`` of the checkout's pyproject.toml."""
-    table = tomllib.loads(_bytes(root / "pyproject.toml").decode()).get("tool", {}).get("course", {})
-    return str(table.get("assistants", "")).strip() or _ASK
 
 
 def _refuse_strangers(folder: Path, names: set[str]) -> None:

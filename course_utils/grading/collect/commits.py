@@ -50,7 +50,7 @@ def commit_time(submissions: Path, path: str) -> datetime | None:
 def _blob(file: Path) -> str:
     """Return Git's name for the content of an ordinary file, or nothing."""
     try:
-        with open_regular(file) as opened:
+        with open_regular(file, follow=False) as opened:
             content = opened.read(MOST_BYTES + 1)
     except OSError:
         return ""
@@ -114,15 +114,9 @@ def _is_folder(path: Path) -> bool:
 
 
 def _content(path: Path) -> str:
-    """Return the text of a small ordinary file, or nothing; a link is not followed, a pipe not waited for."""
+    """Return the text of a small ordinary file, or nothing."""
     try:
-        with open(path, "rb", opener=_opener) as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return file.read(_MOST_BYTES).decode()
+        with open_regular(path, follow=False) as file:
+            return file.read(_MOST_BYTES).decode()
     except (OSError, ValueError):
-        pass
-    return ""
-
-
-def _opener(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -150,6 +151,7 @@ def _suggested(item: ReviewItem, marks: Mapping[str, Mark]) -> str:
     return str(marks[item.name].earned) if item.name in marks else ""
 
 
+@cache
 def _pages() -> Environment:
     from jinja2 import ChoiceLoader, PackageLoader
 
