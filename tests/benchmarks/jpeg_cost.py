@@ -1,0 +1,86 @@
+"""What it costs to learn from a JPEG copy: the same training on images as they are and encoded once more.
+
+``python tests/benchmarks/jpeg_cost.py`` prints a table. The public JPEG copy of CIFAR-10 has quality 75, and
+colours at half the resolution; so do the images that are encoded here. The copy itself is encoded a second
+time, with the 8×8 blocks laid elsewhere: what that costs is near what the first time did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from dataclasses import replace
+from statistics import mean
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils import load_dataset
+from course_utils.data import Dataset
+from course_utils.data.dataset import pixel_statistics
+from course_utils.device import describe_device
+from course_utils.training import fit, recipe
+from course_utils.training.networks import build
+
+QUALITY = 75
+OFFSET = 4
+"""Pixels by which the blocks are moved: half a block."""
+
+TRAININGS = {"mnist": "lenet5", "shapes": "modern", "cifar10": "modern"}
+
+
+def encoded(images: Tensor) -> Tensor:
+    """Encode uint8 images N×C×H×W as JPEG, one by one, and decode them again."""
+    height, width = images.shape[2:]
+    framed = functional.pad(images.float(), [OFFSET] * 4, mode="reflect").to(torch.uint8)
+    found = []
+    for pixels in framed.permute(0, 2, 3, 1).squeeze(3).numpy():
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "jpeg", quality=QUALITY, subsampling="4:2:0")
+        decoded = torch.frombuffer(bytearray(Image.open(file).tobytes()), dtype=torch.uint8)
+        found.append(decoded.view(framed.shape[2], framed.shape[3], -1).permute(2, 0, 1))
+    return torch.stack(found)[:, :, OFFSET : OFFSET + height, OFFSET : OFFSET + width].contiguous()
+
+
+def copy_of(dataset: Dataset) -> Dataset:
+    """Encode both halves of a dataset."""
+    train = encoded(dataset.train.images)
+    mean, std = pixel_statistics(train)
+    halves = {
+        "train": replace(dataset.train, images=train, mean=mean, std=std),
+        "test": replace(dataset.test, images=encoded(dataset.test.images), mean=mean, std=std),
+    }
+    return replace(dataset, **halves, mean=mean, std=std, digest=f"{dataset.digest}-jpeg")
+
+
+def main() -> None:
+    """Train on both, seed by seed, and print the errors."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("datasets", nargs="*", default=list(TRAININGS), help=f"of {', '.join(TRAININGS)}")
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    print(describe_device())
+    for name in options.datasets:
+        dataset = load_dataset(name)
+        copy = copy_of(dataset)
+        plan = recipe(TRAININGS[name], "fast", dataset=dataset)
+        change = (copy.test.images.float() - dataset.test.images.float()).pow(2).mean().sqrt().item()
+        print(f"\n{dataset.source}, {plan.name}; a pixel changes by {change:.1f} of 255 (root mean square)")
+        errors: dict[str, list[float]] = {"as they are": [], "encoded": []}
+        for seed in range(options.seeds):
+            for kind, images in zip(errors, (dataset, copy), strict=True):
+                torch.manual_seed(seed)
+                model = build(TRAININGS[name], "fast", images)
+                history = fit(model, images, replace(plan, seed=seed), checkpoint=False, show=False)
+                errors[kind].append(history.test_error)
+                print(f"seed {seed}, {kind}: {100 * history.test_error:.2f} %", flush=True)
+        before, after = (mean(found) for found in errors.values())
+        print(f"mean: {100 * before:.2f} % and {100 * after:.2f} %, {100 * (after - before):+.2f} points")
+
+
+if __name__ == "__main__":
+    main()
