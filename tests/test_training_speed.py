@@ -76,11 +76,21 @@ def test_weights_are_contiguous_again_after_training() -> None:
 
 
 @pytest.mark.parametrize(
-    ("instructions", "expected"), [((False, False), False), ((True, False), True), ((False, True), True)]
+    ("vectors", "tiles", "model", "expected"),
+    [
+        (False, False, "AMD EPYC", False),
+        (True, False, "AMD EPYC 9B14", True),
+        (True, False, "Intel(R) Xeon(R) Processor", False),
+        (True, False, "Intel64 Family 6 Model 143 Stepping 8, GenuineIntel", False),
+        (True, True, "Intel(R) Xeon(R) Processor", True),
+    ],
 )
-def test_bf16_is_on_only_where_the_processor_has_it(monkeypatch, instructions, expected) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions[0], raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: instructions[1], raising=False)
+def test_bf16_is_on_only_where_the_processor_is_faster_with_it(
+    monkeypatch, vectors, tiles, model, expected
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: vectors, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles, raising=False)
+    monkeypatch.setattr(switches, "cpu_model", lambda: model)
     chosen = default_speed(CPU)
     assert (chosen.channels_last, chosen.bf16) == (True, expected)
 
@@ -141,6 +151,87 @@ def test_a_single_pooled_image_is_taken_too() -> None:
     with Speed(channels_last=True).pooling(CPU):
         nn.functional.max_pool2d(image, 2).sum().backward()
     assert image.grad is not None and image.grad.sum() == 12
+
+
+def _pooled_last(x: Tensor) -> Tensor:
+    return nn.functional.max_pool2d(nn.functional.relu(x), 2)
+
+
+def _input_changed_between(x: Tensor) -> Tensor:
+    x = x * 1
+    y = torch.relu(x)
+    x.sub_(3)
+    return nn.functional.max_pool2d(y, 2)
+
+
+def _another_between(x: Tensor) -> Tensor:
+    first, other = x.relu(), (2 - x).relu()
+    return nn.functional.max_pool2d(first, 2) + other[..., ::2, ::2]
+
+
+def _used_twice(x: Tensor) -> Tensor:
+    y = x.relu()
+    return nn.functional.max_pool2d(y, 2) + y[..., 1::2, 1::2]
+
+
+def _with_indices(x: Tensor) -> Tensor:
+    pooled, indices = nn.functional.max_pool2d(x.relu(), 2, return_indices=True)
+    return pooled * indices
+
+
+WITH_RELU = {
+    "modules": nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)),
+    "in place": nn.Sequential(nn.Identity(), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+    "functions": _pooled_last,
+    "overlapping": nn.Sequential(nn.ReLU(), nn.MaxPool2d(3, 2, 1, ceil_mode=True)),
+    "input changed between": _input_changed_between,
+    "another between": _another_between,
+    "used twice": _used_twice,
+    "with indices": _with_indices,
+}
+
+
+@pytest.mark.parametrize("network", WITH_RELU)
+def test_relu_before_max_pooling_gives_the_same_bits(network: str) -> None:
+    images = torch.randn(3, 5, 8, 8, generator=torch.Generator().manual_seed(0)).round(decimals=1)
+    images[0, 0] = 0
+    images[1, 0] = -1
+    images[2, 0, 0, 0] = float("nan")
+    found = []
+    for speed in (PLAIN, Speed(channels_last=True)):
+        leaf = images.to(memory_format=torch.channels_last).requires_grad_()
+        with speed.pooling(CPU):
+            pooled = WITH_RELU[network](leaf * 1)
+        (pooled.nan_to_num() ** 2).sum().backward()
+        found.append((pooled.detach(), leaf.grad))
+    for plain, fast in zip(*found, strict=True):
+        assert torch.equal(plain.nan_to_num(7), fast.nan_to_num(7))
+
+
+def test_relu_after_pooling_is_what_is_trained() -> None:
+    leaf = torch.randn(2, 3, 4, 4, requires_grad=True)
+    with Speed(channels_last=True).pooling(CPU):
+        pooled = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2))(leaf)
+    assert type(pooled.grad_fn).__name__ == "ReluBackward0"
+
+
+def test_a_change_of_what_relu_gave_is_seen() -> None:
+    with Speed(channels_last=True).pooling(CPU):
+        rectified = torch.zeros(2, 3, 4, 4, requires_grad=True).relu()
+        rectified.add_(1)
+        assert nn.functional.max_pool2d(rectified, 2).eq(1).all()
+
+
+@pytest.mark.parametrize("watch", ["retain_grad", "register_hook"])
+def test_who_watches_the_gradient_of_relu_gets_it(watch: str) -> None:
+    leaf = torch.randn(2, 3, 4, 4, requires_grad=True)
+    seen: list[Tensor] = []
+    with Speed(channels_last=True).pooling(CPU):
+        rectified = leaf.relu()
+        rectified.retain_grad() if watch == "retain_grad" else rectified.register_hook(seen.append)
+        nn.functional.max_pool2d(rectified, 2).sum().backward()
+    gradient = rectified.grad if watch == "retain_grad" else seen[0]
+    assert gradient is not None and gradient.sum() == 2 * 3 * 4
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)])

@@ -76,8 +76,8 @@ class Speed:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16)
 
     def pooling(self, device: torch.device) -> AbstractContextManager[object]:
-        """Make the context in which a model is called, for gradients of pooled maps in channels-last form."""
-        return _PooledGradients() if self.channels_last and device.type == "cpu" else nullcontext()
+        """Make the context in which a model is called, for less work in max-pooling."""
+        return _Pooling() if self.channels_last and device.type == "cpu" else nullcontext()
 
     def describe(self, device: torch.device) -> str:
         """Name the switches in one line, for example ``CPU, 2 threads, channels-last: on, bf16: on``."""
@@ -88,12 +88,18 @@ class Speed:
         return ", ".join([where, *switches]) + (f" ({self.note})" if self.note else "")
 
 
-class _PooledGradients(TorchFunctionMode):
-    """Gives max-pooling the gradient of its output in channels-last form.
+class _Pooling(TorchFunctionMode):
+    """Trains max-pooling with less work on a CPU; the results are the same, bit for bit.
 
-    A model that flattens its last map gets a contiguous gradient back. On a CPU, max-pooling then copies its
-    stored indices, and the whole gradient of its input there and back: 5 to 7 % of LeNet5's step.
+    ReLU keeps the order of numbers, so the maximum may be taken first: the gradient then passes ReLU on the
+    pooled map, a quarter of the size. And max-pooling gets the gradient of its output in channels-last form:
+    a model that flattens its last map gets a contiguous one back, for which max-pooling would copy its stored
+    indices, and the whole gradient of its input there and back.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rectified: tuple[Tensor, Tensor, tuple[int, int]] | None = None
 
     def __torch_function__(
         self,
@@ -102,11 +108,27 @@ class _PooledGradients(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        result = function(*args, **(kwargs or {}))
-        pooled = type(getattr(result, "grad_fn", None)).__name__ == "MaxPool2DWithIndicesBackward0"
-        if pooled and result.ndim == 4:
+        name, options = getattr(function, "__name__", ""), kwargs or {}
+        if name == "relu" and args:
+            result = function(*args, **options)
+            self.rectified = args[0], result, (args[0]._version, result._version)
+            return result
+        if name != "max_pool2d" or not args:
+            return function(*args, **options)
+        rectified, self.rectified = self.rectified, None
+        if rectified is not None and args[0] is rectified[1] and _unchanged(*rectified):
+            result = function(rectified[0], *args[1:], **options).relu()
+        else:
+            result = function(*args, **options)
+        if result.requires_grad and result.ndim == 4:
             result.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))
         return result
+
+
+def _unchanged(given: Tensor, rectified: Tensor, versions: tuple[int, int]) -> bool:
+    """Return whether nobody has changed either tensor since, or waits for a gradient of the second."""
+    watched = rectified.retains_grad or rectified._backward_hooks
+    return (given._version, rectified._version) == versions and not watched
 
 
 PLAIN = Speed()
@@ -178,8 +200,11 @@ def _has_mallopt() -> bool:
 
 def _cpu_has_fast_bf16() -> bool:
     # Private functions: where a version of PyTorch lacks them, the safe answer is no.
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
+    vectors, tiles = (
+        getattr(torch.cpu, probe, bool)() for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
+    # Intel's processors carry out avx512_bf16 at half of float32's speed; only their tiles (AMX) are faster.
+    return tiles or (vectors and "Intel" not in cpu_model())
 
 
 def _on(switch: bool) -> str:
