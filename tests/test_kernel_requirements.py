@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -90,8 +92,14 @@ def brought_by(names: list[str]) -> set[str]:
     return found
 
 
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """The installed modules, and which distributions bring each of them."""
+    return metadata.packages_distributions()
+
+
 def packages(module: str) -> list[str]:
-    return metadata.packages_distributions().get(module, [])
+    return distributions().get(module, [])
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +110,7 @@ def refused() -> set[str]:
     allowed |= {"convnet-labs"}
     return {
         module
-        for module, brought in metadata.packages_distributions().items()
+        for module, brought in distributions().items()
         if not allowed & {re.sub(r"[-_.]+", "-", name).lower() for name in brought}
     }
 
