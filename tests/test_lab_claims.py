@@ -35,6 +35,7 @@ def text(repository: Path, name: str) -> str:
     return " ".join(line.removeprefix("# ") for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_four_epochs_of_the_students_own_loop_bring_the_error_below_one_in_ten(
     seed: int, repository: Path
