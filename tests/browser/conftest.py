@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -60,13 +61,27 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-# Not for the session: while Playwright's synchronous API is open, no test elsewhere can run an event loop.
-@pytest.fixture(scope="package")
-def browser(browser_to_drive: Launch) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(**browser_to_drive, args=ARGUMENTS)
-        yield started
-        started.close()
+_RUNNING: list[Browser] = []
+_TO_CLOSE = ExitStack()
+
+
+@pytest.fixture(scope="module")
+def browser(browser_to_drive: Launch) -> Browser:
+    """The browser of all tests in this folder that follow one another."""
+    if not _RUNNING:
+        playwright = _TO_CLOSE.enter_context(sync_playwright())
+        _RUNNING.append(playwright.chromium.launch(**browser_to_drive, args=ARGUMENTS))
+        _TO_CLOSE.callback(_RUNNING.clear)
+        _TO_CLOSE.callback(_RUNNING[0].close)
+    return _RUNNING[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    yield
+    # While Playwright's synchronous API is open, no test elsewhere can run an event loop.
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _TO_CLOSE.close()
 
 
 class Watch:
