@@ -12,10 +12,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from notebook_samples import TEXT, edit, small_lab
+from test_notebooks_build import FakeKernel
 
 from course_utils import __version__, exercises
 from course_utils.command_line import main
 from course_utils.command_line.doctor import Finding, examine
+from course_utils.notebooks.build import build
 
 COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "review", "bench")
 
@@ -26,6 +28,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     small_lab(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def built(checkout: Path) -> Path:
+    """The same, and its lab is built."""
+    build(small_lab(checkout), FakeKernel())
+    return checkout
 
 
 def test_help_names_every_command(capsys):
@@ -151,11 +160,9 @@ def test_run_says_at_the_top_that_embedded_data_stand_in(checkout, capsys, profi
     assert "embedded data stand in" in first and "mnist" in first and reason in first
 
 
-def test_run_without_solutions_says_what_students_can_do(checkout, capsys):
-    main(["build"])
-    for path in (checkout / "solutions").iterdir():
+def test_run_without_solutions_says_what_students_can_do(built, capsys):
+    for path in (built / "solutions").iterdir():
         path.unlink()
-    capsys.readouterr()
     assert main(["run"]) == 1
     assert "course check labs/01_small.ipynb" in capsys.readouterr().err
 
@@ -190,17 +197,15 @@ def jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["lab"], ["/labs"]),
     ],
 )
-def test_lab_opens_jupyterlab_at_the_notebook(arguments, expected, checkout, jupyter):
-    main(["build"])
+def test_lab_opens_jupyterlab_at_the_notebook(arguments, expected, built, jupyter):
     assert main(arguments) == 0
     folder, where, *passed = json.loads(jupyter.read_text())
-    assert Path(folder).samefile(checkout)
+    assert Path(folder).samefile(built)
     assert [where.removeprefix("--LabApp.default_url=/lab/tree"), *passed] == expected
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a word")
-def test_lab_passes_the_end_on_to_jupyterlab(checkout, jupyter):
-    main(["build"])
+def test_lab_passes_the_end_on_to_jupyterlab(built, jupyter):
     waiting = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
     waiting += "print('ready', flush=True); time.sleep(600)"
     (jupyter.parent / "fake" / "jupyterlab" / "__main__.py").write_text(waiting)
@@ -212,14 +217,13 @@ def test_lab_passes_the_end_on_to_jupyterlab(checkout, jupyter):
         assert course.wait(300) == 7
 
 
-def test_a_solution_is_opened_as_a_trusted_notebook(checkout, jupyter, monkeypatch, tmp_path):
+def test_a_solution_is_opened_as_a_trusted_notebook(built, jupyter, monkeypatch, tmp_path):
     from nbformat.sign import NotebookNotary
 
     from course_utils.notebooks.pairing import read_notebook
 
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
-    main(["build"])
-    solution = read_notebook(checkout / "solutions" / "01_small.ipynb")
+    solution = read_notebook(built / "solutions" / "01_small.ipynb")
     assert not NotebookNotary().check_signature(solution)
     assert main(["lab", "1", "--solution"]) == 0
     assert NotebookNotary().check_signature(solution)
@@ -477,10 +481,8 @@ def test_check_of_what_is_no_lab_is_one_clear_error(tmp_path, capsys):
     assert "has no checks" in capsys.readouterr().err
 
 
-def test_an_edit_in_conflict_is_told_on_the_error_stream(checkout, capsys):
-    main(["build"])
-    edit(checkout / "solutions" / "01_small.py", "floor(2.5)", "floor(3.5)")
-    edit(checkout / "solutions" / "01_small.ipynb", "output_size(5, 3)", "output_size(7, 3)")
-    capsys.readouterr()
+def test_an_edit_in_conflict_is_told_on_the_error_stream(built, capsys):
+    edit(built / "solutions" / "01_small.py", "floor(2.5)", "floor(3.5)")
+    edit(built / "solutions" / "01_small.ipynb", "output_size(5, 3)", "output_size(7, 3)")
     assert main(["build"]) == 1
     assert "both edited" in capsys.readouterr().err

@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -90,8 +92,14 @@ def brought_by(names: list[str]) -> set[str]:
     return found
 
 
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """The installed modules, and which distributions bring each of them."""
+    return metadata.packages_distributions()
+
+
 def packages(module: str) -> list[str]:
-    return metadata.packages_distributions().get(module, [])
+    return distributions().get(module, [])
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +110,7 @@ def refused() -> set[str]:
     allowed |= {"convnet-labs"}
     return {
         module
-        for module, brought in metadata.packages_distributions().items()
+        for module, brought in distributions().items()
         if not allowed & {re.sub(r"[-_.]+", "-", name).lower() for name in brought}
     }
 
@@ -127,6 +135,7 @@ def test_jupyters_tools_are_refused_here(refused: set[str]) -> None:
     assert not refused & {*KERNEL_NEEDS, "course_utils", "IPython", "PIL"}
 
 
+@pytest.mark.slow
 def test_a_lab_runs_with_what_colab_has(refused: set[str], tmp_path: Path) -> None:
     imports = []
     for lab in LABS:
@@ -139,6 +148,7 @@ def test_a_lab_runs_with_what_colab_has(refused: set[str], tmp_path: Path) -> No
     assert done.stdout.endswith("all of a lab ran\n"), done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_training_in_a_terminal_needs_no_more(refused: set[str], tmp_path: Path) -> None:
     code = "import runpy, sys; runpy.run_module('course_utils.training', run_name='__main__')"
     small = ["lenet5", "--profile", "quick", "--data", "digits", "--epochs", "0.1"]

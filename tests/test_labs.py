@@ -78,6 +78,7 @@ def untouched(request, tmp_path_factory) -> tuple[Lab, nbformat.NotebookNode]:
     return request.param, notebook
 
 
+@pytest.mark.slow
 def test_an_untouched_lab_runs_without_any_exception(untouched):
     _, notebook = untouched
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -85,6 +86,7 @@ def test_an_untouched_lab_runs_without_any_exception(untouched):
     assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
 
 
+@pytest.mark.slow
 def test_an_untouched_lab_reports_every_exercise_as_not_started(untouched):
     from course_utils import exercises
 
@@ -96,6 +98,7 @@ def test_an_untouched_lab_reports_every_exercise_as_not_started(untouched):
     assert {verdict["status"] for verdict in verdicts} == {"not started"}
 
 
+@pytest.mark.slow
 def test_a_cell_that_needs_an_unfinished_exercise_says_which(untouched):
     _, notebook = untouched
     texts = [text for cell in notebook.cells for text in output_texts(cell)]

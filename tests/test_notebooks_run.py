@@ -21,6 +21,7 @@ from course_utils.notebooks.kernel import CellError, execute
 from course_utils.notebooks.page import formula, write_index, write_page
 from course_utils.notebooks.run import run
 
+pytestmark = pytest.mark.usefixtures("cold_kernels")
 COURSE = [sys.executable, "-c", "import sys; from course_utils.command_line import main; sys.exit(main())"]
 
 

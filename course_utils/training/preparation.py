@@ -189,7 +189,8 @@ def estimate(
 ) -> tuple[float, float]:
     """Estimate the seconds of a pass over the training set and over the test set, from a few batches.
 
-    The steps are those that training takes. The model is left as it was.
+    The steps are those that training takes; a short training has fewer of them timed. The model is left as it
+    was.
     """
     untouched = copied_state(model)
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]  # some are not part of the state
@@ -210,7 +211,10 @@ def estimate(
     model.train()
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            training = estimate_epoch(train, processes.split(batches), len(batches), device=device)
+            few = min(30, max(3, round(recipe.epochs * len(batches)) // 20))
+            training = estimate_epoch(
+                train, processes.split(batches), len(batches), device=device, at_most=few
+            )
             testing = estimate_epoch(test, tests, len(tests) / processes.size, device=device, at_most=5)
     finally:
         model.load_state_dict(untouched)

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -60,13 +61,27 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-# Per module: while Playwright's synchronous API is open, no other test in the process can run an event loop.
+_RUNNING: list[Browser] = []
+_TO_CLOSE = ExitStack()
+
+
 @pytest.fixture(scope="module")
-def browser(browser_to_drive: Launch) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(**browser_to_drive, args=ARGUMENTS)
-        yield started
-        started.close()
+def browser(browser_to_drive: Launch) -> Browser:
+    """The browser of all tests in this folder that follow one another."""
+    if not _RUNNING:
+        playwright = _TO_CLOSE.enter_context(sync_playwright())
+        _RUNNING.append(playwright.chromium.launch(**browser_to_drive, args=ARGUMENTS))
+        _TO_CLOSE.callback(_RUNNING.clear)
+        _TO_CLOSE.callback(_RUNNING[0].close)
+    return _RUNNING[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    yield
+    # While Playwright's synchronous API is open, no test elsewhere can run an event loop.
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _TO_CLOSE.close()
 
 
 class Watch:
@@ -77,6 +92,11 @@ class Watch:
         context.on("console", self._console)
         context.on("weberror", lambda error: self._script(error.error))
         context.on("request", lambda request: self._request(request.url))
+
+    def check(self) -> None:
+        """Fail if there was a complaint since the last check."""
+        complaints, self.complaints = self.complaints, []
+        assert not complaints, "\n".join(complaints)
 
     def _console(self, message: Any) -> None:
         # JupyterLab says so itself where a saved notebook has a widget and the kernel is another one.
@@ -94,16 +114,21 @@ class Watch:
             self.complaints.append(f"a request left the machine: {url}")
 
 
+def watched(browser: Browser, **options: Any) -> tuple[BrowserContext, Watch]:
+    """Open a browser context that is watched; keywords go to Playwright's ``new_context``."""
+    context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **options})
+    context.set_default_timeout(60_000)
+    return context, Watch(context)
+
+
 @pytest.fixture
 def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     """Opens watched browser contexts; keywords go to Playwright's ``new_context``."""
     opened: list[tuple[BrowserContext, Watch]] = []
 
     def open_context(**options: Any) -> BrowserContext:
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **options})
-        context.set_default_timeout(60_000)
-        opened.append((context, Watch(context)))
-        return context
+        opened.append(watched(browser, **options))
+        return opened[-1][0]
 
     yield open_context
     complaints = []

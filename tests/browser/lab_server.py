@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import warm_kernels
 from playwright.sync_api import Page
 
 TOKEN = "tests"
@@ -71,7 +72,14 @@ def jupyterlab(folder: Path, notebooks: list[Path], front_end: FrontEnd = JUPYTE
     log = folder / "server.log"
     with log.open("w") as stream:
         server = subprocess.Popen(
-            [sys.executable, "-m", front_end.module, "--no-browser", "--allow-root", *options],
+            [
+                sys.executable,
+                warm_kernels.__file__,
+                front_end.module,
+                "--no-browser",
+                "--allow-root",
+                *options,
+            ],
             env=environment,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -97,11 +105,20 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def open_notebook(page: Page, address: str, name: str, front_end: FrontEnd = JUPYTERLAB) -> None:
-    """Open a notebook and wait until its cells are there."""
-    page.goto(f"{address}/{front_end.path}/{name}?token={TOKEN}&reset")
+    """Open a notebook, in JupyterLab in place of the one that is open, and wait until its cells are there."""
+    if page.url.startswith(f"{address}/lab"):
+        close(page)
+        command(page, "docmanager:open", path=name)
+    else:
+        page.goto(f"{address}/{front_end.path}/{name}?token={TOKEN}&reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
     _idle(page)
+
+
+def close(page: Page) -> None:
+    """Close what is open, saved or not."""
+    page.evaluate("() => [...jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose())")
 
 
 def command(page: Page, name: str, **arguments: object) -> None:
@@ -139,9 +156,8 @@ def _idle(page: Page) -> None:
 
 def run_all(page: Page) -> None:
     """Run all cells and wait for the last."""
-    page.evaluate(
-        "() => { jupyterapp.commands.execute('notebook:run-all-cells').then(() => (window.ran = true)); }"
-    )
+    run = "jupyterapp.commands.execute('notebook:run-all-cells')"
+    page.evaluate(f"() => {{ window.ran = false; {run}.then(() => (window.ran = true)); }}")
     page.wait_for_function("() => window.ran", timeout=RUN_ALL_MS)
     page.wait_for_function(
         "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(e => e.textContent.includes('*'))",

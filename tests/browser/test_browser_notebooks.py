@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from accessibility import violations
 from artefacts import keep
+from conftest import Watch, watched
 from lab_server import (
     JUPYTERLAB,
     NOTEBOOK_7,
     FrontEnd,
     change_theme,
+    close,
     end_kernels,
     errors,
     jupyterlab,
@@ -24,7 +26,7 @@ from lab_server import (
     save,
     unfold,
 )
-from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from playwright.sync_api import Browser, Locator, Page
 
 HERE = Path(__file__).parents[2]
 SOLUTIONS = sorted((HERE / "solutions").glob("*.ipynb"))
@@ -40,6 +42,7 @@ CASES = [
     if front_end == JUPYTERLAB or f"{notebook.parent.name}/{notebook.name}" in IN_BOTH
 ]
 FIGURE = ".cl-live[role=group]"
+VIEWPORT = {"width": 1250, "height": 1000}
 
 # Figures that need no exercise, and so are there before a student has typed anything.
 AT_FIRST = {
@@ -64,6 +67,31 @@ def address_of(
             return servers.enter_context(jupyterlab(folder, OPENED, front_end))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def kept_pages(browser: Browser) -> Iterator[tuple[Callable[[FrontEnd, str], Page], list[Watch]]]:
+    """Pages that stay open for the next notebook: JupyterLab takes longer to load than a lab takes to run."""
+    watches = []
+
+    @cache
+    def page(front_end: FrontEnd, what_for: str) -> Page:
+        context, watch = watched(browser, viewport=VIEWPORT)
+        watches.append(watch)
+        return context.new_page()
+
+    yield page, watches
+
+
+@pytest.fixture
+def page_for(
+    kept_pages: tuple[Callable[[FrontEnd, str], Page], list[Watch]],
+) -> Iterator[Callable[[FrontEnd, str], Page]]:
+    """The page of a front end for a use; at the end of a test, none of them may have complained."""
+    page, watches = kept_pages
+    yield page
+    for watch in watches:
+        watch.check()
 
 
 def figures_of(notebook: Path) -> int:
@@ -128,12 +156,11 @@ def test_run_all_then_reopen_with_a_fresh_kernel(
     notebook: Path,
     front_end: FrontEnd,
     address_of: Callable[[FrontEnd], str],
-    contexts: Callable[..., BrowserContext],
+    page_for: Callable[[FrontEnd, str], Page],
     request: pytest.FixtureRequest,
 ) -> None:
     address = address_of(front_end)
-    context = contexts(viewport={"width": 1250, "height": 1000})
-    page = context.new_page()
+    page = page_for(front_end, "to run")
     name = f"{notebook.parent.name}/{notebook.name}"
     open_notebook(page, address, name, front_end)
     run_all(page)
@@ -154,12 +181,14 @@ def test_run_all_then_reopen_with_a_fresh_kernel(
         # Themes differ in nothing but colours.
         assert violations(page, ".jp-OutputArea-output", only_contrast=theme != "Light") == []
         keep(page, f"{request.node.callspec.id}-{theme.lower()}", greyscale=False)
-    page.set_viewport_size({"width": 1250, "height": 1000})
+    page.set_viewport_size(VIEWPORT)
 
     save(page)
-    page.close()
+    close(page)
     end_kernels(address)
-    page = context.new_page()
+    page = page_for(front_end, "to reopen")
     open_notebook(page, address, name, front_end)
     assert page.locator(FIGURE).count() == expected
     assert_they_answer(page)
+    close(page)
+    end_kernels(address)

@@ -17,6 +17,7 @@ from course_utils.command_line import main
 from course_utils.notebooks.page import write_page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", SOLUTIONS, ids=lambda path: path.stem)
 def test_a_notebook_s_page_is_live_and_accessible_from_disk(
     notebook: Path, contexts: Callable[..., BrowserContext], tmp_path: Path

@@ -14,6 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from nbval.plugin import IPyNbCell
 
 CELL_SECONDS = 300
 SANITIZE = Path(__file__).with_name("nbval.cfg")
@@ -28,6 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.nbval_current_env = True
     config.option.nbval_cell_timeout = CELL_SECONDS
     config.option.nbval_sanitize_with = str(SANITIZE)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count all cells as slow: each needs those above it, and some of them train."""
+    for item in items:
+        if isinstance(item, IPyNbCell):
+            item.add_marker("slow")
 
 
 def agreement(folder: Path) -> dict[str, dict[str, bool]]:
