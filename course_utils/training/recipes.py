@@ -303,7 +303,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         least_steps=180,
     ),
     ("lenet5", "quick"): Recipe(
-        "lenet5, quick", epochs=2, batch_size=32, schedule=Squeezed(_LENET5, epochs=30)
+        "lenet5, quick", epochs=4, batch_size=32, schedule=Squeezed(_LENET5, epochs=30)
     ),
     ("vgg", "lecture"): Recipe("vgg, lecture", epochs=20, schedule=_VGG),
     ("vgg", "fast"): Recipe(
@@ -317,7 +317,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     ("vgg", "quick"): Recipe(
         "vgg, quick",
-        epochs=2,
+        epochs=4,
         batch_size=32,
         learning_rate=0.02,
         schedule=Squeezed(_VGG, epochs=20),
@@ -327,7 +327,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ("mlp", "lecture"): Recipe("mlp, lecture", epochs=20, learning_rate=0.05, schedule=_VGG),
     ("mlp", "fast"): Recipe("mlp, fast", epochs=2, learning_rate=0.05, schedule=Squeezed(_VGG, epochs=20)),
     ("mlp", "quick"): Recipe(
-        "mlp, quick", epochs=2, batch_size=64, learning_rate=0.05, schedule=Squeezed(_VGG, epochs=20)
+        "mlp, quick", epochs=4, batch_size=64, learning_rate=0.05, schedule=Squeezed(_VGG, epochs=20)
     ),
     ("modern", "lecture"): replace(_MODERN, name="modern, lecture"),
     ("modern", "fast"): _MODERN,
