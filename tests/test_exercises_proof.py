@@ -10,6 +10,7 @@ from proof import SEEDS, cheap_first, expected, is_accepted, observed_wrong, pro
 
 from course_utils import exercises
 from course_utils.exercises import Observation, judge
+from course_utils.exercises.guard import same_random_state
 
 IDS = exercises.names()
 WAYS = right_ways()
@@ -80,6 +81,7 @@ def test_there_are_two_right_ways_beside_the_reference(exercise_id):
 
 @pytest.mark.slow
 @every_exercise
+@same_random_state()
 def test_every_misconception_is_rejected_and_named_for_every_seed(exercise_id):
     exercise = exercises.get(exercise_id)
     for seed in SEEDS:

@@ -188,6 +188,8 @@ def _shape(array: np.ndarray) -> str:
 
 
 def _cells(expected: np.ndarray, actual: np.ndarray) -> Difference | None:
+    if expected.dtype == actual.dtype and np.array_equal(expected, actual):
+        return None
     with np.errstate(all="ignore"):
         right, mine = expected.astype(np.float64), actual.astype(np.float64)
         scale = float(np.abs(right[np.isfinite(right)]).max(initial=1.0))

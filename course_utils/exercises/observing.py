@@ -40,7 +40,8 @@ def observe(
     fitted = calls.fit_to(candidate, exercise, probe)
     if isinstance(fitted, str):
         return Observation("error", traceback=fitted, call=text, error="Signature")
-    seen = _run(exercise, candidate, copy.deepcopy(fitted), text, limit)
+    own = copy.deepcopy({"arguments": fitted.arguments, "keywords": fitted.keywords})
+    seen = _run(exercise, candidate, replace(fitted, **own), text, limit)
     return replace(seen, slips=slips(candidate))
 
 
