@@ -53,6 +53,7 @@ def test_an_exercise_is_complete(exercise_id):
     assert all(probe.note for probe in exercise.probes(0)[1:])
 
 
+@pytest.mark.slow
 @every_exercise
 def test_the_reference_is_accepted(exercise_id):
     exercise = exercises.get(exercise_id)
@@ -62,6 +63,7 @@ def test_the_reference_is_accepted(exercise_id):
         assert is_accepted(exercise_id, exercise.reference, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exercise_id", "way"),
     [(exercise_id, way) for exercise_id in IDS for way in WAYS.get(exercise_id, [])],
@@ -102,6 +104,7 @@ def test_every_misconception_is_rejected_and_named_for_every_seed(exercise_id):
                 ), f"seed {seed}: {mine.id} is {other.id}"
 
 
+@pytest.mark.slow
 @every_exercise
 def test_the_verdict_names_every_misconception(exercise_id):
     exercise = exercises.get(exercise_id)
@@ -133,6 +136,7 @@ def filled(value, number):
     return value
 
 
+@pytest.mark.slow
 @every_exercise
 @pytest.mark.parametrize("number", [0, 1])
 def test_results_of_zeros_or_ones_are_rejected(exercise_id, number):
@@ -177,6 +181,7 @@ class EqualToAll:
     __hash__ = None
 
 
+@pytest.mark.slow
 @every_exercise
 @pytest.mark.parametrize(
     "candidate",

@@ -100,6 +100,7 @@ def rules(exercise):
 CALLED = [name for name in exercises.names() if exercises.get(name).observe is call]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise_id", CALLED)
 def test_a_simple_rule_is_rejected(exercise_id):
     survivors = [

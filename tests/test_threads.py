@@ -104,6 +104,7 @@ QUOTA = "import os; os.sched_getaffinity = lambda _: {0, 1}; os.cpu_count = lamb
 QUOTA += "from course_utils import threads; threads._quotas = lambda _: [0.5]; "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["", "import torch; "])
 def test_a_kernel_takes_the_cores_of_its_quota(fresh, first) -> None:
     code = QUOTA + first + "threads.share_cores(); import torch; print(torch.get_num_threads())"
