@@ -209,5 +209,9 @@ def test_no_result_of_one_probe_answers_another(exercise_id):
 def test_the_seed_changes_what_is_asked(exercise_id):
     if not any(probe.arguments or probe.keywords for probe in probes(exercise_id, 0)):
         pytest.skip("it takes no arguments")
-    texts = {str([dataclasses.astuple(probe)[:2] for probe in probes(exercise_id, seed)]) for seed in SEEDS}
-    assert len(texts) > 1
+
+    def text(seed):
+        return str([dataclasses.astuple(probe)[:2] for probe in probes(exercise_id, seed)])
+
+    first = text(SEEDS[0])
+    assert any(text(seed) != first for seed in SEEDS[1:])

@@ -98,7 +98,8 @@ def spoken(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_entry_point_speaks_every_encoding(setting, spoken) -> None:
     encoding, _, terminal = SETTINGS[setting]
-    streams = [(spoken / setting / name).read_bytes() for name in (("out",) if terminal else ("out", "err"))]
+    names = ("stdout",) if terminal else ("stdout", "stderr")
+    streams = [(spoken / setting / name).read_bytes() for name in names]
     codes = json.loads((spoken / setting / "codes.json").read_text(encoding="utf-8"))
     assert codes == {name: FAILS.get(name, 0) for name in codes}
     for stream in streams:

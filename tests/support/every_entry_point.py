@@ -2,7 +2,7 @@
 
 On standard input come the settings, by name: an encoding, variables, and whether to speak to a terminal. In
 each, a child of this process, which has imported the libraries, makes the calls in a folder of its own. There
-is then what it said, in ``out`` and ``err``: what a call prints, after its name and a control character
+is then what it said, in ``stdout`` and ``stderr``: what a call prints, after its name and a control character
 before that. Exit codes are in ``codes.json``.
 """
 
@@ -157,7 +157,8 @@ def become(folder: Path, streams: list[int], encoding: str, more: dict[str, str]
 def speak(folder: Path, encoding: str, more: dict[str, str], terminal: bool) -> None:
     """Make every call in a child."""
     folder.mkdir()
-    files = [os.open(folder / name, os.O_RDWR | os.O_CREAT) for name in ("in", "out", "err")]
+    paths = (Path(os.devnull), folder / "stdout", folder / "stderr")
+    files = [os.open(path, os.O_RDWR | os.O_CREAT) for path in paths]
     ours, theirs = pty.openpty() if terminal else (-1, -1)
     child = os.fork()
     if child == 0:
@@ -182,7 +183,7 @@ def speak(folder: Path, encoding: str, more: dict[str, str], terminal: bool) -> 
     for file in files:
         os.close(file)
     if os.waitpid(child, 0)[1]:
-        said = b"".join((folder / name).read_bytes() for name in ("out", "err"))
+        said = b"".join(path.read_bytes() for path in paths)
         sys.exit(said.decode("ascii", "replace")[-2000:])
 
 
