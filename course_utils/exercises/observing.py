@@ -40,8 +40,9 @@ def observe(
     fitted = calls.fit_to(candidate, exercise, probe)
     if isinstance(fitted, str):
         return Observation("error", traceback=fitted, call=text, error="Signature")
-    own = copy.deepcopy({"arguments": fitted.arguments, "keywords": fitted.keywords})
-    seen = _run(exercise, candidate, replace(fitted, **own), text, limit)
+    arguments, keywords = copy.deepcopy((fitted.arguments, fitted.keywords))
+    own = replace(fitted, arguments=arguments, keywords=keywords)
+    seen = _run(exercise, candidate, own, text, limit)
     return replace(seen, slips=slips(candidate))
 
 
