@@ -25,10 +25,10 @@ from course_utils.grading.sandbox.sandbox import users
 HOSTILE = Path(__file__).parent / "hostile"
 NAMES = sorted(path.stem for path in HOSTILE.glob("*.py"))
 LIMITS = Limits(
-    cell_seconds=1,
+    cell_seconds=2,
     call_seconds=0.5,
-    notebook_seconds=10,
-    patience=8,
+    notebook_seconds=20,
+    patience=4,
     memory_bytes=1000 * MIB,
     processes=64,
     file_bytes=16 * MIB,
