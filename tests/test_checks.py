@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import prepared
 import pytest
 
 from course_utils import check, exercises
@@ -158,24 +157,22 @@ def test_while_nbgrader_runs_an_optional_exercise_may_be_left_out_but_not_be_wro
         check.conv2d_gradient(lambda x, weight, grad_output: (x, weight))
 
 
-def test_two_kernels_that_write_at_once_lose_nothing(own_folder: Path) -> None:
+def test_two_kernels_that_write_at_once_lose_nothing(own_folder: Path, tmp_path: Path) -> None:
     code = """
 import sys
+from pathlib import Path
 from course_utils.checks import progress
-sys.stdin.readline()
+Path(sys.argv[1]).touch()
+while not Path(sys.argv[2]).exists():
+    pass
 for i in range(300):
     progress.record(f"exercise_{sys.argv[1]}_{i}", "correct", 1)
 assert not progress._unsaved
 """
-    writers = [
-        subprocess.Popen([sys.executable, "-c", code, str(i)], stdin=subprocess.PIPE, env=os.environ)
-        for i in (0, 1)
-    ]
-    for writer in writers:
-        assert writer.stdin
-        writer.stdin.write(b"go\n")
-        writer.stdin.flush()
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    with ThreadPoolExecutor() as writers:
+        ended = [writers.submit(prepared.run, code, *names) for names in ((one, two), (two, one))]
+    assert [writer.result().returncode for writer in ended] == [0, 0]
     assert len(progress.states()) == 600
 
 

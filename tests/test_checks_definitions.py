@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import prepared
 import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
@@ -44,14 +43,12 @@ CHECK = ("check", "check.same_padding(same_padding)")
 
 def play(notebooks: list[Cells], folder: Path) -> list[str]:
     """Run notebooks, whose cells each have an id, and return what the last cell of each shows."""
-    done = subprocess.run(
-        [sys.executable, "-c", PLAY],
-        input=json.dumps([[BEGIN, *cells] for cells in notebooks]),
+    done = prepared.run(
+        PLAY,
+        given=json.dumps([[BEGIN, *cells] for cells in notebooks]),
         env={**os.environ, "COURSE_DATA_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=True,
     )
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 

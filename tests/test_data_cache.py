@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import textwrap
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import misbehaving_server as bad
+import prepared
 import pytest
 import tiny_data
 import torch
@@ -286,7 +287,6 @@ class TestOverwritten:
         load_dataset("mnist")
         script = """
             import os, sys
-            sys.path.insert(0, sys.argv[2])
             import tiny_data
             from pathlib import Path
             from course_utils.data import entry
@@ -294,9 +294,7 @@ class TestOverwritten:
             os.truncate(sys.argv[1], 10)
             print(arrays.sha256 == entry.checksum(arrays.tensors))
         """
-        support = str(Path(__file__).with_name("support"))
-        command = [sys.executable, "-c", textwrap.dedent(script), str(decoded(cache)), support]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        ran = prepared.run(textwrap.dedent(script), str(decoded(cache)))
         assert (ran.returncode, ran.stdout.strip()) == (0, "True"), ran.stderr
 
     def test_a_file_that_is_cut_while_it_is_read_is_damaged(
@@ -415,8 +413,8 @@ class TestDamage:
 
 
 SCRIPT = """
-import json, sys, warnings
-sys.path.insert(0, {support!r})
+import json, warnings
+from pathlib import Path
 import tiny_data
 from dataclasses import replace
 from course_utils.data import load
@@ -428,37 +426,34 @@ with warnings.catch_warnings(record=True) as caught:
         found = load.load_dataset("mnist").digest
     except CourseError as error:
         found = str(error)
-print(json.dumps([found, [str(warning.message) for warning in caught]]))
+left = [str(path) for path in Path({cache!r}).rglob("*")]
+print(json.dumps([found, [str(warning.message) for warning in caught], left]))
 """
 
 
-def elsewhere(server: Server, cache: Path, *prefix: str, **options: object) -> tuple[str, list[str]]:
-    """Load the tiny MNIST in another process."""
-    script = textwrap.dedent(SCRIPT).format(support=str(Path(__file__).with_name("support")), url=server.url)
-    environment = {**os.environ, "COURSE_DATA_DIR": str(cache), "OMP_NUM_THREADS": "1", "HOME": "/"}
-    command = [*prefix, sys.executable, "-c", script]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, **options)
+def elsewhere(server: Server, cache: Path, before: str = "") -> tuple[str, list[str], list[str]]:
+    """Load the tiny MNIST after `before`, in another process; what comes, warnings, what is in the cache."""
+    script = before + SCRIPT.format(url=server.url, cache=str(cache))
+    ran = prepared.run(script, env={**os.environ, "COURSE_DATA_DIR": str(cache), "HOME": "/"})
     assert ran.returncode == 0, ran.stderr
-    found, caught = json.loads(ran.stdout.splitlines()[-1])
-    return found, caught
+    found, caught, left = json.loads(ran.stdout.splitlines()[-1])
+    return found, caught, left
 
 
 @pytest.fixture(scope="module")
-def prefix() -> list[str]:
-    """What makes a command obey permissions: root must first give up its privileges."""
+def obedient() -> str:
+    """What makes a process obey permissions: root must first give up its privileges."""
     if os.geteuid() != 0:
-        return []
-    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
-    try:
-        subprocess.run([*command, "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
+        return ""
+    code = "from course_utils.grading.sandbox.inside import syscalls\nsyscalls.drop_capabilities()\n"
+    if prepared.run(code).returncode:
         pytest.skip("root may write anywhere, and cannot give that up here")
-    return command
+    return code
 
 
 class TestPermissions:
     def test_a_second_user_reads_what_the_first_one_fetched(
-        self, server: Server, cache: Path, prefix: list[str]
+        self, server: Server, cache: Path, obedient: str
     ) -> None:
         if os.geteuid() != 0:
             pytest.skip("only root can give files to another user")
@@ -469,75 +464,78 @@ class TestPermissions:
             os.umask(old)
         for path in (cache, *cache.rglob("*")):
             os.chown(path, 65534, 65534)
-        assert elsewhere(server, cache, *prefix) == (digest, [])
+        assert elsewhere(server, cache, obedient)[:2] == (digest, [])
         assert len(server.requests) == 4
 
     def test_a_read_only_cache_with_the_archives_still_loads(
-        self, server: Server, cache: Path, prefix: list[str]
+        self, server: Server, cache: Path, obedient: str
     ) -> None:
         digest = load_dataset("mnist").digest
         decoded(cache).unlink()
         for path in (*cache.rglob("*"), cache):
             path.chmod(0o555 if path.is_dir() else 0o444)
-        found, caught = elsewhere(server, cache, *prefix)
+        found, caught, _ = elsewhere(server, cache, obedient)
         for path in (cache, *cache.rglob("*")):
             path.chmod(0o755)
         assert found == digest and len(server.requests) == 4
         assert len(caught) == 1 and "cannot be cached. No permission" in caught[0]
 
     def test_a_cold_read_only_cache_is_one_clear_error(
-        self, server: Server, cache: Path, prefix: list[str]
+        self, server: Server, cache: Path, obedient: str
     ) -> None:
         cache.mkdir()
         cache.chmod(0o555)
-        found, _ = elsewhere(server, cache, *prefix)
+        found, *_ = elsewhere(server, cache, obedient)
         cache.chmod(0o755)
         assert found.startswith("MNIST cannot be stored.") and "No permission" in found
         assert "COURSE_DATA_DIR" in found
         assert list(cache.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def own_mounts() -> list[str]:
-    """What lets a command mount a small file system of its own."""
-    command = ["unshare", "--user", "--map-root-user", "--mount"]
-    try:
-        subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/mnt"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
+SMALL_DISK = """
+import os
+from pathlib import Path
+from course_utils.grading.sandbox.inside import syscalls
+user, group = os.geteuid(), os.getegid()
+syscalls.unshare(syscalls.NEWUSER | syscalls.NEWNS)
+Path("/proc/self/setgroups").write_text("deny")
+Path("/proc/self/uid_map").write_text("0 %d 1" % user)
+Path("/proc/self/gid_map").write_text("0 %d 1" % group)
+syscalls.mount("none", {cache!r}, "tmpfs", 0, "size={kilobytes}k")
+"""
+
+
+@pytest.fixture
+def small_disk(cache: Path) -> Callable[[int], str]:
+    """What gives a process a disk of so many kilobytes, as which it sees the cache."""
+    cache.mkdir()
+    if prepared.run(SMALL_DISK.format(cache=str(cache), kilobytes=1)).returncode:
         pytest.skip("this system does not allow mounting a small file system")
-    return command
+    return lambda kilobytes: SMALL_DISK.format(cache=str(cache), kilobytes=kilobytes)
 
 
 class TestFullDisk:
     @pytest.mark.parametrize("kilobytes", [100, 200, 260])
     def test_while_downloading(
-        self, server: Server, cache: Path, own_mounts: list[str], kilobytes: int, tmp_path: Path
+        self, server: Server, cache: Path, small_disk: Callable[[int], str], kilobytes: int
     ) -> None:
-        cache.mkdir()
-        script = f'mount -t tmpfs -o size={kilobytes}k none {cache} && "$@" && ls -R {cache} >{tmp_path}/left'
-        found, _ = elsewhere(server, cache, *own_mounts, "sh", "-c", script, "sh")
+        found, _, left = elsewhere(server, cache, small_disk(kilobytes))
         assert found.startswith("MNIST cannot be stored.") and "The disk is full" in found
-        left = (tmp_path / "left").read_text()
-        assert ".new" not in left and ".part" not in left
+        assert left and not [path for path in left if path.endswith((".new", ".part"))]
 
-    def test_while_decoding(self, server: Server, cache: Path, own_mounts: list[str], tmp_path: Path) -> None:
+    def test_while_decoding(
+        self, server: Server, cache: Path, small_disk: Callable[[int], str], tmp_path: Path
+    ) -> None:
         digest = load_dataset("mnist", root=tmp_path / "elsewhere").digest
-        cache.mkdir()
-        script = f'mount -t tmpfs -o size=350k none {cache} && "$@" && ls -R {cache} >{tmp_path}/left'
-        found, caught = elsewhere(server, cache, *own_mounts, "sh", "-c", script, "sh")
+        found, caught, left = elsewhere(server, cache, small_disk(350))
         assert found == digest
         assert len(caught) == 1 and "cannot be cached. The disk is full" in caught[0]
-        assert "decoded" in (tmp_path / "left").read_text() and ".new" not in (tmp_path / "left").read_text()
+        assert str(cache / "decoded") in left and not [path for path in left if path.endswith(".new")]
 
 
 def test_a_limit_on_the_size_of_files_is_reported(server: Server, cache: Path) -> None:
-    import resource
-
-    found, _ = elsewhere(
-        server,
-        cache,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
-    )
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    found, *_ = elsewhere(server, cache, limit)
     assert found.startswith("MNIST cannot be stored.") and "File too large" in found
     assert [path.name for path in cache.rglob("*") if path.is_file()] == ["mnist.lock"]
 
@@ -572,8 +570,8 @@ def test_warm_loads_in_a_fresh_process_are_quick(
     }
     results = []
     for _ in range(3):
-        command = [sys.executable, "-c", textwrap.dedent(script)]
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        ran = prepared.run(textwrap.dedent(script), env=environment)
+        assert ran.returncode == 0, ran.stderr
         results.append(json.loads(ran.stdout))
     assert "user cache" in results[1][0]
     assert min(seconds for _, seconds, _ in results[1:]) < 0.2

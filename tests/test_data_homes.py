@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import prepared
 import pytest
 from other_user import why_not
 
@@ -88,9 +87,7 @@ def run(place: Path, *cases: tuple[dict[str, str], str | None]) -> list[tuple[st
         pytest.skip(reason)
     common = {"TMPDIR": str(place / "temporary"), "COURSE_PROFILE": "fast", "COURSE_OFFLINE": "1"}
     asked = [(USER, common | environment, offline) for environment, offline in cases]
-    ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT], input=json.dumps(asked), capture_output=True, text=True, timeout=300
-    )
+    ran = prepared.run(SCRIPT, given=json.dumps(asked))
     assert ran.returncode == 0, ran.stderr
     found = []
     for answer in json.loads(ran.stdout.splitlines()[-1]):

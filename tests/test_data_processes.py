@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import misbehaving_server as bad
+import prepared
 import pytest
 import tiny_data
 from misbehaving_server import Server
@@ -66,8 +65,7 @@ def run(server: Server, cache: Path, script: str) -> dict[str, object]:
         "COURSE_PROFILE": "fast",
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-c", text]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    ran = prepared.run(text, env=environment)
     assert ran.returncode == 0, ran.stderr
     failures = Path(f"{cache}.failures")
     assert not failures.exists(), failures.read_text()

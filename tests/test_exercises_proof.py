@@ -10,6 +10,7 @@ from proof import SEEDS, cheap_first, expected, is_accepted, observed_wrong, pro
 
 from course_utils import exercises
 from course_utils.exercises import Observation, judge
+from course_utils.exercises.guard import same_random_state
 
 IDS = exercises.names()
 WAYS = right_ways()
@@ -52,6 +53,7 @@ def test_an_exercise_is_complete(exercise_id):
     assert all(probe.note for probe in exercise.probes(0)[1:])
 
 
+@pytest.mark.slow
 @every_exercise
 def test_the_reference_is_accepted(exercise_id):
     exercise = exercises.get(exercise_id)
@@ -61,6 +63,7 @@ def test_the_reference_is_accepted(exercise_id):
         assert is_accepted(exercise_id, exercise.reference, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exercise_id", "way"),
     [(exercise_id, way) for exercise_id in IDS for way in WAYS.get(exercise_id, [])],
@@ -80,6 +83,7 @@ def test_there_are_two_right_ways_beside_the_reference(exercise_id):
 
 @pytest.mark.slow
 @every_exercise
+@same_random_state()
 def test_every_misconception_is_rejected_and_named_for_every_seed(exercise_id):
     exercise = exercises.get(exercise_id)
     for seed in SEEDS:
@@ -100,6 +104,7 @@ def test_every_misconception_is_rejected_and_named_for_every_seed(exercise_id):
                 ), f"seed {seed}: {mine.id} is {other.id}"
 
 
+@pytest.mark.slow
 @every_exercise
 def test_the_verdict_names_every_misconception(exercise_id):
     exercise = exercises.get(exercise_id)
@@ -131,6 +136,7 @@ def filled(value, number):
     return value
 
 
+@pytest.mark.slow
 @every_exercise
 @pytest.mark.parametrize("number", [0, 1])
 def test_results_of_zeros_or_ones_are_rejected(exercise_id, number):
@@ -175,6 +181,7 @@ class EqualToAll:
     __hash__ = None
 
 
+@pytest.mark.slow
 @every_exercise
 @pytest.mark.parametrize(
     "candidate",
@@ -202,5 +209,9 @@ def test_no_result_of_one_probe_answers_another(exercise_id):
 def test_the_seed_changes_what_is_asked(exercise_id):
     if not any(probe.arguments or probe.keywords for probe in probes(exercise_id, 0)):
         pytest.skip("it takes no arguments")
-    texts = {str([dataclasses.astuple(probe)[:2] for probe in probes(exercise_id, seed)]) for seed in SEEDS}
-    assert len(texts) > 1
+
+    def text(seed):
+        return str([dataclasses.astuple(probe)[:2] for probe in probes(exercise_id, seed)])
+
+    first = text(SEEDS[0])
+    assert any(text(seed) != first for seed in SEEDS[1:])

@@ -78,9 +78,12 @@ def changed(value, name):
     return value
 
 
-def shown(value):
-    """Return a value as text, without how a gradient would flow to it."""
-    return str(value.detach() if isinstance(value, torch.Tensor) else value)
+def same(one, other):
+    if isinstance(one, torch.Tensor):
+        return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, (tuple, list)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one is other or (type(one) is type(other) and one == other)
 
 
 def rules(exercise):
@@ -91,8 +94,7 @@ def rules(exercise):
     for place in ["result", *inspect.signature(exercise.reference).parameters]:
         values = results if place == "result" else [each[place] for each in given if place in each]
         for name in {**TENSORS, **NUMBERS, **FRACTIONS}:
-            differs = any(shown(changed(value, name)) != shown(value) for value in values)
-            if differs:
+            if not all(same(value, changed(value, name)) for value in values):
                 change = {place: lambda value, name=name: changed(value, name)}
                 yield f"{place}: {name}", altered(exercise.reference, **change)
 
@@ -100,6 +102,7 @@ def rules(exercise):
 CALLED = [name for name in exercises.names() if exercises.get(name).observe is call]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise_id", CALLED)
 def test_a_simple_rule_is_rejected(exercise_id):
     survivors = [

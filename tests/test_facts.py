@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torchvision.models as zoo
+from network_samples import zoo
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -351,11 +351,11 @@ def test_after_block_3_one_output_sees_more_than_the_image(repository: Path) -> 
 @pytest.mark.parametrize(
     ("build", "expected"),
     [
-        (zoo.alexnet, 61_100_840),
-        (zoo.vgg16, 138_357_544),
-        (lambda: zoo.googlenet(aux_logits=False, init_weights=False), 6_624_904),
-        (lambda: zoo.googlenet(aux_logits=True, init_weights=False), 13_004_888),
-        (zoo.resnet152, 60_192_808),
+        (zoo("alexnet"), 61_100_840),
+        (zoo("vgg16"), 138_357_544),
+        (zoo("googlenet", aux_logits=False, init_weights=False), 6_624_904),
+        (zoo("googlenet", aux_logits=True, init_weights=False), 13_004_888),
+        (zoo("resnet152"), 60_192_808),
     ],
     ids=["AlexNet", "VGG-16", "GoogLeNet", "GoogLeNet with its auxiliary heads", "ResNet-152"],
 )
@@ -380,7 +380,7 @@ def test_alexnet_as_published_has_61_million_parameters_62_without_groups() -> N
 
 def test_alexnet_has_5_convolutions_3_poolings_and_3_linear_layers(repository: Path) -> None:
     with torch.device("meta"):
-        layers = list(zoo.alexnet().modules())
+        layers = list(zoo("alexnet")().modules())
     count = [
         sum(isinstance(layer, kind) for layer in layers) for kind in (nn.Conv2d, nn.MaxPool2d, nn.Linear)
     ]
@@ -411,9 +411,9 @@ def test_lab_04_corrects_the_slides_of_the_case_studies(repository: Path, statem
 
 def test_a_pointwise_head_has_a_fraction_of_the_parameters_of_vggs(repository: Path) -> None:
     with torch.device("meta"):
-        published = parameters(zoo.vgg16().classifier)
+        published = parameters(zoo("vgg16")().classifier)
         averaged = [parameters(nn.Conv2d(512, classes, 1)) for classes in (10, 1000)]
-        of_resnet = parameters(zoo.resnet152().fc)
+        of_resnet = parameters(zoo("resnet152")().fc)
     assert (25_088 * 4096 + 4096) + (4096 * 4096 + 4096) + (4096 * 1000 + 1000) == published == 123_642_856
     assert averaged == [512 * 10 + 10, 512 * 1000 + 1000] == [5_130, 513_000]
     assert of_resnet < published / 50
@@ -426,8 +426,8 @@ def with_weights(model: nn.Module) -> list[nn.Module]:
 
 def test_networks_have_more_weight_layers_than_their_names_say(repository: Path) -> None:
     with torch.device("meta"):
-        googlenet = zoo.googlenet(aux_logits=False, init_weights=False)
-        resnet = zoo.resnet152()
+        googlenet = zoo("googlenet", aux_logits=False, init_weights=False)()
+        resnet = zoo("resnet152")()
     modules = [module for name, module in googlenet.named_children() if name.startswith("inception")]
     assert len(modules) == 9 and {len(with_weights(module)) for module in modules} == {6}
     assert len(with_weights(googlenet)) == 58 == 22 + 9 * (6 - 2)
@@ -439,7 +439,7 @@ def test_networks_have_more_weight_layers_than_their_names_say(repository: Path)
 
 def test_resnet_152s_block_is_a_bottleneck_of_three_normalised_convolutions(repository: Path) -> None:
     with torch.device("meta"):
-        block = zoo.resnet152().layer1[1]
+        block = zoo("resnet152")().layer1[1]
     convolutions = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
     assert [layer.kernel_size for layer in convolutions] == [(1, 1), (3, 3), (1, 1)]
     assert [layer.out_channels for layer in convolutions] == [64, 64, 256]

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import prepared
 import pytest
 import torch
 from PIL import Image
@@ -52,6 +54,11 @@ TABLES: dict[str, Callable[[], Any]] = {
 }
 
 
+@cache
+def drawn(name: str) -> Any:
+    return {**PICTURES, **TABLES}[name]()
+
+
 def test_titles_of_long_class_names_do_not_run_into_one_another() -> None:
     scores = torch.zeros(12, 2).index_fill(1, torch.tensor(0), 2.5)
     short, long = (
@@ -60,8 +67,8 @@ def test_titles_of_long_class_names_do_not_run_into_one_another() -> None:
     )
     assert "says 7, 92.4%, is 9" in short.alt
     assert "says automobile, 92.4%, is airplane" in long.alt
-    for drawn in (short, long):
-        pixels = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("L")).astype(int)
+    for picture in (short, long):
+        pixels = np.asarray(Image.open(io.BytesIO(picture.png)).convert("L")).astype(int)
         between = [round(column * pixels.shape[1] / 6) for column in range(1, 6)]
         gaps = pixels[: pixels.shape[0] // 8, [x + near for x in between for near in (-1, 0, 1)]]
         assert gaps.min() > 200
@@ -93,14 +100,13 @@ def test_no_figure_of_a_notebook_is_larger_than_60_kilobytes(notebook: Path) -> 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_small_and_has_alt_text_and_a_text_twin(name: str) -> None:
-    drawn = PICTURES[name]()
-    bundle = drawn._repr_mimebundle_()
+    bundle = drawn(name)._repr_mimebundle_()
     source = re.search(r'src="data:image/png;base64,([^"]+)"', bundle["text/html"])
     alt = re.search(r'alt="([^"]+)"', bundle["text/html"])
     assert source and alt and len(alt[1]) > 20
     assert len(bundle["text/html"].encode()) <= 60_000
-    assert base64.b64decode(source[1]) == drawn.png
-    image = Image.open(io.BytesIO(drawn.png))
+    assert base64.b64decode(source[1]) == drawn(name).png
+    image = Image.open(io.BytesIO(drawn(name).png))
     assert image.mode == "P" and "transparency" not in image.info
     assert image.getpixel((0, image.height - 1)) == image.getpixel((image.width - 1, image.height - 1))
     assert len(bundle["text/plain"]) > 20
@@ -108,13 +114,13 @@ def test_a_picture_is_small_and_has_alt_text_and_a_text_twin(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*PICTURES, *TABLES])
 def test_drawing_twice_gives_the_same(name: str) -> None:
-    draw = {**PICTURES, **TABLES}[name]
-    assert draw()._repr_mimebundle_() == draw()._repr_mimebundle_()
+    again = {**PICTURES, **TABLES}[name]()
+    assert again._repr_mimebundle_() == drawn(name)._repr_mimebundle_()
 
 
 @pytest.mark.parametrize("name", [*PICTURES, *TABLES])
 def test_no_figure_needs_a_script_or_the_network(name: str) -> None:
-    html = {**PICTURES, **TABLES}[name]()._repr_mimebundle_()["text/html"]
+    html = drawn(name)._repr_mimebundle_()["text/html"]
     assert not re.search(r"<script|https?:|@import|url\(|\son\w+=", html)
 
 
@@ -130,7 +136,7 @@ assert "matplotlib.pyplot" not in sys.modules, "pyplot was imported"
 matplotlib.rcParams["axes.facecolor"] = "blue"
 assert figures.timing_bars({"a": 1.0, "b": 2.0}).png == large, "the user's settings leak in"
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert prepared.run(code).returncode == 0
 
 
 def test_importing_figures_is_cheap() -> None:

@@ -122,6 +122,7 @@ def graded(folder: Path) -> dict[str, object]:
     return rows
 
 
+@pytest.mark.slow
 def test_code_that_is_hard_to_read_stops_nobody_and_costs_no_other_exercise(tmp_path, monkeypatch):
     monkeypatch.setattr(bounds, "SECONDS", 2.5)
     for name, source in CODE.items():
@@ -153,6 +154,7 @@ def test_what_takes_all_memory_is_told_so():
     assert "too much memory" in found[0].why and found[1] == bytearray(1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_archives_that_are_hard_to_read_stop_nobody(tmp_path):
     (tmp_path / "in").mkdir()

@@ -20,6 +20,7 @@ from course_utils.grading.grade_many import cluster, grade_tasks, this_machine
 from course_utils.grading.grades import Result
 from course_utils.grading.records import CodeCell, Limits, RunnableNotebook
 from course_utils.grading.result_store import Store, Task, seed_of
+from course_utils.grading.sandbox.inside import supervisor
 
 
 def task(source: str = "RIGHT", *, seed: int = 0, level: str = "full") -> Task:
@@ -209,10 +210,6 @@ if __name__ == "__main__":
 """
 
 
-def _children(pid: int) -> list[int]:
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
@@ -226,7 +223,7 @@ def test_a_run_that_is_killed_leaves_whole_results_and_no_process(number, tmp_pa
     )
     assert run.stdout.readline() == "started\n"
     assert run.stdout.readline() == "done\n"
-    children = _children(run.pid)
+    children = list(supervisor.descendants(run.pid))
     run.send_signal(number)
     run.wait(30)
     run.stdout.close()

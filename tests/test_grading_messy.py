@@ -79,9 +79,14 @@ def test_nothing_but_definitions_runs(name):
             assert all(isinstance(node, allowed) for node in body), cell.source
 
 
+@pytest.fixture(scope="module")
+def isolation():
+    return probe_isolation()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REALLY_GRADED)
-def test_the_kernel_agrees(name):
-    done = grade_notebook(rebuilt(name).notebook, isolation=probe_isolation())
+def test_the_kernel_agrees(name, isolation):
+    done = grade_notebook(rebuilt(name).notebook, isolation=isolation)
     wrong = {v.exercise for v in done.verdicts if v.status != "correct"}
     assert wrong == set(CLASS[name].lost), done.notes

@@ -6,13 +6,12 @@ import ast
 import inspect
 import json
 import re
-import subprocess
-import sys
 import types
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import prepared
 import pytest
 from proof import right_ways
 
@@ -27,7 +26,6 @@ SEED = 5
 OBSERVE = """
 import json, sys
 import torch
-sys.path.append(sys.argv[1])
 from importlib import import_module
 from course_utils import exercises
 from course_utils.exercises.crossing import to_json
@@ -39,7 +37,7 @@ ways_of = {name: w for lab in labs for name, w in import_module(f"right_ways.{la
 for name, ways in ways_of.items():
     exercise = exercises.get(name)
     for way in ways[:2]:
-        probes = exercise.probes(int(sys.argv[2]))
+        probes = exercise.probes(int(sys.argv[1]))
         seen = [to_json(observe(exercise, way, probe, limit=60)) for probe in probes]
         print(json.dumps([name, way.__name__, seen]))
 """
@@ -115,16 +113,18 @@ def test_no_misconception_and_no_hint_is_in_it(files):
         assert not [hint for hint in exercise.hints if hint in whole]
 
 
-def test_right_answers_observed_through_it_are_judged_right(tmp_path, files):
-    redact.write_redacted(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", OBSERVE, str(Path(__file__).with_name("support")), str(SEED)],
-        env={**environment(), "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
+def through(folder, code, *arguments):
+    """What code prints that imports the redacted course."""
+    redact.write_redacted(folder)
+    code += f"\nimport course_utils\nassert course_utils.__file__.startswith({str(folder)!r})"
+    done = prepared.run(code, *arguments, env={**environment(), "PYTHONPATH": str(folder)})
     assert done.returncode == 0, done.stderr[-2000:]
-    seen = [json.loads(line) for line in done.stdout.splitlines()]
+    return done.stdout
+
+
+def test_right_answers_observed_through_it_are_judged_right(tmp_path, files):
+    told = through(tmp_path, OBSERVE, str(SEED))
+    seen = [json.loads(line) for line in told.splitlines()]
     assert {name for name, _, _ in seen} == set(exercises.names()) == set(right_ways())
     for name, way, observations in seen:
         exercise = exercises.get(name)
@@ -133,19 +133,11 @@ def test_right_answers_observed_through_it_are_judged_right(tmp_path, files):
 
 
 def test_signatures_are_those_of_the_references(tmp_path):
-    redact.write_redacted(tmp_path)
     code = (
         "import inspect\nfrom course_utils import exercises\n"
         "for n in exercises.names(): print(n, list(inspect.signature(exercises.get(n).reference).parameters))"
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        env={**environment(), "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for line in done.stdout.splitlines():
+    for line in through(tmp_path, code).splitlines():
         name, _, parameters = line.partition(" ")
         assert ast.literal_eval(parameters) == list(
             inspect.signature(exercises.get(name).reference).parameters
@@ -153,7 +145,6 @@ def test_signatures_are_those_of_the_references(tmp_path):
 
 
 def test_labs_first_cells_run_with_it(tmp_path, repository):
-    redact.write_redacted(tmp_path)
     imports = [
         ast.unparse(statement)
         for path in sorted((repository / "solutions").glob("0*.py"))
@@ -161,8 +152,7 @@ def test_labs_first_cells_run_with_it(tmp_path, repository):
         if isinstance(statement, ast.ImportFrom) and str(statement.module).startswith("course_utils")
     ]
     code = "\n".join([*imports, "check.begin(lab=1)", "check.x(figures.y(load_dataset('mnist').train[0]))"])
-    environ = {**environment(), "PYTHONPATH": str(tmp_path)}
-    subprocess.run([sys.executable, "-P", "-c", code], env=environ, check=True)
+    through(tmp_path, code)
 
 
 @pytest.fixture

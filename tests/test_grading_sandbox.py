@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import prepared
 import pytest
 from hostile_files import folders_in_folders
 
@@ -122,12 +122,7 @@ def test_what_a_killed_run_leaves_behind_is_removed_by_the_next(tmp_path):
     )
 
     def run(end: str) -> Path:
-        done = subprocess.run(
-            [sys.executable, "-c", make.format(end)],
-            env=os.environ | {"TMPDIR": str(tmp_path)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        done = prepared.run(make.format(end), env=os.environ | {"TMPDIR": str(tmp_path)})
         return Path(done.stdout.strip())
 
     killed = run("os.kill(os.getpid(), signal.SIGKILL)")

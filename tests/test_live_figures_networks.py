@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torchvision.models as zoo
-from network_samples import NETWORKS, Branches, LeNet5, answers, history
+from network_samples import NETWORKS, Branches, LeNet5, answers, history, zoo
 from PIL import Image
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -47,7 +46,7 @@ def panel(digits: Any, **options: Any) -> LiveFigure:
 def samples(digits: Any) -> dict[str, LiveFigure]:
     return {
         "chain": figures.shape_chain(LeNet5(), (1, 28, 28)),
-        "long chain": figures.shape_chain(zoo.resnet18, (3, 224, 224)),
+        "long chain": figures.shape_chain(zoo("resnet18"), (3, 224, 224)),
         "costs": figures.cost_bars(NETWORKS),
         "panel": panel(digits),
         "curves": figures.training_panel(history(30)),
@@ -109,7 +108,7 @@ def test_parameters_and_multiply_adds_are_torchs(name: str) -> None:
 
 
 def test_a_layers_cost_is_its_modules() -> None:
-    model = zoo.resnet18(weights=None).to("meta").eval()
+    model = zoo("resnet18")().to("meta").eval()
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, 224, 224, device="meta"))
     flops = {
@@ -294,7 +293,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "chain of another size": (lambda: figures.shape_chain(LeNet5(), (1, 32, 28)), "cannot be multiplied"),
     "chain of a model that reads values": (lambda: figures.shape_chain(Looped(), (1, 9, 9)), "cannot follow"),
     "chain of too many layers": (
-        lambda: figures.shape_chain(zoo.resnet152, (3, 224, 224)),
+        lambda: figures.shape_chain(zoo("resnet152"), (3, 224, 224)),
         "at most 64 layers",
     ),
     "chain of nothing": (lambda: figures.shape_chain(nn.Identity(), (1, 9, 9)), "has 0"),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
+import prepared
 import pytest
 
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
@@ -128,7 +127,7 @@ def test_imports_are_found_however_they_are_written(tmp_path: Path) -> None:
 def test_data_and_training_import_with_few_libraries(module: str) -> None:
     code = f"""
 import sys
-import torch, torchvision, matplotlib.figure, tqdm
+import torch, matplotlib.figure, tqdm
 before = set(sys.modules)
 import course_utils.{module}
 heavy = sorted({{name.split(".")[0] for name in set(sys.modules) - before}} & {{
@@ -136,7 +135,8 @@ heavy = sorted({{name.split(".")[0] for name in set(sys.modules) - before}} & {{
     "jupytext", "typer", "rich", "jupyter_client", "playwright"}})
 print(heavy)
 """
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answer = prepared.run(code)
+    assert answer.returncode == 0, answer.stderr
     assert answer.stdout.strip() == "[]"
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
 
+import prepared
 import pytest
 
 from course_utils.terminal import fall_back_to_ascii, printable
@@ -79,41 +79,28 @@ def test_a_program_may_print_anything_once_its_streams_fall_back(monkeypatch) ->
     fall_back_to_ascii()
 
 
-def environment(folder: Path, encoding: str, **more: str) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory) -> Path:
+    """The folders, by setting, in which every entry point was called."""
+    folder = tmp_path_factory.mktemp("spoken")
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONUTF8", "FORCE_COLOR")}
-    path = os.pathsep.join((str(folder), str(SUPPORT), str(Path(__file__).parents[1])))
-    own = {"PYTHONPATH": path, "PYTHONIOENCODING": encoding, "OMP_NUM_THREADS": "1"}
-    return {**kept, **own, "COURSE_STATE_DIR": str(folder / "state"), **more}
-
-
-def on_pipes(command: list[str], **options: object) -> list[bytes]:
-    ended = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False, **options)
-    assert ended.returncode == 0, ended.stderr.decode(errors="replace")[-2000:]
-    return [ended.stdout, ended.stderr]
-
-
-def on_a_terminal(command: list[str], **options: object) -> list[bytes]:
-    ours, theirs = pty.openpty()
-    shown = b""
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, **options) as process:
-        os.close(theirs)
-        try:
-            while piece := os.read(ours, 1 << 16):
-                shown += piece
-        except OSError:  # Linux's way to say that nobody holds the other end
-            pass
-    os.close(ours)
-    assert process.returncode == 0, shown.decode(errors="replace")[-2000:]
-    return [shown]
+    path = os.pathsep.join((str(SUPPORT), str(Path(__file__).parents[1])))
+    ended = subprocess.run(
+        [sys.executable, *CHECKED, str(SUPPORT / "every_entry_point.py"), str(folder)],
+        input=json.dumps(SETTINGS), env={**kept, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("encoding", "more", "terminal"), SETTINGS.values(), ids=SETTINGS)
-def test_every_entry_point_speaks_every_encoding(encoding, more, terminal, tmp_path) -> None:
-    script = [sys.executable, *CHECKED, str(SUPPORT / "every_entry_point.py"), str(tmp_path)]
-    streams = (on_a_terminal if terminal else on_pipes)(script, env=environment(tmp_path, encoding, **more))
-
-    codes = json.loads((tmp_path / "codes.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_entry_point_speaks_every_encoding(setting, spoken) -> None:
+    encoding, _, terminal = SETTINGS[setting]
+    names = ("stdout",) if terminal else ("stdout", "stderr")
+    streams = [(spoken / setting / name).read_bytes() for name in names]
+    codes = json.loads((spoken / setting / "codes.json").read_text(encoding="utf-8"))
     assert codes == {name: FAILS.get(name, 0) for name in codes}
     for stream in streams:
         text = stream.decode(encoding)  # raises where another encoding's bytes slipped in
@@ -128,7 +115,7 @@ def test_every_entry_point_speaks_every_encoding(encoding, more, terminal, tmp_p
             assert "?" not in said.replace("\x1b[?", "").replace("0/?", "")
 
 
-def test_a_students_script_trains_and_checks_into_a_pipe_of_any_encoding(tmp_path) -> None:
+def test_a_students_script_trains_and_checks_into_a_pipe_of_any_encoding() -> None:
     script = (
         "from training_data import net, tiny_dataset, tiny_recipe\n"
         "from course_utils import check, fit\n"
@@ -138,6 +125,7 @@ def test_a_students_script_trains_and_checks_into_a_pipe_of_any_encoding(tmp_pat
         "check.progress(lab=1)\n"
     )
     for encoding in ("cp1252", "ascii"):
-        out, _ = on_pipes([sys.executable, "-c", script], env=environment(tmp_path, encoding))
-        text = out.decode(encoding)
+        done = prepared.run(script, encoding=encoding)
+        assert done.returncode == 0, done.stderr
+        text = done.stdout
         assert "1 epoch ~ " in text and "x Exercise 1.2" in text and "o not started" in text

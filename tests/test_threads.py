@@ -72,7 +72,7 @@ def test_without_affinity_the_processors_count(tmp_path, monkeypatch) -> None:
     assert threads.usable_cores(tmp_path) == 1
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fresh():
     """Run code in a process whose environment says nothing about threads; returns the words it prints."""
 
@@ -104,6 +104,7 @@ QUOTA = "import os; os.sched_getaffinity = lambda _: {0, 1}; os.cpu_count = lamb
 QUOTA += "from course_utils import threads; threads._quotas = lambda _: [0.5]; "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["", "import torch; "])
 def test_a_kernel_takes_the_cores_of_its_quota(fresh, first) -> None:
     code = QUOTA + first + "threads.share_cores(); import torch; print(torch.get_num_threads())"
@@ -122,18 +123,23 @@ import time, torch
 torch.set_num_threads(2)
 work = torch.zeros(1 << 17)
 before = time.process_time()
-for _ in range(200):
+for _ in range(100):
     work.add_(1)
     time.sleep(0.005)
 print(time.process_time() - before)
 """
 
 
+@pytest.fixture(scope="module")
+def spinning(fresh) -> float:
+    """Seconds of processor time where nobody asks for short waiting."""
+    return float(fresh(SPINNING.format(first=""))[0])
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="PyTorch uses GNU's OpenMP library only on Linux")
 @pytest.mark.skipif(len(getattr(os, "sched_getaffinity", list)(0)) < 2, reason="one core: no thread waits")
 @pytest.mark.parametrize("before", ["", "import torch; ", "import torch; torch.zeros(1 << 17).add_(1); "])
-def test_waiting_costs_little_whatever_was_imported_first(fresh, before) -> None:
-    spinning = float(fresh(SPINNING.format(first=before))[0])
+def test_waiting_costs_little_whatever_was_imported_first(fresh, spinning, before) -> None:
     short = float(fresh(SPINNING.format(first=f"{before}import course_utils"))[0])
     assert short < spinning / 2, f"{short:.2f} s of processor time, {spinning:.2f} s without"

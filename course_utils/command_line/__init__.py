@@ -9,12 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+import course_utils.notebooks  # noqa: F401  before nbformat
 from course_utils.errors import CourseError, SettingsError
 from course_utils.terminal import fall_back_to_ascii
-
-# nbformat imports jsonschema, which would build a grammar of international addresses: two seconds for what no
-# notebook has. Jsonschema does without it where it cannot be imported.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,12 +12,14 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextvars import ContextVar
 
 import numpy as np
 import torch
 
 MOST_PRINTED = 2_000
 PATIENCE = 6.0
+_restored = ContextVar("_restored", default=False)
 _AGAIN = 0.2  # an answer may swallow the first interruption with a bare `except:`
 
 
@@ -83,7 +85,7 @@ def guarded(limit: TimeLimit | float) -> Iterator[_Printed]:
     """
     printed = _Printed()
     with (
-        _same_random_state(),
+        same_random_state(),
         _same_torch_modes(),
         warnings.catch_warnings(),
         redirect_stdout(printed),
@@ -92,6 +94,9 @@ def guarded(limit: TimeLimit | float) -> Iterator[_Printed]:
         deadline(limit),
     ):
         warnings.simplefilter("ignore")
+        torch.default_generator.manual_seed(0)
+        random.seed(0)
+        np.random.seed(0)
         yield printed
 
 
@@ -110,16 +115,19 @@ def _no_keyboard() -> Iterator[None]:
 
 
 @contextmanager
-def _same_random_state() -> Iterator[None]:
+def same_random_state() -> Iterator[None]:
+    """Restore all random states afterwards; inside another one this is left to it, since it takes long."""
+    if _restored.get():
+        yield
+        return
     of_random, of_numpy = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.random.fork_rng(devices=list(devices)):
-        torch.default_generator.manual_seed(0)
-        random.seed(0)
-        np.random.seed(0)
+        outermost = _restored.set(True)
         try:
             yield
         finally:
+            _restored.reset(outermost)
             random.setstate(of_random)
             np.random.set_state(of_numpy)
 

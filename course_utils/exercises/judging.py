@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from course_utils.errors import ExerciseError
 from course_utils.exercises import calls, explain
 from course_utils.exercises.compare import Difference
 from course_utils.exercises.forms import other_form
-from course_utils.exercises.guard import TimeLimit
+from course_utils.exercises.guard import TimeLimit, same_random_state
 from course_utils.exercises.model import (
     Counterexample,
     Exercise,
@@ -33,14 +34,21 @@ _TRUSTED_SECONDS = 60.0
 
 def evaluate(exercise: Exercise, candidate: Any, *, seed: int = 0, seconds: float = SECONDS) -> Verdict:
     """Observe `candidate` on every probe, within `seconds` of CPU time in all, and judge it."""
-    probes = exercise.probes(seed)
+    probes = _drawn(exercise.probes, seed)
     observations: list[Observation] = []
     limit = TimeLimit(seconds)
-    for probe in probes:
-        observations.append(observe(exercise, candidate, probe, limit=limit))
-        if observations[-1].status == "timeout" or observations[0].status == "not started":
-            break
-    return judge(exercise, probes, observations)
+    with same_random_state():
+        for probe in probes:
+            observations.append(observe(exercise, candidate, probe, limit=limit))
+            if observations[-1].status == "timeout" or observations[0].status == "not started":
+                break
+        return judge(exercise, probes, observations)
+
+
+@lru_cache(maxsize=64)
+def _drawn(probes: Callable[[int], Sequence[Probe]], seed: int) -> Sequence[Probe]:
+    """Draw the probes, or return those that were drawn before: students check an answer again and again."""
+    return probes(seed)
 
 
 def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
@@ -67,6 +75,11 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
         return _verdict(
             exercise, "not started", f"It waits for {waits}, which is not started." if waits else ""
         )
+    with same_random_state():
+        return _judge(exercise, probes, observations)
+
+
+def _judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
     expected = [_reference_value(exercise, probe) for probe in probes]
     found = [_problem(exercise, seen, right) for seen, right in zip(observations, expected, strict=False)]
     if not any(found):
@@ -206,10 +219,17 @@ class _Case:
 
 
 def _reference_value(exercise: Exercise, probe: Probe) -> Any:
-    seen = observe(exercise, exercise.reference, probe, limit=_TRUSTED_SECONDS)
+    seen = _known(exercise, exercise.reference, probe)
     if seen.status != "returned":
         raise ExerciseError(f"The reference of {exercise.id} fails on {seen.call}.", why=seen.traceback)
     return seen.value
+
+
+def _known(exercise: Exercise, function: Callable[..., Any], probe: Probe) -> Observation:
+    """Return what one of the course's own functions does on a probe."""
+    if function not in probe.known:
+        probe.known[function] = observe(exercise, function, probe, limit=_TRUSTED_SECONDS)
+    return probe.known[function]
 
 
 def _problem(exercise: Exercise, seen: Observation, expected: Any) -> Difference | None:
@@ -239,7 +259,7 @@ def _agrees(
     ):
         return False
     for probe, seen in cases:
-        theirs = observe(exercise, other, probe, limit=_TRUSTED_SECONDS)
+        theirs = _known(exercise, other, probe)
         if (theirs.status, theirs.error) != (seen.status, seen.error):
             return False
         if (theirs.value is None) != (seen.value is None):

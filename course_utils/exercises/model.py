@@ -33,6 +33,8 @@ class Probe:
         The call as text, where it is not the candidate called with the arguments.
     shown : mapping or None
         The inputs to show by name, where these are not the arguments.
+    known : dict
+        What the course's own functions did on it, by function: each is run once.
     """
 
     arguments: tuple[Any, ...]
@@ -40,6 +42,7 @@ class Probe:
     note: str = ""
     call: str = ""
     shown: Mapping[str, Any] | None = None
+    known: dict[Callable[..., Any], Observation] = field(default_factory=dict, init=False, compare=False)
 
 
 def call(candidate: Callable[..., Any], probe: Probe) -> Any:

@@ -40,7 +40,9 @@ def observe(
     fitted = calls.fit_to(candidate, exercise, probe)
     if isinstance(fitted, str):
         return Observation("error", traceback=fitted, call=text, error="Signature")
-    seen = _run(exercise, candidate, copy.deepcopy(fitted), text, limit)
+    arguments, keywords = copy.deepcopy((fitted.arguments, fitted.keywords))
+    own = replace(fitted, arguments=arguments, keywords=keywords)
+    seen = _run(exercise, candidate, own, text, limit)
     return replace(seen, slips=slips(candidate))
 
 

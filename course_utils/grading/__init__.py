@@ -16,6 +16,7 @@
 `records` holds what is passed on before a notebook runs, `grades` what is passed on afterwards.
 """
 
+import course_utils.notebooks  # noqa: F401  before nbformat
 from course_utils.grading.grades import JudgedSubmission
 from course_utils.grading.records import CodeCell, Isolation, Limits, RunnableNotebook
 

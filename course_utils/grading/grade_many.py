@@ -88,8 +88,10 @@ def this_machine(jobs: int | None = None) -> Workers:
     size = jobs or usable_cores()
 
     def open_pool() -> Executor:
-        # Spawned, not forked: workers share no state, and no library's threads are lost in a fork.
-        context = multiprocessing.get_context("spawn")
+        # Forked from a process that has done nothing but import PyTorch: workers share its memory and no
+        # state, start at once, and no library's threads are lost in a fork.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["torch"])
         return ProcessPoolExecutor(size, mp_context=context, initializer=_begin)
 
     where = f"{size} process{'es' * (size > 1)} on this machine"

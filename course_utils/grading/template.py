@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from nbformat import NotebookNode
@@ -64,6 +65,13 @@ def title_of(lab: Lab) -> str:
 
 def read_template(lab: Lab) -> Template:
     """Make the template of a lab from its solution, or from the students' notebook where there is none."""
+    about = next((path for path in (lab.text, lab.solution) if path.exists()), lab.notebook).stat()
+    return _template(lab, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=16)
+def _template(lab: Lab, written: int, size: int) -> Template:
+    """Make the template of a lab, once for each state of its source."""
     notebook = normalise(_read(lab))
     given = strip(notebook) if lab.text.exists() or lab.solution.exists() else notebook
     return template_of(notebook, given, lab.number)

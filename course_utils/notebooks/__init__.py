@@ -4,3 +4,9 @@
 makes the students' version, and `build` combines these; `kernel` executes a notebook, `run` a lab, and `page`
 shows it.
 """
+
+import sys
+
+# nbformat imports jsonschema, which would build a grammar of international addresses: two seconds for what no
+# notebook has. Jsonschema does without it where it cannot be imported.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

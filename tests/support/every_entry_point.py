@@ -1,19 +1,25 @@
 """Calls every entry point, with stand-ins for kernels, graders and clocks; its argument is a folder.
 
-Before what a call prints stands its name after a control character, on both streams. Exit codes go to
-``codes.json``.
+On standard input come the settings, by name: an encoding, variables, and whether to speak to a terminal. In
+each, a child of this process, which has imported the libraries, makes the calls in a folder of its own. There
+is then what it said, in ``stdout`` and ``stderr``: what a call prints, after its name and a control character
+before that. Exit codes are in ``codes.json``.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import pty
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import torch
 from grading_workers import FULL, by_words, threads
 from nbformat.v4 import new_output
 from notebook_samples import small_lab
@@ -107,22 +113,22 @@ def prepare(folder: Path) -> None:
     write({}, folder / "in" / f"{NAME}, too" / "x.ipynb")
 
 
-def call(name: str, arguments: list[str]) -> int | str | None:
+def call(name: str, arguments: list[str], folder: Path) -> int | str | None:
     """Make one call and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         print(f"\x1e{name}", file=stream, flush=True)
     try:
         # Submissions are of the real labs, everything else is of the small ones.
-        os.chdir(REPOSITORY if name.startswith("grade") else FOLDER)
+        os.chdir(REPOSITORY if name.startswith("grade") else folder)
         return training.main(arguments) if name.startswith("training") else main(arguments)
     except SystemExit as stop:
         return stop.code
 
 
-if __name__ == "__main__":
-    FOLDER = Path(sys.argv[1]).resolve()
+def call_all(folder: Path) -> None:
+    """Make every call."""
     warnings.filterwarnings("error", category=EncodingWarning, module="course_utils")
-    prepare(FOLDER)
+    prepare(folder)
     defaults = grade_class.grade_class.__kwdefaults__ | {"grade": by_words}
     with (
         mock.patch("course_utils.notebooks.kernel.execute", execute),
@@ -131,5 +137,57 @@ if __name__ == "__main__":
         mock.patch.object(grade_many, "this_machine", lambda jobs=None: threads(FULL)),
         mock.patch.object(grade_class.grade_class, "__kwdefaults__", defaults),
     ):
-        codes = {name: call(name, arguments) for name, arguments in calls(FOLDER).items()}
-    (FOLDER / "codes.json").write_text(json.dumps(codes), encoding="utf-8")
+        codes = {name: call(name, arguments, folder) for name, arguments in calls(folder).items()}
+    (folder / "codes.json").write_text(json.dumps(codes), encoding="utf-8")
+
+
+def become(folder: Path, streams: list[int], encoding: str, more: dict[str, str]) -> None:
+    """Make this process one that was started with these streams and variables."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    path = os.pathsep.join((str(folder), os.environ["PYTHONPATH"]))
+    os.environ.update(
+        more, PYTHONPATH=path, PYTHONIOENCODING=encoding, COURSE_STATE_DIR=str(folder / "state")
+    )
+    out, err = (open(number, "wb", closefd=False) for number in (1, 2))  # noqa: SIM115
+    sys.stdout = io.TextIOWrapper(out, encoding, line_buffering=os.isatty(1))
+    sys.stderr = io.TextIOWrapper(err, encoding, "backslashreplace", line_buffering=True)
+
+
+def speak(folder: Path, encoding: str, more: dict[str, str], terminal: bool) -> None:
+    """Make every call in a child."""
+    folder.mkdir()
+    paths = (Path(os.devnull), folder / "stdout", folder / "stderr")
+    files = [os.open(path, os.O_RDWR | os.O_CREAT) for path in paths]
+    ours, theirs = pty.openpty() if terminal else (-1, -1)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            become(folder, [theirs] * 3 if terminal else files, encoding, more)
+            call_all(folder)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    if terminal:
+        os.close(theirs)
+        try:
+            while piece := os.read(ours, 1 << 16):
+                os.write(files[1], piece)
+        except OSError:  # Linux's way to say that nobody holds the other end
+            pass
+        os.close(ours)
+    for file in files:
+        os.close(file)
+    if os.waitpid(child, 0)[1]:
+        said = b"".join(path.read_bytes() for path in paths)
+        sys.exit(said.decode("ascii", "replace")[-2000:])
+
+
+if __name__ == "__main__":
+    torch.optim.SGD([torch.zeros(1)])  # the first one imports PyTorch's compiler
+    for name, setting in json.load(sys.stdin).items():
+        speak(Path(sys.argv[1]).resolve() / name, *setting)

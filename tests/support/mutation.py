@@ -62,11 +62,12 @@ class Mutant:
 
 def mutants(reference: Any) -> Iterator[Mutant]:
     """Yield every mutant of a function or class, and of the helpers in its module that it calls."""
-    trees = [_tree(unit) for unit in (*_helpers(reference), reference)]
-    seen = {ast.unparse(tree) for tree in trees}
+    texts = [ast.unparse(_tree(unit)) for unit in (*_helpers(reference), reference)]
+    trees = [ast.parse(text) for text in texts]
+    seen = set(texts)
     for k, tree in enumerate(trees):
         for path, replacement in _changes(tree):
-            changed = copy.deepcopy(tree)
+            changed = ast.parse(texts[k])  # a copy takes ten times as long
             before, after = _apply(changed, path, replacement)
             text = ast.unparse(changed)
             if text not in seen:
@@ -204,6 +205,6 @@ def _apply(tree: ast.AST, path: Path, replacement: ast.AST) -> tuple[str, str]:
 
 
 def _head(statement: ast.AST) -> str:
-    text = ast.unparse(ast.fix_missing_locations(copy.deepcopy(statement)))
+    text = ast.unparse(statement)
     compound = isinstance(statement, (ast.For, ast.If, ast.With, ast.FunctionDef, ast.ClassDef))
     return text.splitlines()[0] if compound else text

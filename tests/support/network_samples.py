@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-import torchvision.models as zoo
 from torch import Tensor, nn
 
 from course_utils import exercises
@@ -24,18 +25,23 @@ def lenet_1998() -> nn.Module:
     )  # fmt: skip
 
 
-def googlenet() -> nn.Module:
-    return zoo.googlenet(aux_logits=False, init_weights=False)
+def zoo(name: str, **options: bool) -> Callable[[], nn.Module]:
+    """Return what builds one of torchvision's networks; importing it takes a second and a half."""
+
+    def build() -> nn.Module:
+        return getattr(import_module("torchvision.models"), name)(**options)
+
+    return build
 
 
 NETWORKS: dict[str, tuple[Any, tuple[int, int, int]]] = {
     "LeNet5 (Lab 03)": (LeNet5, (1, 28, 28)),
     "VGG (Lab 04)": (VGG, (3, 32, 32)),
     "LeNet-5 (1998)": (lenet_1998, (1, 32, 32)),
-    "AlexNet (2012)": (zoo.alexnet, (3, 224, 224)),
-    "VGG-16 (2014)": (zoo.vgg16, (3, 224, 224)),
-    "GoogLeNet (2014)": (googlenet, (3, 224, 224)),
-    "ResNet-152 (2015)": (zoo.resnet152, (3, 224, 224)),
+    "AlexNet (2012)": (zoo("alexnet"), (3, 224, 224)),
+    "VGG-16 (2014)": (zoo("vgg16"), (3, 224, 224)),
+    "GoogLeNet (2014)": (zoo("googlenet", aux_logits=False, init_weights=False), (3, 224, 224)),
+    "ResNet-152 (2015)": (zoo("resnet152"), (3, 224, 224)),
 }
 
 

@@ -15,6 +15,7 @@ from varied_probes import varied
 from course_utils import exercises
 from course_utils.exercises import Probe, observe
 from course_utils.exercises.forms import other_form
+from course_utils.exercises.guard import same_random_state
 from course_utils.exercises.model import call
 
 SEEDS = range(20)
@@ -63,6 +64,7 @@ def case_of(exercise, probe):
 
 
 @cache
+@same_random_state()
 def cases(exercise_id, seed):
     """Return the cases that a check asks, in its order."""
     exercise = exercises.get(exercise_id)
@@ -76,6 +78,7 @@ def expected(exercise_id, seed):
 
 
 @cache
+@same_random_state()
 def drawn_cases(exercise_id):
     """Return cases beyond the check's: its probes varied at random, where all right ways agree."""
     exercise = exercises.get(exercise_id)
@@ -93,6 +96,7 @@ def drawn_cases(exercise_id):
     return tuple(found)
 
 
+@same_random_state()
 def is_right(exercise, candidate, asked: Iterable[Case]):
     """Whether `candidate` is right in every case; ends at the first that it gets wrong, cheap ones first."""
     agreeing = list(range(1 + len(exercise.also_right)))
