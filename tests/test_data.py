@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -76,6 +77,14 @@ class TestPhotograph:
         photograph = embedded.photograph()
         assert photograph.shape == (3, 106, 160) and 0 <= photograph.min() < photograph.max() <= 1
         assert photograph[:, :10].mean() > photograph[:, -10:].mean() + 0.3
+
+
+def test_a_scikit_learn_that_keeps_its_files_elsewhere_gives_the_same(monkeypatch, tmp_path) -> None:
+    found = embedded.digits(), embedded.photograph()
+    moved = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(embedded, "find_spec", lambda name: moved)
+    again = embedded.digits(), embedded.photograph()
+    assert found[0].sha256 == again[0].sha256 and torch.equal(found[1], again[1])
 
 
 class TestShapes:

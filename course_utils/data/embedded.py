@@ -34,7 +34,12 @@ def digits() -> Arrays:
     DataError
         If scikit-learn is not installed.
     """
-    table = torch.from_numpy(np.loadtxt(_from_sklearn("data/digits.csv.gz", "The digits"), delimiter=","))
+    if path := _file_of_sklearn("data/digits.csv.gz", "The digits"):
+        table = torch.from_numpy(np.loadtxt(path, delimiter=","))
+    else:
+        from sklearn.datasets import load_digits
+
+        table = torch.from_numpy(np.column_stack(load_digits(return_X_y=True)))
     grey, labels = table[:, :-1].reshape(-1, 1, 8, 8), table[:, -1].to(torch.uint8)
     large = torch.nn.functional.interpolate(grey, size=(20, 20), mode="bilinear", align_corners=False)
     framed = torch.nn.functional.pad(large, (4, 4, 4, 4))
@@ -69,15 +74,20 @@ def photograph() -> torch.Tensor:
     DataError
         If scikit-learn is not installed.
     """
-    from PIL import Image
+    if path := _file_of_sklearn("images/china.jpg", "The photograph"):
+        from PIL import Image
 
-    with Image.open(_from_sklearn("images/china.jpg", "The photograph")) as image:
-        pixels = torch.tensor(np.asarray(image))
+        with Image.open(path) as image:
+            pixels = torch.tensor(np.asarray(image))
+    else:
+        from sklearn.datasets import load_sample_image
+
+        pixels = torch.tensor(load_sample_image("china.jpg"))
     return torch.nn.functional.avg_pool2d(pixels.permute(2, 0, 1) / 255, 4)
 
 
-def _from_sklearn(file: str, what: str) -> Path:
-    """Find a file of scikit-learn's datasets, without importing scikit-learn: that takes a second."""
+def _file_of_sklearn(name: str, what: str) -> Path | None:
+    """Find a file of scikit-learn's datasets, whose import takes a second; None where it lies elsewhere."""
     spec = find_spec("sklearn")
     if spec is None or spec.origin is None:
         raise DataError(
@@ -86,7 +96,8 @@ def _from_sklearn(file: str, what: str) -> Path:
             left="Nothing was changed.",
             next_step="pip install scikit-learn",
         )
-    return Path(spec.origin).parent / "datasets" / file
+    path = Path(spec.origin).parent / "datasets" / name
+    return path if path.is_file() else None
 
 
 def draw_shapes(seed: int = 5242, train_each: int = 400, test_each: int = 100) -> Arrays:
