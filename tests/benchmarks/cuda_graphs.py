@@ -7,6 +7,7 @@ rates are tensors. On a CPU the same steps run one by one, as they are: that is 
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,7 @@ def captured(work: Work, begin: Work, device: torch.device) -> Work:
     """
     if device.type != "cuda":
         return work
+    gc.collect()  # an older graph that is destroyed during the recording could spoil it
     stream = torch.cuda.Stream(device)
     graph = torch.cuda.CUDAGraph()
     # All sizes stay the same, so that trying every algorithm pays.

@@ -9,8 +9,8 @@ lenet5  an epoch of the lecture's LeNet5: through `fit`, and as CUDA graphs
 vgg     the same for the lecture's VGG; its share of the peak by batch size, and with torch.compile
 error   goals of ``time_to_error.py``, as they are and as CUDA graphs
 
-``--tiny`` runs every part on a few embedded images, on a CPU too, to see that it works. The exit code is 1 if
-a target is missed or something fails.
+``--tiny`` runs all of it on a few embedded images, also on a CPU. The exit code is 1 if a target is missed or
+something fails.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ PROFILE = {True: "quick", False: "lecture"}
 TEXT: dict[str, Callable[[float], str]] = {
     "s": duration_text,
     "error": lambda share: f"{100 * share:.2f} %",
-    "of peak": lambda share: f"{share:.0%} of the peak",
+    "of peak": lambda share: f"{100 * share:.0f} % of the peak",
 }
 
 
@@ -73,7 +73,7 @@ class Figure:
         """Return everything as plain numbers and text, with the result as the README has it."""
         text = TEXT[self.unit]
         least, middle, most = min(self.values), median(self.values), max(self.values)
-        found = f"{text(middle)}, the median of {len(self.values)} ({text(least)} to {text(most)})"
+        found = f"{text(middle)} (median of {len(self.values)}; {text(least)} to {text(most)})"
         reached = None
         if self.target is not None:
             reached = least >= self.target if self.unit == "of peak" else most <= self.target
@@ -200,7 +200,7 @@ def share_of_peak(sizes: tuple[int, ...], compiled: bool, setting: Setting) -> I
         found.append(Figure(what, shares, "of peak", more=more))
         yield found[-1]
     best = max(found, key=lambda figure: median(figure.values))
-    yield replace(best, what=f"{best.what} (the best)", target=0.5)
+    yield replace(best, what=f"{best.what}, the best of {len(found)} sizes", target=0.5)
 
 
 def goal_error(name: str, target: float, graph: bool, setting: Setting) -> Iterator[Figure]:
