@@ -66,6 +66,7 @@ def test_the_time_is_announced_before_the_turns(fake) -> None:
 @pytest.mark.parametrize(("network", "flops"), [("lenet5", 3.4366e12), ("vgg", 58.877e12)])
 def test_the_arithmetic_of_an_epoch_is_counted(network: str, flops: float) -> None:
     assert epoch_flops(network) == pytest.approx(flops, rel=1e-3)
+    assert epoch_flops("vgg", "quick") < 0.1 * epoch_flops("vgg")
 
 
 def test_the_lectures_loop_learns_as_fit_does() -> None:

@@ -59,15 +59,36 @@ class Augmentation:
         Tensor
             A new N×C×H×W tensor, or `images` itself if there is nothing to do.
         """
-        count, _, height, width = images.shape
-        rows = torch.arange(count, device=images.device)
+        count = len(images)
         if self.flip:
-            flipped = torch.rand(count, generator=generator).to(images.device) < 0.5
+            flipped = _sent(torch.rand(count, generator=generator), images.device) < 0.5
             images = torch.where(flipped[:, None, None, None], images.flip(-1), images)
         if self.shift:
-            offsets = torch.randint(2 * self.shift + 1, (2, count), generator=generator).to(images.device)
-            padded = functional.pad(images, [self.shift] * 4, mode="reflect")
-            # A view with every shifted copy; indexing then copies one of them for each image.
-            windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-            images = windows[rows, :, offsets[0], offsets[1]]
+            offsets = torch.randint(2 * self.shift + 1, (2, count), generator=generator)
+            images = shifted(images, _sent(offsets, images.device), self.shift)
         return images
+
+
+def shifted(images: Tensor, offsets: Tensor, largest: int) -> Tensor:
+    """Shift each image; the border is mirrored.
+
+    Parameters
+    ----------
+    images : Tensor
+        N×C×H×W.
+    offsets : Tensor
+        2×N whole numbers from 0 to twice `largest`: where each window begins in the padded image.
+    largest : int
+        Pixels of padding.
+    """
+    count, _, height, width = images.shape
+    padded = functional.pad(images, [largest] * 4, mode="reflect")
+    # A view with every shifted copy; indexing then copies one of them for each image.
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(count, device=images.device), :, offsets[0], offsets[1]]
+
+
+def _sent(drawn: Tensor, device: torch.device) -> Tensor:
+    # A blocking copy would wait at every batch until the GPU has done all its work. From unpinned memory to
+    # CUDA the other kind is safe, since it reads the values before it returns; to MPS it is not.
+    return drawn.to(device, non_blocking=device.type == "cuda")

@@ -80,12 +80,13 @@ def train_epoch(
     model.train()
     scored, meter = ScoredModel(model, speed), Meter(watch)
     for index, (images, labels) in enumerate(batches):
+        now = rate(index)
         for group in optimizer.param_groups:
-            group["lr"] = rate(index)
+            group["lr"] = now
         # Muon multiplies matrices too.
         with speed.autocast(images.device), explained("The training step fails."):
             loss = step(scored, images, labels, criterion, optimizer)
-        meter.add(loss, scored.scores, labels, rate(index))
+        meter.add(loss, scored.scores, labels, now)
     meter.read()
     return meter
 

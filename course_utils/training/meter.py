@@ -83,7 +83,8 @@ class Meter:
     def curve(self) -> list[float]:
         """Return the loss of every step, as the means of at most `CURVE_POINTS` equal parts of the epoch."""
         losses = torch.stack([torch.as_tensor(loss, dtype=torch.float32) for loss in self._losses])
-        return [part.mean().item() for part in losses.tensor_split(min(CURVE_POINTS, len(losses)))]
+        parts = losses.tensor_split(min(CURVE_POINTS, len(losses)))
+        return torch.stack([part.mean() for part in parts]).tolist()
 
 
 def not_finite(what: str, rate: float) -> TrainingError:

@@ -191,11 +191,12 @@ def worker(network: str, variant: str) -> Iterator[Callable[[int], dict[str, Any
             process.kill()
 
 
-def epoch_flops(network: str) -> float:
+def epoch_flops(network: str, profile: str = "lecture") -> float:
     """Count the floating-point operations of an epoch, forward and backward; a multiply-add is two."""
     lab = LABS[network]
     channels, side = lab.channels, lab.side
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        scores = lab_network(network, channels=channels, side=side)(torch.zeros(2, channels, side, side))
+        model = lab_network(network, profile, channels=channels, side=side)
+        scores = model(torch.zeros(2, channels, side, side))
         nn.functional.cross_entropy(scores, torch.zeros(2, dtype=torch.int64)).backward()
     return counter.get_total_flops() / 2 * lab.images
