@@ -35,9 +35,9 @@ a machine fails:   TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes=1:2 --
                    the other one continues alone; where it failed, the same command joins again
 
 torchrun gives each process one thread unless OMP_NUM_THREADS says otherwise. Machines must see the same data,
-and the same COURSE_STATE_DIR, where the first process keeps the checkpoint. Where they do not know each other's
-names, add --local-addr with each one's own address. All depend on HOST: if it fails, run the command again on
-all of them, and training resumes after the last finished epoch.
+and the same COURSE_STATE_DIR, where the first process keeps the checkpoint. If their own names lead them to
+127.0.0.1 or 127.0.1.1, add --local-addr with each one's address, and on HOST --rdzv-conf=is_host=1.
+All depend on HOST: if it fails, run the command again on all of them; training resumes after the last epoch.
 """
 
 

@@ -48,6 +48,7 @@ def torchrun(options: str, function: Callable[..., Any], *arguments: Any, log: P
 
     What it and its processes print goes to `log`, with the endings ``.out`` and ``.err``.
     """
+
     def launch() -> None:
         torch.set_num_threads(1)
         for name, number in (("stdout", 1), ("stderr", 2)):
@@ -60,3 +61,11 @@ def torchrun(options: str, function: Callable[..., Any], *arguments: Any, log: P
     process = FORK.Process(target=launch)
     process.start()
     return process
+
+
+def ended(process: ForkProcess, seconds: float = 90) -> int | None:
+    """Return the exit code of a process; one that takes longer is ended, and returns None."""
+    process.join(seconds)
+    code = process.exitcode
+    process.terminate()
+    return code
