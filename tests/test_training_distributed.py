@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from forked import ended, torchrun
 from training_data import net, tiny_dataset, tiny_recipe
-from two_processes import ended, torchrun
 
 from course_utils.errors import TrainingError
 from course_utils.training import fit

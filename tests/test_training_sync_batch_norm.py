@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from forked import together
 from torch import Tensor, nn
-from two_processes import together
 
 from course_utils.training.distributed import DataParallel
 from course_utils.training.sync_batch_norm import SyncedStatistics

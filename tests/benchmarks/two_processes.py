@@ -1,9 +1,10 @@
 """One process of two threads beside two processes of one thread each: time, gradients exchanged, test error.
 
 ``python tests/benchmarks/two_processes.py`` times steps of the labs' networks, all ways in turn. For each it
-prints the seconds of an epoch, the share of a step that exchanging gradients takes (a step, less one in
-``no_sync``), and the bytes that pass the loopback for it. ``--errors 3`` also trains by the ``fast`` recipes,
-with three seeds each. It wants a machine with two cores and nothing else to do.
+prints the seconds of an epoch, the processor time of its processes together, the share of it that exchanging
+gradients takes (a step, less one in ``no_sync``), and the bytes that pass the loopback. ``--errors 3`` also
+trains by the ``fast`` recipes, with three seeds each. It wants two cores with nothing else to do; where they
+have, processor times still compare.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import torch
@@ -46,7 +47,15 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "gradient_as_bucket_view": {"gradient_as_bucket_view": True},
     "static_graph": {"static_graph": True},
 }
-FEW = list(WAYS)[:3]
+ONE, TWO, ALONE = list(WAYS)[:3]
+
+
+class Cost(NamedTuple):
+    """What a step takes: seconds, seconds of all processes' processors, bytes through the loopback."""
+
+    wall: float
+    processor: float
+    sent: float
 
 
 def run(function: Callable[[ProcessGroup], Any], size: int) -> Any:
@@ -76,11 +85,11 @@ def run(function: Callable[[ProcessGroup], Any], size: int) -> Any:
     return found
 
 
-def step_time(network: str, way: str, dataset: Dataset, steps: int) -> tuple[float, float]:
-    """Return a step's seconds and the bytes that it sends through the loopback."""
+def step_cost(network: str, way: str, dataset: Dataset, steps: int) -> Cost:
+    """Measure a training step."""
     options = WAYS[way]
 
-    def measure(processes: ProcessGroup) -> tuple[float, float]:
+    def measure(processes: ProcessGroup) -> Cost:
         torch.manual_seed(0)
         plan, speed = recipe(network, PROFILES[network]), default_speed(CPU)
         model = build(network, PROFILES[network], dataset).to(memory_format=torch.channels_last)
@@ -100,10 +109,13 @@ def step_time(network: str, way: str, dataset: Dataset, steps: int) -> tuple[flo
                 dist.barrier()
 
         train(4)  # DDP chooses its buckets after the first step
-        with trained.no_sync() if way == "the same, nothing exchanged" else nullcontext():
-            sent, begun = loopback(), time.perf_counter()
+        with trained.no_sync() if way == ALONE else nullcontext():
+            before = time.perf_counter(), time.process_time(), loopback()
             train(steps)
-            return (time.perf_counter() - begun) / steps, (loopback() - sent) / steps
+            after = time.perf_counter(), time.process_time(), loopback()
+        wall, processor, sent = (b - a for a, b in zip(before, after, strict=True))
+        together = processes.all_reduce(torch.tensor(processor, dtype=torch.float64)).item()
+        return Cost(wall / steps, together / steps, sent / steps)
 
     return run(measure, 1 if options is None else 2)
 
@@ -154,21 +166,27 @@ def main() -> None:
 
 def print_times(network: str, dataset: Dataset, options: argparse.Namespace) -> None:
     """Time a network's steps, one turn of all ways after the other."""
-    ways, steps = list(WAYS) if options.all else FEW, options.steps or STEPS[network]
-    turns = [{way: step_time(network, way, dataset, steps) for way in ways} for _ in range(options.turns)]
+    ways, steps = list(WAYS) if options.all else [ONE, TWO, ALONE], options.steps or STEPS[network]
     plan = recipe(network, PROFILES[network])
     epoch = len(plan.batches(dataset.train, torch.Generator()))
     print(f"\n{network}, {dataset.source}, batches of {plan.batch_size}: {steps} steps of {epoch} in a turn")
-    print(f"{'':28}   epoch (least to most)   ratio   exchange   bytes a step")
-    for way in ways:
-        seconds = sorted(turn[way][0] * epoch for turn in turns)
-        ratio = median(turn[way][0] / turn[ways[0]][0] for turn in turns)
-        exchange = median(1 - turn[FEW[2]][0] / turn[way][0] for turn in turns)
-        share = "" if WAYS[way] is None or way == FEW[2] else f"{100 * exchange:.0f} %"
-        sent = median(turn[way][1] for turn in turns)
+    turns: list[dict[str, Cost]] = []
+    for _ in range(options.turns):
+        turns.append({way: step_cost(network, way, dataset, steps) for way in ways})
         print(
-            f"{way:28} {median(seconds):6.1f} s ({seconds[0]:.1f} to {seconds[-1]:.1f})"
-            f"{ratio:8.2f} {share:>10} {sent:14,.0f}",
+            " ", *(f"{cost.wall * epoch:.1f} s ({cost.processor * epoch:.1f})" for cost in turns[-1].values())
+        )
+    print(f"{'':28}  epoch (least to most)  ratio  processor  exchange  bytes a step")
+    for way in ways:
+        costs = [turn[way] for turn in turns]
+        walls = sorted(cost.wall * epoch for cost in costs)
+        ratio = median(turn[way].wall / turn[ONE].wall for turn in turns)
+        exchange = median(1 - turn[ALONE].processor / turn[way].processor for turn in turns)
+        print(
+            f"{way:28} {median(walls):6.1f} s ({walls[0]:.1f} to {walls[-1]:.1f}) {ratio:6.2f}"
+            f" {median(cost.processor for cost in costs) * epoch:8.1f} s"
+            f" {'' if way in (ONE, ALONE) else f'{100 * exchange:.0f} %':>9}"
+            f" {median(cost.sent for cost in costs):13,.0f}",
             flush=True,
         )
 
