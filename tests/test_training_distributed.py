@@ -12,6 +12,7 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 import torch.distributed as dist
@@ -21,7 +22,13 @@ from training_data import net, tiny_dataset, tiny_recipe
 from course_utils.errors import TrainingError
 from course_utils.training import fit
 from course_utils.training.__main__ import _terminate, main
-from course_utils.training.distributed import ONE_PROCESS, ProcessGroup, lost_peer, process_group
+from course_utils.training.distributed import (
+    ONE_PROCESS,
+    ProcessGroup,
+    _listen_where_others_are,
+    lost_peer,
+    process_group,
+)
 from course_utils.training.loop import train_step
 
 COMMAND = ["lenet5", "--profile=quick"]
@@ -87,9 +94,19 @@ def test_processes_that_see_different_checkpoints_are_reported(monkeypatch) -> N
 
 def test_a_lost_process_is_reported_with_what_is_kept() -> None:
     error = lost_peer("gloo:\n[pair.cc] Connection closed by peer")
-    assert "Connection closed by peer" in error.why
+    assert error.why == "Connection closed by peer"
     assert "checkpoint" in error.left
     assert "--max-restarts" in error.next_step
+
+
+def test_gloo_listens_where_the_first_machine_is_unless_it_was_told(monkeypatch) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "told")
+    _listen_where_others_are("127.0.0.1")
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "told"
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME")
+    _listen_where_others_are("127.0.0.1")
+    addresses = psutil.net_if_addrs()[os.environ["GLOO_SOCKET_IFNAME"]]
+    assert "127.0.0.1" in [entry.address for entry in addresses]
 
 
 @pytest.mark.slow

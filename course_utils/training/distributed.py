@@ -148,7 +148,8 @@ def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
         torch.cuda.set_device(device)
     else:
         device = torch.device("cpu")  # gloo's only device
-    _listen_where_others_are()
+    if os.environ["GROUP_WORLD_SIZE"] != "1":  # torchrun's number of machines
+        _listen_where_others_are(os.environ["MASTER_ADDR"])
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"  # counts are added up on the CPU
     store, rank, size = next(dist.rendezvous("env://"))
     # After a restart, torchrun may hand out the previous store, with the addresses of processes that ended.
@@ -168,7 +169,7 @@ def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
         dist.destroy_process_group()
 
 
-def _listen_where_others_are() -> None:
+def _listen_where_others_are(first_machine: str) -> None:
     """Make gloo listen on the interface that leads to the first machine.
 
     By itself it takes that of this machine's own name, which many systems look up as 127.0.1.1.
@@ -176,9 +177,9 @@ def _listen_where_others_are() -> None:
     import psutil
 
     with suppress(OSError):
-        family, kind, *_, first = socket.getaddrinfo(os.environ["MASTER_ADDR"], 9, type=socket.SOCK_DGRAM)[0]
+        family, kind, *_, address = socket.getaddrinfo(first_machine, 9, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind) as probe:
-            probe.connect(first)  # sends nothing
+            probe.connect(address)  # sends nothing
             own = probe.getsockname()[0]
         for name, addresses in psutil.net_if_addrs().items():
             if own in (entry.address for entry in addresses):
