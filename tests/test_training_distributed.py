@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
+import threading
 import time
+from multiprocessing.context import ForkProcess
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 import torch
+import torch.distributed as dist
+from forked import ended, torchrun
 from training_data import net, tiny_dataset, tiny_recipe
 
 from course_utils.errors import TrainingError
 from course_utils.training import fit
-from course_utils.training.__main__ import main
-from course_utils.training.distributed import ONE_PROCESS, ProcessGroup, lost_peer
+from course_utils.training.__main__ import _terminate, main
+from course_utils.training.distributed import (
+    ONE_PROCESS,
+    ProcessGroup,
+    _listen_where_others_are,
+    lost_peer,
+    process_group,
+)
+from course_utils.training.loop import train_step
 
-COMMAND = ["-m", "course_utils.training", "lenet5", "--profile=quick"]
+COMMAND = ["lenet5", "--profile=quick"]
+TWO_PROCESSES = "--rdzv-backend=c10d --rdzv-endpoint=localhost:0 --nproc-per-node=2"
 
 
-def torchrun() -> list[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
-
-
-def environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "COURSE_STATE_DIR": str(folder), "OMP_NUM_THREADS": "1", "COURSE_OFFLINE": "1"}
+def command(*arguments: str) -> None:
+    raise SystemExit(main([*COMMAND, *arguments]))
 
 
 def test_the_parts_of_a_batch_do_not_overlap_and_together_are_the_batch() -> None:
@@ -90,53 +94,136 @@ def test_processes_that_see_different_checkpoints_are_reported(monkeypatch) -> N
 
 def test_a_lost_process_is_reported_with_what_is_kept() -> None:
     error = lost_peer("gloo:\n[pair.cc] Connection closed by peer")
-    assert "Connection closed by peer" in error.why
+    assert error.why == "Connection closed by peer"
     assert "checkpoint" in error.left
     assert "--max-restarts" in error.next_step
 
 
+def test_gloo_listens_where_the_first_machine_is_unless_it_was_told(monkeypatch) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "told")
+    _listen_where_others_are("127.0.0.1")
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "told"
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME")
+    _listen_where_others_are("127.0.0.1")
+    addresses = psutil.net_if_addrs()[os.environ["GLOO_SOCKET_IFNAME"]]
+    assert "127.0.0.1" in [entry.address for entry in addresses]
+
+
 @pytest.mark.slow
-def test_two_processes_train_as_one_does(tmp_path, capsys) -> None:
-    # In float32: bfloat16 rounds other shares of a batch differently, by more than two small epochs forgive.
-    together = subprocess.run(
-        [*torchrun(), *COMMAND, "--epochs=2", "--json", "--plain"],
-        env=environment(tmp_path / "two"), capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert together.stdout.count('"lab"') == 1  # one process reports
-    assert together.stderr.count("2/2") == 1  # and shows its progress elsewhere
+def test_two_processes_train_as_one_does(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COURSE_STATE_DIR", str(tmp_path / "two"))
+    # In float32: bfloat16 rounds other shares of a batch differently, by more than a small epoch forgives.
+    arguments = "--epochs=1", "--json", "--plain"
+    job = torchrun(TWO_PROCESSES, command, *arguments, log=tmp_path / "log")
+    code = ended(job)
+    out, told = (tmp_path / "log.out").read_text(), (tmp_path / "log.err").read_text()
+    assert code == 0, told
+    assert out.count('"lab"') == 1  # one process reports
+    assert told.count("1/1") == 1  # and shows its progress elsewhere
     assert len(list((tmp_path / "two").rglob("*.pt"))) == 1
-    alone = [*COMMAND[2:], "--epochs=2", "--json", "--plain", "--checkpoint", str(tmp_path / "one")]
-    assert main(alone) == 0
-    two, one = json.loads(together.stdout), json.loads(capsys.readouterr().out)
+    assert main([*COMMAND, *arguments, "--checkpoint", str(tmp_path / "one")]) == 0
+    two, one = json.loads(out), json.loads(capsys.readouterr().out)
     assert (one["processes"], two["processes"]) == (1, 2)
-    assert one["epochs"] == two["epochs"] == 2
+    assert one["epochs"] == two["epochs"] == 1
     assert two["test_error"] == pytest.approx(one["test_error"], abs=0.02)
     assert two["train_error"] == pytest.approx(one["train_error"], abs=0.01)
 
 
+def killed_once(folder: Path, *arguments: str) -> None:
+    """Train; the second process is killed at its first start, after the first epoch."""
+
+    def kill() -> None:
+        while not list(folder.rglob("*.pt")):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if (os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]) == ("1", "0"):
+        threading.Thread(target=kill, daemon=True).start()
+    command(*arguments)
+
+
 @pytest.mark.slow
-def test_a_killed_process_is_reported_and_the_job_resumes_from_the_last_checkpoint(tmp_path) -> None:
-    with subprocess.Popen(
-        [*torchrun(), "--max-restarts=1", *COMMAND, "--epochs=3"],
-        env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as job:  # fmt: skip
-        kill_second_rank(job.pid, tmp_path)
-        out, told = job.communicate(timeout=120)
-    assert job.returncode == 0, told
+def test_a_killed_process_is_reported_and_the_job_resumes_from_the_last_checkpoint(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("COURSE_STATE_DIR", str(tmp_path))
+    job = torchrun(
+        f"{TWO_PROCESSES} --max-restarts=1", killed_once, tmp_path, "--epochs=2", log=tmp_path / "log"
+    )
+    code = ended(job)
+    out, told = (tmp_path / "log.out").read_text(), (tmp_path / "log.err").read_text()
+    assert code == 0, told
     assert "Another process of this training job has ended." in told or "Ended from outside" in told
     assert "checkpoint of the last finished epoch" in told
-    assert re.search(r"resuming: [12] of 3 epochs", out)
-    assert "3 of 3 epochs in" in out
+    assert "resuming: 1 of 2 epochs" in out
+    assert "2 of 2 epochs in" in out
 
 
-def kill_second_rank(launcher: int, folder: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not list(folder.rglob("*.pt")):
-        assert time.monotonic() < deadline, "no checkpoint was written"
-        time.sleep(0.02)
-    children = Path(f"/proc/{launcher}/task/{launcher}/children")
-    ranks = {
-        Path(f"/proc/{child}/environ").read_bytes().partition(b"\0RANK=")[2][:1]: int(child)
-        for child in children.read_text().split()
-    }
-    os.kill(ranks[b"1"], signal.SIGKILL)
+def records(folder: Path) -> list[dict[str, Any]]:
+    """Return the epochs in a folder's checkpoint."""
+    return next((torch.load(file)["records"] for file in folder.glob("*.pt")), [])
+
+
+def train_on_two_machines(folder: Path) -> None:
+    """Train three epochs. The second machine dies in the second one; the third one waits for its return."""
+
+    def step(*arguments: Any) -> torch.Tensor | float:
+        done = len(records(folder))
+        if dist.get_rank() == 1 and done == 1:
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+        while dist.get_world_size() == 1 and done != 1:  # until torchrun ends this process
+            (folder / f"alone after {done}").touch()
+            time.sleep(0.05)
+        return train_step(*arguments)
+
+    signal.signal(signal.SIGTERM, _terminate)
+    with process_group() as (processes, device):
+        fit(
+            net(),
+            tiny_dataset(),
+            tiny_recipe(),
+            train_step=step,
+            device=device,
+            checkpoint=folder,
+            processes=processes,
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
+def test_of_two_machines_one_dies_and_joins_again(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = (
+        "--nnodes=1:2 --nproc-per-node=1 --max-restarts=3 --rdzv-backend=c10d --rdzv-id=two "
+        f"--rdzv-endpoint=127.0.0.1:{port} "
+        "--rdzv-conf=last_call_timeout=3,keep_alive_interval=1,keep_alive_max_attempt=5"
+    )
+
+    def start(number: int) -> ForkProcess:
+        there = f"{options} --local-addr=127.0.0.{number}"
+        return torchrun(there, train_on_two_machines, tmp_path, log=tmp_path / f"machine {number}")
+
+    first, second = start(1), start(2)
+    try:
+        assert ended(second) == -signal.SIGKILL
+        deadline = time.monotonic() + 90
+        while not (tmp_path / "alone after 2").exists():
+            assert time.monotonic() < deadline, (tmp_path / "machine 1.err").read_text()
+            time.sleep(0.05)
+        second = start(2)
+        assert ended(second) == 0, (tmp_path / "machine 2.err").read_text()
+        assert ended(first) == 0, (tmp_path / "machine 1.err").read_text()
+    finally:
+        first.terminate()
+        second.terminate()
+    trained = [(record["epoch"], record["processes"]) for record in records(tmp_path)]
+    assert trained == [(1, 2), (2, 1), (3, 2)]
+    out, told = (tmp_path / "machine 1.out").read_text(), (tmp_path / "machine 1.err").read_text()
+    assert "resuming: 1 of 3 epochs" in out
+    assert "resuming: 2 of 3 epochs" in out
+    assert "Another process of this training job has ended." in told
+    assert "Ended from outside" in told

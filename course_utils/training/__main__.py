@@ -31,9 +31,13 @@ two processes:     torchrun --nproc-per-node=2 -m course_utils.training lenet5
 two machines:      torchrun --nnodes=2 --nproc-per-node=1 --rdzv-backend=c10d --rdzv-endpoint=HOST:29400 \\
                             -m course_utils.training vgg          (the same command on both)
 after a failure:   torchrun --max-restarts=3 … resumes after the last finished epoch
+a machine fails:   TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes=1:2 --max-restarts=3 … on both:
+                   the other one continues alone; where it failed, the same command joins again
 
 torchrun gives each process one thread unless OMP_NUM_THREADS says otherwise. Machines must see the same data,
-and the same COURSE_STATE_DIR, where the first process keeps the checkpoint.
+and the same COURSE_STATE_DIR, where the first process keeps the checkpoint. If their own names lead them to
+127.0.0.1 or 127.0.1.1, add --local-addr with each one's address, and on HOST --rdzv-conf=is_host=1.
+All depend on HOST: if it fails, run the command again on all of them; training resumes after the last epoch.
 """
 
 

@@ -81,11 +81,12 @@ class TerminalDisplay(Display):
         self._before = round(history.epochs * self._steps)
         self._bar.update(self._before - self._bar.n)
         done, planned = epoch_number(last.epoch), epoch_number(history.recipe.epochs)
+        together = f"  {last.processes} processes" * (last.processes > 1)
         self.say(
             f"epoch {done:>2}/{planned}  lr {last.learning_rate:.4f}  "
             f"loss {last.train_loss:.4f}  "
             f"error: training {100 * last.train_error:5.2f} %  test {100 * last.test_error:5.2f} %  "
-            f"{duration_text(last.seconds)}"
+            f"{duration_text(last.seconds)}{together}"
         )
 
     def end(self, history: History) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -16,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from course_utils.device import pick_device
 from course_utils.errors import TrainingError
 from course_utils.training.evaluation import Evaluate, count_wrong, evaluate, measured
+from course_utils.training.sync_batch_norm import SyncedStatistics
 
 PATIENCE = timedelta(minutes=10)
 """How long one process waits for the others before it gives up."""
@@ -59,18 +63,10 @@ class ProcessGroup:
         return islice(batches, self.rank, None, self.size)
 
     def data_parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """Average the gradients over the processes in each backward pass.
-
-        Batch normalisation uses the statistics of all processes' images on CUDA (``SyncBatchNorm``). PyTorch
-        has none for CPUs: there each process normalises with its own share, and `evaluate` averages the
-        running statistics.
-        """
+        """Wrap a model for training on shares of a batch; with one process it is returned as it is."""
         if self.size == 1:
             return model
-        if device.type == "cuda":
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        ids = [device.index] if device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=ids)
+        return DataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
 
     def all_reduce(self, values: Tensor) -> Tensor:
         """Add up a tensor over the processes."""
@@ -87,13 +83,10 @@ class ProcessGroup:
     def evaluate(self, model: nn.Module, batches: Iterable[Batch], measure: Evaluate = evaluate) -> float:
         """Measure the share of wrong answers; each process scores some of the batches.
 
-        First, the running statistics of the processes are averaged. One process alone calls `measure`.
+        One process alone calls `measure`.
         """
         if self.size == 1:
             return measured(measure, model, batches)
-        for buffer in model.buffers():
-            if buffer.is_floating_point():
-                buffer.copy_(self.all_reduce(buffer) / self.size)
         wrong, seen = self.all_reduce(count_wrong(model, self.deal(batches))).tolist()
         return wrong / seen
 
@@ -120,6 +113,18 @@ class ProcessGroup:
 ONE_PROCESS = ProcessGroup()
 
 
+class DataParallel(DistributedDataParallel):
+    """A model that computes on a process's share of a batch what it would compute on the whole batch.
+
+    Batch normalisation uses all processes' images, and gradients are averaged over the processes.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Score this process's images."""
+        with SyncedStatistics():
+            return super().forward(images)
+
+
 @contextmanager
 def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
     """Join the job that ``torchrun`` started; without ``torchrun``, train in one process.
@@ -143,6 +148,8 @@ def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
         torch.cuda.set_device(device)
     else:
         device = torch.device("cpu")  # gloo's only device
+    if os.environ["GROUP_WORLD_SIZE"] != "1":  # torchrun's number of machines
+        _listen_where_others_are(os.environ["MASTER_ADDR"])
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"  # counts are added up on the CPU
     store, rank, size = next(dist.rendezvous("env://"))
     # After a restart, torchrun may hand out the previous store, with the addresses of processes that ended.
@@ -162,11 +169,29 @@ def process_group() -> Iterator[tuple[ProcessGroup, torch.device]]:
         dist.destroy_process_group()
 
 
+def _listen_where_others_are(first_machine: str) -> None:
+    """Make gloo listen on the interface that leads to the first machine.
+
+    By itself it takes that of this machine's own name, which many systems look up as 127.0.1.1.
+    """
+    import psutil
+
+    with suppress(OSError):
+        family, kind, *_, address = socket.getaddrinfo(first_machine, 9, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(address)  # sends nothing
+            own = probe.getsockname()[0]
+        for name, addresses in psutil.net_if_addrs().items():
+            if own in (entry.address for entry in addresses):
+                os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
+
+
 def lost_peer(reason: str) -> TrainingError:
     """Say that the job cannot continue without one of its processes."""
+    last = reason.strip().splitlines()[-1]
     return TrainingError(
         "Another process of this training job has ended.",
-        why=reason.strip().splitlines()[-1][:200],
+        why=re.sub(r"^\[\S+\] ", "", last).partition(". ")[0][:200],
         left="The checkpoint of the last finished epoch.",
         next_step="Run the same command again: it resumes there. torchrun --max-restarts=3 does it for you.",
     )

@@ -29,6 +29,8 @@ class EpochRecord:
         Wall time of the pass over the test set.
     losses : sequence of float
         The loss within the epoch: means over equal parts of its steps.
+    processes : int
+        Number of processes that trained together.
     """
 
     epoch: float
@@ -39,6 +41,7 @@ class EpochRecord:
     seconds: float
     test_seconds: float
     losses: Sequence[float] = ()
+    processes: int = 1
 
     @property
     def share(self) -> float:

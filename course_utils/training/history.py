@@ -85,10 +85,13 @@ class History:
         seconds: float,
         test_seconds: float,
         losses: Sequence[float] = (),
+        processes: int = 1,
     ) -> None:
         """Record the next epoch, or a partial last one; see `EpochRecord`."""
         epoch = min(len(self) + 1, self.recipe.epochs)
-        self.records.append(EpochRecord(epoch, rate, loss, error, test_error, seconds, test_seconds, losses))
+        self.records.append(
+            EpochRecord(epoch, rate, loss, error, test_error, seconds, test_seconds, losses, processes)
+        )
 
     def __len__(self) -> int:
         return len(self.records)

@@ -141,5 +141,7 @@ def train(
         with Stopwatch(device=device) as testing, speed.autocast(device):
             test_error = processes.evaluate(model, test_batches, evaluate)
         loss, error, *losses = processes.mean(meter.loss, meter.error, *meter.curve())
-        history.add(rate(0), loss, error, test_error, training.seconds, testing.seconds, losses)
+        history.add(
+            rate(0), loss, error, test_error, training.seconds, testing.seconds, losses, processes.size
+        )
         yield
