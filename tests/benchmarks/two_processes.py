@@ -3,8 +3,8 @@
 ``python tests/benchmarks/two_processes.py`` times steps of the labs' networks, all ways in turn. For each it
 prints the seconds of an epoch, the processor time of its processes together, the share of it that exchanging
 gradients takes (a step, less one in ``no_sync``), and the bytes that pass the loopback. ``--errors 3`` also
-trains by the ``fast`` recipes, with three seeds each. It wants two cores with nothing else to do; where they
-have, processor times still compare.
+trains by the ``fast`` recipes, with three seeds each. It wants two cores with nothing else to do; beside
+other work, processor times still compare.
 """
 
 from __future__ import annotations
