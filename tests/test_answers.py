@@ -30,7 +30,7 @@ def test_every_exercise_has_answers_and_every_answer_an_exercise():
 
 @pytest.fixture
 def quick(monkeypatch):
-    """What the course's own functions do is observed once for all answers; an endless answer has 1 s."""
+    """What the course's own functions do is observed once for all answers; an endless answer has 2 s."""
     known = {}
 
     def observe(exercise, candidate, probe, *, limit):
@@ -43,7 +43,7 @@ def quick(monkeypatch):
 
     seen = judging.observe
     monkeypatch.setattr(judging, "observe", observe)
-    monkeypatch.setattr(judging, "evaluate", partial(judging.evaluate, seconds=1))
+    monkeypatch.setattr(judging, "evaluate", partial(judging.evaluate, seconds=2))
 
 
 @pytest.mark.slow

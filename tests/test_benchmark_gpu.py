@@ -24,7 +24,6 @@ from course_utils.training.loop import train_epoch, train_step
 sys.path.append(str(Path(__file__).parent / "benchmarks"))
 import cuda_graphs
 import gpu
-import three_seeds
 import time_to_error
 
 CUDA = torch.device("cuda")
@@ -76,9 +75,8 @@ def test_every_part_runs_on_a_cpu_and_its_file_is_complete(part: str, out: Path,
         monkeypatch.setattr(f"{user}.default_speed", lambda device: PLAIN)
     monkeypatch.setattr(gpu, "matmul_peak", lambda device, kind: 1e12)
     monkeypatch.setattr(torch, "compile", lambda model, backend: model)
-    monkeypatch.setattr(three_seeds, "WIDE", ((1, 8),))
-    # One function serves them all: these two are the wide network, and LeNet5 without switches.
-    monkeypatch.setitem(gpu.PARTS, "seeds", gpu.PARTS["seeds"][2:4])
+    # One function serves them all: these two are Lab 04's network, and LeNet5 without switches.
+    monkeypatch.setitem(gpu.PARTS, "seeds", gpu.PARTS["seeds"][1:3])
     code, parts = run(out, part)
     found = parts[part]
     assert (code, found["failures"]) == (0, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +36,9 @@ def digits() -> Arrays:
         If scikit-learn is not installed.
     """
     if path := _file_of_sklearn("data/digits.csv.gz", "The digits"):
-        table = torch.from_numpy(np.loadtxt(path, delimiter=","))
+        # Opened here: NumPy's own way would ask for the current folder, which may be gone.
+        with gzip.open(path, "rt", encoding="ascii") as file:
+            table = torch.from_numpy(np.loadtxt(file, delimiter=","))
     else:
         from sklearn.datasets import load_digits
 

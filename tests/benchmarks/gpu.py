@@ -133,7 +133,7 @@ def seeds(network: str, speed: Speed | None, setting: Setting) -> Iterator[Figur
     """Train with a seed for each repeat, after a warm-up."""
     name, target = three_seeds.TARGETS[network]
     dataset = setting.dataset(name)
-    plan = three_seeds.WIDE_RECIPE if network == "wide" else recipe(network, "fast")
+    plan = recipe(network, "fast")
     plan = replace(plan, epochs=1, least_steps=0) if setting.tiny else plan
 
     def train(**changes: Any) -> Any:
@@ -223,9 +223,8 @@ def goal_error(name: str, target: float, graph: bool, setting: Setting) -> Itera
 
 PARTS: dict[str, tuple[Callable[[Setting], Iterator[Figure]], ...]] = {
     "bench": (bench,),
-    "seeds": (
-        *(partial(seeds, network, None) for network in three_seeds.TARGETS),
-        *(partial(seeds, network, PLAIN) for network in ("lenet5", "modern")),
+    "seeds": tuple(
+        partial(seeds, network, speed) for speed in (None, PLAIN) for network in three_seeds.TARGETS
     ),
     "lenet5": (
         partial(fit_epoch, "lenet5", 0.4),

@@ -13,13 +13,19 @@ import runpy
 import sys
 import threading
 from collections.abc import Iterator
+from multiprocessing import popen_forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.forkserver import ForkServer
+from unittest.mock import patch
 
 import pytest
 from jupyter_client.provisioning import local_provisioner
 
 IMPORTED = ["torch", "torchvision", "matplotlib.pyplot", "ipykernel.kernelapp", "ipykernel.ipkernel"]
 _TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Not the one that multiprocessing shares: whoever else forks from that wants fewer imports.
+_server = ForkServer()
+_server.set_forkserver_preload(IMPORTED)
 _cold = local_provisioner.launch_kernel
 
 
@@ -47,11 +53,11 @@ class _Forked:
         self, command: list[str], *, env: dict[str, str], cwd: str | None = None, **_: object
     ) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(IMPORTED)
         ready, say_ready = context.Pipe(duplex=False)
         options = command[command.index("ipykernel_launcher") :]
         self._process = context.Process(target=_run, args=(options, cwd or os.getcwd(), env, say_ready))
-        self._process.start()
+        with patch.object(popen_forkserver, "forkserver", _server):
+            self._process.start()
         say_ready.close()
         ready.recv()  # from here on it leads a group of its own
         self.pid, self.kill, self.terminate = self._process.pid, self._process.kill, self._process.terminate
