@@ -67,8 +67,8 @@ class Goal:
     kernel_rate, bias_rate, head_rate : float
         Learning rates of the kernels (Muon), of the biases, and of the linear layer.
     patches : int
-        Filters of the whitened layer, two for each direction of its patches of 2×2 pixels; on MNIST, which has
-        four directions, 8.
+        Filters of the whitened layer, two for each direction of its patches of 2×2 pixels: at most 8 on
+        MNIST, 24 on CIFAR-10.
     shift : int
         Largest shift of a training image, in pixels.
     flip : bool
