@@ -414,9 +414,9 @@ runs["your VGG, batch norm"] = fit(model, dataset, plan, learning_rate=squeezed_
 # %% [markdown]
 # ### Deep networks wait
 #
-# The lecture's network has ten layers. Its loss first stays at ln 10 = 2.303 for an epoch or more, as if nothing were learned: without
-# normalisation, the signal first has to reach a scale that lets gradients through. With batch normalisation the loss falls at
-# once. Both were recorded once, with the lecture's recipe:
+# The lecture's network has ten layers. Its loss first stays at ln 10 = 2.303 for one to five epochs, depending on the first weights, as if
+# nothing were learned: without normalisation, the signal first has to reach a scale that lets gradients through. With batch
+# normalisation the loss falls at once. Both were recorded once, with the lecture's recipe:
 
 # %%
 plot_plateau()
