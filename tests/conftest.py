@@ -29,8 +29,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The whole suite runs in two processes, anything less in this one."""
-    return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+    """The whole suite runs in two processes, or as many as the variable says; anything less in this one."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", 2)) if whole else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,9 +13,9 @@ import runpy
 import sys
 import threading
 from collections.abc import Iterator
-from multiprocessing import popen_forkserver
+from multiprocessing import forkserver, popen_forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.forkserver import ForkServer
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -24,8 +24,11 @@ from jupyter_client.provisioning import local_provisioner
 IMPORTED = ["torch", "torchvision", "matplotlib.pyplot", "ipykernel.kernelapp", "ipykernel.ipkernel"]
 _TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Not the one that multiprocessing shares: whoever else forks from that wants fewer imports.
-_server = ForkServer()
+_server = forkserver.ForkServer()
 _server.set_forkserver_preload(IMPORTED)
+_as_module = SimpleNamespace(
+    connect_to_new_process=_server.connect_to_new_process, read_signed=forkserver.read_signed
+)
 _cold = local_provisioner.launch_kernel
 
 
@@ -56,7 +59,7 @@ class _Forked:
         ready, say_ready = context.Pipe(duplex=False)
         options = command[command.index("ipykernel_launcher") :]
         self._process = context.Process(target=_run, args=(options, cwd or os.getcwd(), env, say_ready))
-        with patch.object(popen_forkserver, "forkserver", _server):
+        with patch.object(popen_forkserver, "forkserver", _as_module):
             self._process.start()
         say_ready.close()
         ready.recv()  # from here on it leads a group of its own
