@@ -7,8 +7,7 @@ import pytest
 from answers import FOLDER, Answer, Outcome, answers, judged, outcome
 
 from course_utils import exercises
-from course_utils.exercises import Verdict, calls, judging
-from course_utils.exercises.guard import TimeLimit
+from course_utils.exercises import Verdict, judging
 
 IDS = exercises.names()
 GOOD = {"agreed", "cause named", "located only"}
@@ -30,19 +29,7 @@ def test_every_exercise_has_answers_and_every_answer_an_exercise():
 
 @pytest.fixture
 def quick(monkeypatch):
-    """What the course's own functions do is observed once for all answers; an endless answer has 2 s."""
-    known = {}
-
-    def observe(exercise, candidate, probe, *, limit):
-        if isinstance(limit, TimeLimit):  # an answer's
-            return seen(exercise, candidate, probe, limit=limit)
-        key = exercise.id, candidate, probe.note, calls.call_text(exercise, probe)
-        if key not in known:
-            known[key] = seen(exercise, candidate, probe, limit=limit)
-        return known[key]
-
-    seen = judging.observe
-    monkeypatch.setattr(judging, "observe", observe)
+    """An endless answer has 2 s."""
     monkeypatch.setattr(judging, "evaluate", partial(judging.evaluate, seconds=2))
 
 

@@ -193,9 +193,7 @@ def _cells(expected: np.ndarray, actual: np.ndarray) -> Difference | None:
     with np.errstate(all="ignore"):
         right, mine = expected.astype(np.float64), actual.astype(np.float64)
         scale = float(np.abs(right[np.isfinite(right)]).max(initial=1.0))
-        # As np.isclose, which takes three times as long on small arrays.
-        close = (np.abs(mine - right) <= ABSOLUTE * scale + RELATIVE * np.abs(right)) & np.isfinite(right)
-        mask = ~(close | (mine == right) | (np.isnan(mine) & np.isnan(right)))
+        mask = ~np.isclose(mine, right, rtol=RELATIVE, atol=ABSOLUTE * scale, equal_nan=True)
     if not mask.any():
         return None
     strange = ~np.isfinite(mine) & np.isfinite(right)

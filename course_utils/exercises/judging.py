@@ -32,17 +32,17 @@ from course_utils.text import duration_text, quoted
 _TRUSTED_SECONDS = 60.0
 
 
+@same_random_state()
 def evaluate(exercise: Exercise, candidate: Any, *, seed: int = 0, seconds: float = SECONDS) -> Verdict:
     """Observe `candidate` on every probe, within `seconds` of CPU time in all, and judge it."""
     probes = _drawn(exercise.probes, seed)
     observations: list[Observation] = []
     limit = TimeLimit(seconds)
-    with same_random_state():
-        for probe in probes:
-            observations.append(observe(exercise, candidate, probe, limit=limit))
-            if observations[-1].status == "timeout" or observations[0].status == "not started":
-                break
-        return judge(exercise, probes, observations)
+    for probe in probes:
+        observations.append(observe(exercise, candidate, probe, limit=limit))
+        if observations[-1].status == "timeout" or observations[0].status == "not started":
+            break
+    return judge(exercise, probes, observations)
 
 
 @lru_cache(maxsize=64)
@@ -51,6 +51,7 @@ def _drawn(probes: Callable[[int], Sequence[Probe]], seed: int) -> Sequence[Prob
     return probes(seed)
 
 
+@same_random_state()
 def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
     """Compare what was observed with the reference; the answer itself is never run.
 
@@ -75,11 +76,6 @@ def judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Ob
         return _verdict(
             exercise, "not started", f"It waits for {waits}, which is not started." if waits else ""
         )
-    with same_random_state():
-        return _judge(exercise, probes, observations)
-
-
-def _judge(exercise: Exercise, probes: Sequence[Probe], observations: Sequence[Observation]) -> Verdict:
     expected = [_reference_value(exercise, probe) for probe in probes]
     found = [_problem(exercise, seen, right) for seen, right in zip(observations, expected, strict=False)]
     if not any(found):

@@ -61,9 +61,9 @@ class Speed:
     Ratios are medians of each turn's. The last line is what a processor without instructions for bfloat16
     gets. Runs differ: in another one the kept heap took LeNet5 from 22 to 17 s.
 
-    On two threads of an Intel Xeon that has avx512_bf16 and no tiles (AMX), bfloat16 costs time: channels-last
-    with the heap kept was at 0.55 (LeNet5) and 0.87 (VGG) of the lecture's loop, and at 0.76 and 1.21 with
-    bfloat16. There, the operations of a LeNet5 step need at least 0.72 of the time they take:
+    On two threads of an Intel Xeon that has avx512_bf16 and no tiles (AMX), bfloat16 costs time:
+    channels-last with the heap kept was at 0.55 (LeNet5) and 0.87 (VGG) of the lecture's loop, and at 0.76
+    and 1.21 with bfloat16. There, the operations of a LeNet5 step need at least 0.72 of the time they take:
     ``python tests/benchmarks/roofline.py``.
 
     The result stays: with the lecture's whole recipe and three seeds, LeNet5 ends at a test error of 0.91,

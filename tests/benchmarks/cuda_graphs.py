@@ -22,7 +22,6 @@ from course_utils.data.dataset import Split
 from course_utils.timing import Stopwatch
 from course_utils.training import Speed
 from course_utils.training.augmentation import shifted
-from course_utils.training.muon import orthogonal
 
 Work = Callable[[], None]
 
@@ -170,10 +169,7 @@ class DeviceRates(time_to_error.Optimizer):
             group["lr"].copy_((1 - done / end).clamp(min=0) * (rate * self.goal.batch_size))
         self.rest.step()
         for kernel, velocity in zip(self.kernels, self.velocities, strict=True):
-            velocity.mul_(0.6).add_(kernel.grad)
-            step = orthogonal(kernel.grad.add(velocity, alpha=0.6).flatten(1)).view_as(kernel)
-            kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
-            kernel.sub_(step * (self.goal.kernel_rate * (1 - done)))
+            kernel.sub_(time_to_error.direction(kernel, velocity) * (self.goal.kernel_rate * (1 - done)))
 
 
 class CapturedGoal:

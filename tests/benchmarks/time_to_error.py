@@ -151,6 +151,14 @@ def hold_out(dataset: Dataset, count: int) -> Dataset:
     return replace(dataset, train=part(kept), test=part(held), digest=f"{dataset.digest}-{count}")
 
 
+def direction(kernel: Tensor, velocity: Tensor) -> Tensor:
+    """Add a kernel's gradient to its velocity, set its length, and return the step to subtract, at rate 1."""
+    velocity.mul_(0.6).add_(kernel.grad)
+    step = orthogonal(kernel.grad.add(velocity, alpha=0.6).flatten(1)).view_as(kernel)
+    kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
+    return step
+
+
 class Optimizer:
     """Muon for the kernels, which keep their length; SGD with Nesterov's momentum for the rest."""
 
@@ -181,10 +189,7 @@ class Optimizer:
             group["lr"] = rate * self.goal.batch_size * max(0.0, 1 - done / end)
         self.rest.step()
         for kernel, velocity in zip(self.kernels, self.velocities, strict=True):
-            velocity.mul_(0.6).add_(kernel.grad)
-            step = orthogonal(kernel.grad.add(velocity, alpha=0.6).flatten(1)).view_as(kernel)
-            kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
-            kernel.sub_(step, alpha=self.goal.kernel_rate * (1 - done))
+            kernel.sub_(direction(kernel, velocity), alpha=self.goal.kernel_rate * (1 - done))
         self.rest.zero_grad()
         for kernel in self.kernels:
             kernel.grad = None
