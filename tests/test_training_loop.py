@@ -148,6 +148,17 @@ def test_the_estimate_follows_the_whole_recipe() -> None:
     assert optimizer.param_groups[0]["momentum"] == 0.9
 
 
+def test_a_short_training_is_estimated_from_few_steps() -> None:
+    taken = []
+
+    def recorded(*arguments):
+        taken.append(arguments)
+        return loop.train_step(*arguments)
+
+    estimate(net(), tiny_dataset(), tiny_recipe(epochs=1), PLAIN, torch.device("cpu"), step=recorded)
+    assert len(taken) == 2 + 3  # two to get warm
+
+
 def test_evaluate_counts_images_and_not_batches() -> None:
     class Always(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -37,9 +37,7 @@ def together(function: Callable[[int], Any], folder: Path) -> list[Any]:
     processes = [FORK.Process(target=join, args=(rank,)) for rank in range(2)]
     for process in processes:
         process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert [ended(process) for process in processes] == [0, 0]
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
