@@ -15,6 +15,7 @@ from statistics import mean
 
 import torch
 from PIL import Image
+from time_to_error import GOALS, train
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +24,6 @@ from course_utils.data import Dataset
 from course_utils.data.dataset import pixel_statistics
 from course_utils.device import describe_device, pick_device
 from course_utils.training.speed import default_speed
-from time_to_error import GOALS, train
 
 QUALITY = 75
 OFFSET = 4
