@@ -54,7 +54,7 @@ def test_the_citation_names_whom_the_licence_names_and_the_lecture() -> None:
     assert f"Copyright (c) 2026 {author['name']}" in read("LICENSE")
     (lecture,) = citation["references"]
     assert lecture["type"] == "slides" and lecture["year"] == 2021
-    assert lecture["title"] in read("LICENSE")
+    assert f'"{lecture["title"]}"' in read("LICENSE")
 
 
 @pytest.mark.parametrize("lab", LABS)
