@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from nbformat.v4 import new_markdown_cell, new_notebook
+from torch import nn
+from torch.nn import functional
 
 from course_utils import exercises
-from course_utils.notebooks.layout import Lab, find_labs
+from course_utils.figures.live.pool_walk import MAP
+from course_utils.notebooks.cells import grade_id_of
+from course_utils.notebooks.layout import ANSWERS, Lab, Source, find_labs
 from course_utils.notebooks.outputs import output_texts
 from course_utils.notebooks.pairing import read_notebook, read_text
 from course_utils.notebooks.strip import find_leaks
@@ -51,7 +58,7 @@ def prose(lab: Lab) -> str:
 
 
 @cache
-def everything(lab: Lab) -> str:
+def everything(lab: Source) -> str:
     """A lab's text and code without solutions, and what its solution printed, in one line."""
     code = re.sub(r"### BEGIN SOLUTION.*?### END SOLUTION", "", lab.text.read_text("utf-8"), flags=re.S)
     cells = [cell for cell in read_notebook(lab.solution).cells if cell.cell_type == "code"]
@@ -59,7 +66,7 @@ def everything(lab: Lab) -> str:
     return " ".join(re.sub(r"^# ", "", "\n".join([code, *printed]), flags=re.M).split())
 
 
-def stands_in(lab: Lab, written: str) -> bool:
+def stands_in(lab: Source, written: str) -> bool:
     """Whether code stands in a lab, whatever its spaces; a number must not be a part of another."""
     if re.search(r"[^\d,.]", written):
         return re.sub(r"\s", "", written) in re.sub(r"\s", "", everything(lab))
@@ -152,11 +159,206 @@ def test_the_cheat_sheet_is_short_enough_for_one_page() -> None:
     assert len(lines) <= 55 and max(map(len, lines)) <= 110
 
 
+# --- the guide ---------------------------------------------------------------------------------------------
+
+GUIDE = sections(document("teaching"))
+IDS = exercises.names()
+FOR_INSTRUCTORS = [title for title in GUIDE if title.startswith("Answers")]
+NUMBERED = {exercises.get(name).number: name for name in IDS}
+
+
+def minutes() -> dict[str, int]:
+    """The estimated minutes of each exercise."""
+    return {CODE.findall(row[1])[0]: int(row[-1]) for row in rows(GUIDE["Minutes for each exercise"])}
+
+
+def answer_lines() -> dict[str, int]:
+    """How many lines of each answer no earlier answer of its lab has."""
+    counts = {}
+    for lab in LABS.values():
+        seen: set[str] = set()
+        for cell in read_text(lab.text).cells:
+            regions = re.findall(r"### BEGIN SOLUTION(.*?)### END SOLUTION", cell.source, flags=re.S)
+            lines = [line.strip() for region in regions for line in region.splitlines() if line.strip()]
+            if lines:
+                counts[grade_id_of(cell)] = len([line for line in lines if line not in seen])
+            seen.update(lines)
+    return counts
+
+
+def test_every_exercise_has_an_estimate_that_follows_from_its_lines_and_ideas() -> None:
+    counts = answer_lines()
+    for (number, name, lines, ideas, total), wanted in zip(
+        rows(GUIDE["Minutes for each exercise"]), IDS, strict=True
+    ):
+        exercise = exercises.get(wanted)
+        assert name == f"`{wanted}`" + " (optional)" * exercise.optional
+        assert (number, int(lines)) == (exercise.number, counts[wanted])
+        assert int(total) == 5 * math.ceil((int(lines) + 3 * len(ideas.split("; "))) / 5)
+
+
+def test_every_exercise_has_misconceptions_to_expect_that_its_check_knows() -> None:
+    found = list(rows(GUIDE["What students get wrong"]))
+    assert [CODE.findall(row[0]) for row in found] == [[name] for name in IDS]
+    for (name, expected, sentence), wanted in zip(found, IDS, strict=True):
+        known = {misconception.id for misconception in exercises.get(wanted).misconceptions}
+        assert CODE.findall(expected) and set(CODE.findall(expected)) <= known, name
+        assert sentence.endswith((".", "?"))
+
+
+def test_a_class_takes_90_minutes_and_its_exercises_have_their_time() -> None:
+    _, *plans = GUIDE["Two times 90 minutes"].split("### ")
+    estimates = minutes()
+    assert len(plans) == 2
+    for plan in plans:
+        end = 0
+        for time, _, students, _ in rows(plan):
+            start, stop = map(int, time.split("–"))
+            assert start == end
+            end = stop
+            asked = [NUMBERED[number] for number in re.findall(r"\b\d\.\d+\b", students)]
+            assert sum(estimates[name] for name in asked) <= stop - start
+        assert end == 90
+
+
+def test_the_week_of_homework_has_every_exercise_once_and_adds_its_minutes_up() -> None:
+    numbers, estimates, done = list(NUMBERED), minutes(), []
+    for _, days, total in rows(GUIDE["A week of homework"]):
+        first, last, *without = re.findall(r"\d\.\d+", days)
+        chosen = [n for n in numbers[numbers.index(first) : numbers.index(last) + 1] if n not in without]
+        assert sum(estimates[NUMBERED[number]] for number in chosen) == int(total)
+        done += chosen
+    assert done == [number for number, name in NUMBERED.items() if not exercises.get(name).optional]
+
+
+def test_the_points_of_each_lab_are_those_of_its_exercises() -> None:
+    found = [tuple(map(int, row)) for row in rows(GUIDE["Grading"])]
+    sums = [sum(exercises.get(name).points for name in IDS if exercises.get(name).lab == n) for n in LABS]
+    assert found == [(number, points, 2, points + 2) for number, points in zip(LABS, sums, strict=True)]
+
+
+def test_every_figure_of_the_guide_can_be_shown() -> None:
+    before, setup, after = re.split(r"```python\n(.*?)```", document("teaching"), flags=re.S)
+    namespace: dict[str, Any] = {}
+    exec(setup, namespace)
+    shown = [code for code in CODE.findall(after) if code.startswith("figures.")]
+    assert "figures." not in before
+    assert len(shown) == 9
+    said = "\n".join(repr(eval(code, namespace)) for code in shown)
+    for stated in ("output 1×4×4, its first number 6", "matrix 9×16, 4 times", "536,710", "138,357,544"):
+        assert stated in said
+
+
+def test_what_is_seen_in_the_figures_is_true() -> None:
+    text = " ".join(GUIDE["Figures"].split())
+    pixels = torch.zeros(1, 1, 6, 6, requires_grad=True)
+    functional.conv2d(pixels, torch.ones(1, 1, 3, 3), stride=2).sum().backward()
+    assert f"hatched, {int((pixels.grad == 0).sum())} of 36 pixels" in text
+    image = torch.tensor(MAP)[None].float()
+    moved = image.roll(1, dims=-1)
+    kept = [
+        int((pool(image, 2) == pool(moved, 2)).sum())
+        for pool in (functional.max_pool2d, functional.avg_pool2d)
+    ]
+    assert f"{kept[0]} of 9, though {int((image != moved).sum())} of 36 pixels changed" in text
+    assert f"with the average, {kept[1]}." in text
+    count, before = (
+        exercises.get("count_conv_parameters").reference,
+        exercises.get("lenet5_parameters").reference(),
+    )
+    assert f"{count(1, 50, 5) + count(50, 100, 5) + sum(before[2:]):,} parameters" in text
+    layers = [(3, 1), (3, 1), (2, 2)] * 2
+    fields = [exercises.get("receptive_field").reference(layers[: n + 1]) for n in range(6)]
+    assert f"They see* {', '.join(map(str, fields))} pixels" in text
+    assert f"{512 * 7 * 7 * 4096 + 4096:,} of" in text
+
+
+def test_the_true_numbers_for_the_slides_stand_in_the_labs() -> None:
+    for *_, true, number in rows(GUIDE["Slides to correct"]):
+        found = re.findall(r"\[\[.*\]\]", true) or NUMBER.findall(true)
+        assert [each for each in found if not stands_in(LABS[int(number)], each)] == []
+
+
+def items(text: str) -> list[str]:
+    """The items of a numbered list, each in one line."""
+    return [" ".join(item.split()) for item in re.split(r"^\d+\. ", text, flags=re.M)[1:]]
+
+
+def test_every_idea_for_an_exam_has_an_answer_with_the_right_numbers() -> None:
+    of = {name: exercises.get(name).reference for name in IDS}
+    answers = items(GUIDE["Answers to the exam"])
+    assert len(items(GUIDE["Ideas for an exam"])) == len(answers) == 10
+    side = of["output_size"](227, 11, 0, 4)
+    after = of["pooled_shape"]((1, side, side), 3, 2)[1]
+    assert answers[0] == f"{side}×{side} and {after}×{after}."
+    one, two = of["count_conv_parameters"](64, 64, 5), 2 * of["count_conv_parameters"](64, 64, 3)
+    assert f"{one:,} and {two:,} parameters" in answers[1]
+    assert of["receptive_field"]([(5, 1)]) == of["receptive_field"]([(3, 1)] * 2) == 5
+    window = torch.tensor([[[-1.0, 1.0]]])
+    assert [
+        functional.avg_pool1d(window.relu(), 2).item(),
+        functional.avg_pool1d(window, 2).relu().item(),
+    ] == [0.5, 0]
+    assert math.log(100) == pytest.approx(4.605, abs=0.001)
+    wrong, sizes = [30, 30, 30, 50], [300, 300, 300, 100]
+    shares = [w / n for w, n in zip(wrong, sizes, strict=True)]
+    assert f"{sum(wrong) / sum(sizes):.0%}".replace("%", " %") in answers[4]
+    assert f"The mean is {sum(shares) / 4:.0%}".replace("%", " %") in answers[4]
+    counts = of["lenet5_parameters"]()
+    assert answers[5].startswith(f"{sum(counts[:2]) + 100 * 10 + 10:,} instead of {sum(counts):,}")
+    layers = [(7, 2), (3, 2), (3, 1)]
+    assert answers[6] == f"{of['receptive_field'](layers)} pixels; {2 * 2} pixels apart."
+    assert answers[7].startswith(f"By {sum(0.9**k for k in range(1000)):.0f}:")
+    with pytest.raises(ValueError, match=re.search(r'"(.+)"', answers[8])[1]):
+        nn.BatchNorm2d(3)(torch.zeros(1, 3, 1, 1))
+
+
+def test_every_question_that_a_lab_leaves_open_is_answered() -> None:
+    parts = re.split(r"^\*\*Lab 0(\d)\*\*$", GUIDE['Answers to every "Try it" and challenge'], flags=re.M)
+    for number, text in zip(parts[1::2], parts[2::2], strict=True):
+        paragraphs = [" ".join(part.split()) for part in text.strip().split("\n\n")]
+        quoted = [part.removeprefix("> ").removesuffix(" …") for part in paragraphs if part.startswith("> ")]
+        cells = [cell.source for cell in read_text(LABS[int(number)].text).cells]
+        asked = [" ".join(part.split()) for source in cells for part in source.split("\n\n")]
+        left = [part for part in asked if part.startswith(("**Try it", "**A challenge"))]
+        assert [part for part in left if not part.startswith(tuple(quoted))] == []
+        assert [quote for quote in quoted if not any(part.startswith(quote) for part in asked)] == []
+        assert not paragraphs[-1].startswith("> ")
+    assert list(map(int, parts[1::2])) == list(LABS)
+
+
+def test_the_answers_quote_what_the_answers_for_instructors_found() -> None:
+    told = re.sub(r"^>.*$", "", GUIDE['Answers to every "Try it" and challenge'], flags=re.M)
+    told = re.sub(r"\*\*Lab \d\d\*\*", "", told)
+    source = Source(ANSWERS, REPOSITORY)
+    found = NUMBER.findall(told)
+    assert found and [each for each in found if not stands_in(source, each)] == []
+
+
+def test_the_answers_come_last() -> None:
+    assert list(GUIDE)[-len(FOR_INSTRUCTORS) :] == FOR_INSTRUCTORS and len(FOR_INSTRUCTORS) == 2
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("name", ["teaching", "cheat_sheet", "glossary"])
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", document(name)):
+        path, _, place = target.partition("#")
+        page = (DOCS / path if path else DOCS / f"{name}.md").resolve()
+        assert page.is_file(), target
+        headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.M)
+        assert not place or place in map(anchor, headings), target
+
+
 # --- what students may read --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["cheat_sheet", "glossary"])
+@pytest.mark.parametrize("name", ["teaching", "cheat_sheet", "glossary"])
 @pytest.mark.parametrize("lab", LABS.values(), ids=lambda lab: lab.name)
 def test_no_line_of_a_solution_is_given_away(name: str, lab: Lab) -> None:
-    page = new_notebook(cells=[new_markdown_cell(document(name))])
+    text = document(name).partition("\n## Answers")[0]
+    page = new_notebook(cells=[new_markdown_cell(text)])
     assert find_leaks(read_notebook(lab.solution), page) == []
