@@ -284,10 +284,11 @@ def items(text: str) -> list[str]:
     return [" ".join(item.split()) for item in re.split(r"^\d+\. ", text, flags=re.M)[1:]]
 
 
-def test_every_idea_for_an_exam_has_an_answer_with_the_right_numbers() -> None:
+def test_every_question_for_an_exam_has_an_answer_with_the_right_numbers() -> None:
     of = {name: exercises.get(name).reference for name in IDS}
-    answers = items(GUIDE["Answers to the exam"])
-    assert len(items(GUIDE["Ideas for an exam"])) == len(answers) == 10
+    asked = [item.split(" *Answer:* ") for item in items(GUIDE["Answers and questions for an exam"])]
+    assert len(asked) == 10 and all(question.endswith(("?", ".")) for question, _ in asked)
+    answers = [answer for _, answer in asked]
     side = of["output_size"](227, 11, 0, 4)
     after = of["pooled_shape"]((1, side, side), 3, 2)[1]
     assert answers[0] == f"{side}×{side} and {after}×{after}."
