@@ -65,13 +65,13 @@ export function render({ model, el }) {
   function header(rows, columns) {
     const cells = Object.entries({ ...columns, parameters: "parameters", work: "multiply-adds" }).map(
       ([name, label]) => {
-        const sign = name === key ? (down ? " ▼" : " ▲") : "";
-        const press = button(label + sign, () => {
+        const press = button(label, () => {
           const heavy = typeof rows[0][name] === "number" && name !== "at";
           sort(name, name === key ? !down : heavy);
           [...head.querySelectorAll("button")].find((each) => each.dataset.key === name).focus();
         });
         press.dataset.key = name;
+        if (name === key) press.append(make("span", { "aria-hidden": "true" }, down ? " ▼" : " ▲"));
         return make(
           "th",
           { scope: "col", "aria-sort": name === key ? (down ? "descending" : "ascending") : "none" },

@@ -208,10 +208,27 @@ export function player(control, line) {
   return press;
 }
 
+// What a cell's look means.
+const MEANS = {
+  window: "in the window",
+  pad: "padding",
+  unread: "in no window",
+  at: "chosen",
+  ring: "the largest",
+  same: "unchanged",
+};
+
+// A cell for those who cannot see its look; null if there is nothing to add to its text.
+function spoken(text, kind) {
+  const words = kind.split(" ").flatMap((each) => MEANS[each] ?? []);
+  return words.length ? [text, ...words].filter(Boolean).join(", ") : null;
+}
+
 // A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title } and
 // touches only what changed; `kind` lists classes of the style sheets, `shade` from 0 to 1 tints.
 // `picked(i, j)` is called for presses and drags with the mouse, a shortcut to what a control does too.
-export function grid(name, picked) {
+// `tag(i, j)` is what a cell is made of.
+export function grid(name, picked, tag = () => "td") {
   const caption = make("caption", {}, name);
   const body = make("tbody");
   const element = make("table", { class: "cl-nums" }, caption, body);
@@ -235,7 +252,13 @@ export function grid(name, picked) {
     caption,
     paint(rows, columns, look) {
       fit(cells, rows, () => body.insertRow() && []);
-      for (const [i, row] of cells.entries()) fit(row, columns, () => ({ node: body.rows[i].insertCell() }));
+      for (const [i, row] of cells.entries()) {
+        fit(row, columns, () => {
+          const node = make(tag(i, row.length));
+          body.rows[i].append(node);
+          return { node };
+        });
+      }
       for (let i = 0; i < rows; i++) {
         for (let j = 0; j < columns; j++) {
           const { text = "", kind = "", shade, title } = look(i, j);
@@ -248,7 +271,9 @@ export function grid(name, picked) {
           if (old.kind !== kind) old.node.className = kind;
           if (old.shade !== shade) old.node.style.setProperty("--cl-shade", shade ?? 0);
           if (old.title !== title) old.node.title = title ?? "";
-          Object.assign(old, { text, kind, shade, title });
+          const label = spoken(text || title, kind);
+          if (old.label !== label) old.node.ariaLabel = label;
+          Object.assign(old, { text, kind, shade, title, label });
         }
       }
     },
