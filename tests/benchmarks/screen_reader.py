@@ -135,7 +135,7 @@ class Reader:
         ]
         width = max(map(len, cells), default=0)
         values = [_text(each, "name") for row in cells for each in row if _text(each, "role") == "cell"]
-        marked = [text for text in values if ", " in text]
+        marked = [_text(each, "name") for row in cells for each in row if _labelled(each)]
         said = f"{self._said(node)}: {len(rows)} rows, {width} columns"
         for what, names in zip(("columns", "rows"), heads, strict=True):
             said += f"; {what} headed {_some(names)}" if names else f"; no headers of {what}"
@@ -170,6 +170,11 @@ class Reader:
 
 def _text(node: dict[str, Any], key: str) -> str:
     return str(node.get(key, {}).get("value", ""))
+
+
+def _labelled(node: dict[str, Any]) -> bool:
+    sources = node.get("name", {}).get("sources", [])
+    return any(each.get("attribute") == "aria-label" and "value" in each for each in sources)
 
 
 def _some(texts: list[str], most: int = 8) -> str:

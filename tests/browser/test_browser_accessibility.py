@@ -262,5 +262,6 @@ def test_what_is_seen_in_cells_and_headings_is_also_announced(opened: Callable[.
     matrix = page.get_by_role("table", name="Confusion matrix: rows are true classes, columns are answers")
     for role in ("columnheader", "rowheader"):
         assert matrix.get_by_role(role).all_inner_texts() == list("0123456789")
+    assert "·" in matrix.inner_text() and matrix.get_by_role("cell", name="·").count() == 0
     assert page.get_by_role("img", name="6 taken for 2", exact=True).count() == 4
     assert page.get_by_role("columnheader", name="order", exact=True).count() == 1

@@ -245,7 +245,7 @@ def test_costs_sort_and_open(way: str, costs: Any, show: Callable[..., Page]) ->
     use("VGG-16 (2014)")
     layers = next(network["layers"] for network in networks if network["name"] == "VGG-16 (2014)")
     assert len(rows(page)) == 17 and column(4) == sorted(row[3] for row in layers)
-    assert "74.3 % of them in classifier.0" in says(page)
+    assert "74.3 % of them in layer classifier.0" in says(page)
     if way == "keyboard":
         press(page, "Sort by", "End")
     else:

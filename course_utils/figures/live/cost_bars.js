@@ -138,8 +138,8 @@ export function render({ model, el }) {
       caption.textContent = `${name}, one image of ${input}; batch norm is counted with its layer`;
       status.textContent =
         `${name}: ${count(parameters)} parameters, ` +
-        `${percent(largest.parameters / weights)} of them in ${largest.name}; ` +
-        `${count(work)} multiply-adds, ${percent(slowest.work / work)} of them in ${slowest.name}.`;
+        `${percent(largest.parameters / weights)} of them in layer ${largest.name}; ` +
+        `${count(work)} multiply-adds, ${percent(slowest.work / work)} of them in layer ${slowest.name}.`;
     } else {
       caption.textContent = "For one image; choose a network to see its layers";
       status.textContent =

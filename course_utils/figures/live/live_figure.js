@@ -218,14 +218,15 @@ const MEANS = {
   same: "unchanged",
 };
 
-// A cell for those who cannot see its look; null if there is nothing to add to its text.
+// A cell for those who cannot see its look.
 function spoken(text, kind) {
   const words = kind.split(" ").flatMap((each) => MEANS[each] ?? []);
-  return words.length ? [text, ...words].filter(Boolean).join(", ") : null;
+  return [text, ...words].filter(Boolean).join(", ");
 }
 
-// A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title } and
-// touches only what changed; `kind` lists classes of the style sheets, `shade` from 0 to 1 tints.
+// A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title, say }
+// and touches only what changed; `kind` lists classes of the style sheets, `shade` from 0 to 1 tints, `say`
+// is read out in place of `text`.
 // `picked(i, j)` is called for presses and drags with the mouse, a shortcut to what a control does too.
 // `tag(i, j)` is what a cell is made of.
 export function grid(name, picked, tag = () => "td") {
@@ -261,7 +262,7 @@ export function grid(name, picked, tag = () => "td") {
       }
       for (let i = 0; i < rows; i++) {
         for (let j = 0; j < columns; j++) {
-          const { text = "", kind = "", shade, title } = look(i, j);
+          const { text = "", kind = "", shade, title, say = text || title } = look(i, j);
           const old = cells[i][j];
           if (old.text !== text) {
             // Changing a text node costs half as much as replacing it.
@@ -271,8 +272,8 @@ export function grid(name, picked, tag = () => "td") {
           if (old.kind !== kind) old.node.className = kind;
           if (old.shade !== shade) old.node.style.setProperty("--cl-shade", shade ?? 0);
           if (old.title !== title) old.node.title = title ?? "";
-          const label = spoken(text || title, kind);
-          if (old.label !== label) old.node.ariaLabel = label;
+          const label = spoken(say, kind);
+          if (old.label !== label) old.node.ariaLabel = label === text ? null : label;
           Object.assign(old, { text, kind, shade, title, label });
         }
       }

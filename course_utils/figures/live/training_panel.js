@@ -278,7 +278,8 @@ function gallery(model) {
         .join(" ")
         .trim();
       // The square root makes rare mistakes visible beside a diagonal near 1.
-      return { kind, text: size ? String(size) : "·", shade: total ? Math.sqrt(size / total).toFixed(2) : 0 };
+      const shade = total ? Math.sqrt(size / total).toFixed(2) : 0;
+      return { kind, text: size ? String(size) : "·", say: String(size), shade };
     };
     table.paint(names.length + 1, names.length + 1, look);
     const size = matrix[row][column];
