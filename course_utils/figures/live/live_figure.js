@@ -272,9 +272,11 @@ export function grid(name, picked, tag = () => "td") {
           if (old.kind !== kind) old.node.className = kind;
           if (old.shade !== shade) old.node.style.setProperty("--cl-shade", shade ?? 0);
           if (old.title !== title) old.node.title = title ?? "";
-          const label = spoken(say, kind);
-          if (old.label !== label) old.node.ariaLabel = label === text ? null : label;
-          Object.assign(old, { text, kind, shade, title, label });
+          if (old.kind !== kind || old.say !== say) {
+            const label = spoken(say, kind);
+            old.node.ariaLabel = label === text ? null : label;
+          }
+          Object.assign(old, { text, kind, shade, title, say });
         }
       }
     },
