@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from course_utils.training import evaluate as evaluate
     from course_utils.training import fit as fit
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOMES = {
     "load_dataset": "course_utils.data",

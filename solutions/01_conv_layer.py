@@ -671,4 +671,5 @@ check.progress()
 #
 # **Read on.** V. Dumoulin and F. Visin, *A guide to convolution arithmetic for deep learning* (2016) · K. Chellapilla,
 # S. Puri and P. Simard, *High performance convolutional neural networks for document processing* (2006), which introduced
-# the matrix product · lecture 8 of CS5242, Padding to Depth.
+# the matrix product · the lecture of this lab, whose examples and numbers it uses: X. Bresson, *Convolutional neural networks
+# implementation* (2021/22), lecture 8 of CS5242, National University of Singapore, Padding to Depth.

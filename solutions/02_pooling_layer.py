@@ -433,4 +433,5 @@ check.progress()
 # table of Exercise 2.6, with random weights. Is it as stable under shifts? Why, or why not?
 #
 # **Read on.** R. Zhang, *Making convolutional networks shift-invariant again* (2019) · J. T. Springenberg et al., *Striving for
-# simplicity: the all convolutional net* (2015) · lecture 8 of CS5242, Pooling.
+# simplicity: the all convolutional net* (2015) · the lecture of this lab, whose examples and numbers it uses: X. Bresson,
+# *Convolutional neural networks implementation* (2021/22), lecture 8 of CS5242, National University of Singapore, Pooling.

@@ -483,4 +483,5 @@ check.progress()
 # get? Which change to the training would help?
 #
 # **Read on.** Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, *Gradient-based learning applied to document recognition* (1998) ·
-# lecture 8 of CS5242, LeNet5 architecture.
+# the lecture of this lab, whose examples and numbers it uses: X. Bresson, *Convolutional neural networks implementation* (2021/22),
+# lecture 8 of CS5242, National University of Singapore, LeNet5 architecture.

@@ -759,4 +759,5 @@ print(history.share(target=0.20))
 # %% [markdown]
 # **Read on.** K. Simonyan and A. Zisserman, *Very deep convolutional networks for large-scale image recognition* (2014) · K. He et al.,
 # *Deep residual learning for image recognition* (2015) · C. Szegedy et al., *Going deeper with convolutions* (2014) · S. Ioffe and C. Szegedy, *Batch
-# normalization* (2015) · lecture 8 of CS5242, VGG architecture and Case studies.
+# normalization* (2015) · the lecture of this lab, whose examples and numbers it uses: X. Bresson, *Convolutional neural networks
+# implementation* (2021/22), lecture 8 of CS5242, National University of Singapore, VGG architecture and Case studies.

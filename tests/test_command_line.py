@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from importlib import metadata
@@ -50,14 +51,16 @@ def test_every_command_has_help(command, capsys):
     assert "Usage: course" in capsys.readouterr().out
 
 
-def test_version(capsys):
+def test_the_version_comes_with_what_a_report_needs(capsys):
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out.strip() == f"course {__version__}"
+    shown = capsys.readouterr().out.strip()
+    assert shown.startswith(f"course {__version__} · Python {platform.python_version()} · torch 2.")
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(option):
     code = (
-        "import sys\nfrom course_utils.command_line import main\nmain(['--help'])\n"
+        f"import sys\nfrom course_utils.command_line import main\nmain(['{option}'])\n"
         "heavy = {'torch', 'numpy', 'matplotlib', 'nbformat', 'jupytext', 'sklearn'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )

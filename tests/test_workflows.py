@@ -90,3 +90,25 @@ def test_a_wrong_answer_does_not_fail_the_students_run_and_an_unreadable_noteboo
     if not unreadable:
         assert (tmp_path / "summary.md").read_text() == "card labs/01_a.ipynb\ncard labs/02_b.ipynb\n"
     assert (tmp_path / "pages" / "01_a.html").read_text() == "page\n"
+
+
+@pytest.mark.skipif(not shutil.which("bash") or os.name == "nt", reason="needs bash")
+def test_a_release_is_published_with_its_files_and_what_the_changelog_says_of_it(tmp_path):
+    """Run as GitHub runs it, with a stand-in for ``gh`` that keeps what it is given."""
+    (script,) = [text for text in commands("release.yml") if "gh release create" in text]
+    (tmp_path / "release").mkdir()
+    for name in ("a.whl", "SHA256SUMS"):
+        (tmp_path / "release" / name).touch()
+    new = "New.\n\n### Students\n\n- More.\n"
+    log = f"# Changelog\n\n## 1.1.0 (2027-01-31)\n\n{new}\n## 1.0.0 (2026-11-30)\n\nOld.\n"
+    (tmp_path / "CHANGELOG.md").write_text(log)
+    gh = tmp_path / "bin" / "gh"
+    gh.parent.mkdir()
+    gh.write_text('#!/bin/sh\necho "$@" > asked\n')
+    gh.chmod(0o755)
+    environment = {"GITHUB_REF_NAME": "v1.1.0", "RUNNER_TEMP": str(tmp_path)}
+    paths = os.pathsep.join([str(gh.parent), os.environ["PATH"]])
+    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment | {"PATH": paths}, check=True)
+    asked = (tmp_path / "asked").read_text()
+    assert "v1.1.0 release/SHA256SUMS release/a.whl" in asked and f"--notes-file {tmp_path}/notes.md" in asked
+    assert (tmp_path / "notes.md").read_text().strip() == new.strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+from importlib import metadata
 from shutil import get_terminal_size
 from typing import Annotated
 
@@ -37,9 +39,13 @@ app.command()(bench.bench)
 
 @app.callback(invoke_without_command=True)
 def course(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the versions of course, Python and PyTorch.")
+    ] = False,
 ) -> None:
     """Labs on convolutional networks: open, check, run, build, release and grade them."""
     if version:
-        say(f"course {__version__}")
+        # Not torch.__version__, whose import takes two seconds.
+        versions = f"Python {platform.python_version()} · torch {metadata.version('torch')}"
+        say(f"course {__version__} · {versions}")
         raise typer.Exit

@@ -2,7 +2,8 @@
 
 ``python tests/benchmarks/jpeg_cost.py`` prints a table. The public JPEG copy of CIFAR-10 has quality 75, and
 colours at half the resolution; so do the images that are encoded here. The copy itself is encoded a second
-time, with the 8×8 blocks laid elsewhere: what that costs is near what the first time did.
+time, with the 8×8 blocks laid elsewhere: what that costs is near what the first time did. The networks are
+those of ``time_to_error.py``.
 """
 
 from __future__ import annotations
@@ -14,21 +15,25 @@ from statistics import mean
 
 import torch
 from PIL import Image
+from time_to_error import GOALS, train
 from torch import Tensor
 from torch.nn import functional
 
 from course_utils import load_dataset
 from course_utils.data import Dataset
 from course_utils.data.dataset import pixel_statistics
-from course_utils.device import describe_device
-from course_utils.training import fit, recipe
-from course_utils.training.networks import build
+from course_utils.device import describe_device, pick_device
+from course_utils.training.speed import default_speed
 
 QUALITY = 75
 OFFSET = 4
 """Pixels by which the blocks are moved: half a block."""
 
-TRAININGS = {"mnist": "lenet5", "shapes": "modern", "cifar10": "modern"}
+TRAININGS = {
+    "mnist": GOALS["mnist"],
+    "shapes": replace(GOALS["cifar20"], dataset="shapes", epochs=4),
+    "cifar10": replace(GOALS["cifar20"], epochs=2),
+}
 
 
 def encoded(images: Tensor) -> Tensor:
@@ -46,10 +51,10 @@ def encoded(images: Tensor) -> Tensor:
 
 def copy_of(dataset: Dataset) -> Dataset:
     """Encode both halves of a dataset."""
-    train = encoded(dataset.train.images)
-    mean, std = pixel_statistics(train)
+    images = encoded(dataset.train.images)
+    mean, std = pixel_statistics(images)
     halves = {
-        "train": replace(dataset.train, images=train, mean=mean, std=std),
+        "train": replace(dataset.train, images=images, mean=mean, std=std),
         "test": replace(dataset.test, images=encoded(dataset.test.images), mean=mean, std=std),
     }
     return replace(dataset, **halves, mean=mean, std=std, digest=f"{dataset.digest}-jpeg")
@@ -67,18 +72,15 @@ def main() -> None:
     for name in options.datasets:
         dataset = load_dataset(name)
         copy = copy_of(dataset)
-        plan = recipe(TRAININGS[name], "fast", dataset=dataset)
         change = (copy.test.images.float() - dataset.test.images.float()).pow(2).mean().sqrt().item()
-        print(f"\n{dataset.source}, {plan.name}; a pixel changes by {change:.1f} of 255 (root mean square)")
+        print(f"\n{dataset.source}; a pixel changes by {change:.1f} of 255 (root mean square)")
         errors: dict[str, list[float]] = {"as they are": [], "encoded": []}
         for seed in range(options.seeds):
             for kind, images in zip(errors, (dataset, copy), strict=True):
-                torch.manual_seed(seed)
-                model = build(TRAININGS[name], "fast", images)
-                history = fit(model, images, replace(plan, seed=seed), checkpoint=False, show=False)
-                errors[kind].append(history.test_error)
-                print(f"seed {seed}, {kind}: {100 * history.test_error:.2f} %", flush=True)
-        before, after = (mean(found) for found in errors.values())
+                found = train(TRAININGS[name], images, seed, default_speed(pick_device()))["error"]
+                errors[kind].append(found)
+                print(f"seed {seed}, {kind}: {100 * found:.2f} %", flush=True)
+        before, after = map(mean, errors.values())
         print(f"mean: {100 * before:.2f} % and {100 * after:.2f} %, {100 * (after - before):+.2f} points")
 
 
