@@ -269,6 +269,15 @@ def test_filters_are_told_apart_by_lightness_around_0() -> None:
     assert len(colours) >= 3 and colours[1] in GREY
 
 
+def test_alt_text_says_what_is_to_be_seen_and_nothing_that_only_programs_compare() -> None:
+    weight = torch.tensor([-0.5, 0.25, 0.75, 0.75]).view(4, 1, 1, 1)
+    alt = figures.filters(weight).alt
+    assert alt.endswith("Weights from -0.5 (blue) through 0 (grey) to 0.75 (yellow), 25% of them below 0.")
+    digits = figures.image_grid(np.zeros((2, 8, 8)), ["3", "5"], alt="Two digits")
+    assert "digest" in digits.text
+    assert digits.alt == "Two digits: 2 images of 1×8×8 in 1 row of 2, titles 3, 5"
+
+
 def test_the_input_stands_before_its_feature_maps() -> None:
     red = torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1).expand(3, 9, 9)
     drawn = figures.feature_maps(torch.ones(2, 8, 8), ["edges", "spots"], image=red)

@@ -80,5 +80,5 @@ def _html(counts: np.ndarray, shares: np.ndarray, names: list[str], right: list[
 def _cell(count: Any, share: float, diagonal: bool) -> str:
     # The square root lets rare mistakes be seen beside a diagonal near 1.
     tint = f"background:rgba({'0,114,178' if diagonal else '213,94,0'},{0.65 * share**0.5:.2f})"
-    value = f"{count:g}" if count else "·"
-    return f'<td style="{tint}" title="{share:.1%}">{value}</td>'
+    label, value = ("", f"{count:g}") if count else (' aria-label="0"', "·")
+    return f'<td style="{tint}" title="{share:.1%}"{label}>{value}</td>'

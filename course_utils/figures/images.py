@@ -72,8 +72,9 @@ def image_grid(
     named = ", titles " + ", ".join(str(title).split("\n")[0] for title in titles) if titles else ""
     # A digest of 8-bit numbers: the last digit of a division differs between machines.
     identity = digest((pixels * 255).round().astype(np.uint8))
-    text = f"{count} images of {shape} in {rows} row{'s' * (rows > 1)} of {columns}{named}; digest {identity}"
-    described = f"{alt}: {text}" if alt else text
+    shown = f"{count} images of {shape} in {rows} row{'s' * (rows > 1)} of {columns}{named}"
+    text = f"{shown}; digest {identity}"
+    described = f"{alt}: {shown}" if alt else shown
     titles = None if titles is None else [str(title) for title in titles]
     return tiled(list(pixels), titles, columns, inches=inches, alt=described, text=text)
 

@@ -203,4 +203,9 @@ def _sheet(
     sheet_wide = min(7.0, 0.5 * columns) if vertical else min(7.0, max(2.0, 0.62 * columns))
     wide = sheet_wide + (1.4 if vertical else 0.9)
     tall = sheet_wide * sheet.shape[0] / sheet.shape[1] + (0.5 if vertical else 0.35)
-    return picture(paint, width=wide, height=tall, alt=text, text=text)
+    low, high, below = tiles.min(), tiles.max(), float((tiles < 0).mean())
+    alt = (
+        f"{text}. Weights from {number_text(low, 2)} (blue) through 0 (grey) to {number_text(high, 2)} "
+        f"(yellow), {below:.0%} of them below 0."
+    )
+    return picture(paint, width=wide, height=tall, alt=alt, text=text)

@@ -218,7 +218,7 @@ def test_conv_walk_hatches_what_no_window_reads(show: Callable[..., Page]) -> No
 
 def test_conv_walk_of_a_padded_small_image_keeps_the_padding_it_needs(show: Callable[..., Page]) -> None:
     page = show(figures.conv_walk(integers(0, 5, 1, 3, 3), integers(0, 5, 1, 1, 5, 5), padding=1))
-    field = page.get_by_label("Padding")
+    field = page.get_by_label("Padding", exact=True)
     field.fill("0")
     field.press("Tab")
     assert field.input_value() == "1" and values(page, "output[0], 1×1")

@@ -62,7 +62,7 @@ export function render({ model, el }) {
       walk.paintImage(row.image, c);
       row.filter.caption.textContent = `weight[${filter}, ${c}]`;
       const inside = (i, j) => x[c][top + i]?.[left + j] !== undefined;
-      row.patch.paint(high, wide, (i, j) => cellLook(part[c][i][j], inside(i, j) ? "window" : "pad window"));
+      row.patch.paint(high, wide, (i, j) => cellLook(part[c][i][j], inside(i, j) ? "patch" : "pad patch"));
       row.filter.paint(high, wide, (i, j) => cellLook(weight[c][i][j], ""));
       row.products.paint(high, wide, (i, j) => cellLook(made[c][i][j], ""));
       row.sum.textContent = `Σ = ${short(sums[c])}`;

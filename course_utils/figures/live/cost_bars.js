@@ -65,13 +65,13 @@ export function render({ model, el }) {
   function header(rows, columns) {
     const cells = Object.entries({ ...columns, parameters: "parameters", work: "multiply-adds" }).map(
       ([name, label]) => {
-        const sign = name === key ? (down ? " ▼" : " ▲") : "";
-        const press = button(label + sign, () => {
+        const press = button(label, () => {
           const heavy = typeof rows[0][name] === "number" && name !== "at";
           sort(name, name === key ? !down : heavy);
           [...head.querySelectorAll("button")].find((each) => each.dataset.key === name).focus();
         });
         press.dataset.key = name;
+        if (name === key) press.append(make("span", { "aria-hidden": "true" }, down ? " ▼" : " ▲"));
         return make(
           "th",
           { scope: "col", "aria-sort": name === key ? (down ? "descending" : "ascending") : "none" },
@@ -138,8 +138,8 @@ export function render({ model, el }) {
       caption.textContent = `${name}, one image of ${input}; batch norm is counted with its layer`;
       status.textContent =
         `${name}: ${count(parameters)} parameters, ` +
-        `${percent(largest.parameters / weights)} of them in ${largest.name}; ` +
-        `${count(work)} multiply-adds, ${percent(slowest.work / work)} of them in ${slowest.name}.`;
+        `${percent(largest.parameters / weights)} of them in layer ${largest.name}; ` +
+        `${count(work)} multiply-adds, ${percent(slowest.work / work)} of them in layer ${slowest.name}.`;
     } else {
       caption.textContent = "For one image; choose a network to see its layers";
       status.textContent =

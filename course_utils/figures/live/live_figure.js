@@ -208,10 +208,28 @@ export function player(control, line) {
   return press;
 }
 
-// A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title } and
-// touches only what changed; `kind` lists classes of the style sheets, `shade` from 0 to 1 tints.
+// What a cell's look means.
+const MEANS = {
+  window: "in the window",
+  pad: "padding",
+  unread: "in no window",
+  at: "chosen",
+  ring: "the largest",
+  same: "unchanged",
+};
+
+// A cell for those who cannot see its look.
+function spoken(text, kind) {
+  const words = kind.split(" ").flatMap((each) => MEANS[each] ?? []);
+  return [text, ...words].filter(Boolean).join(", ");
+}
+
+// A matrix as a table. `paint(rows, columns, cell)` asks `cell(i, j)` for { text, kind, shade, title, say }
+// and touches only what changed; `kind` lists classes of the style sheets, `shade` from 0 to 1 tints, `say`
+// is read out in place of `text`.
 // `picked(i, j)` is called for presses and drags with the mouse, a shortcut to what a control does too.
-export function grid(name, picked) {
+// `tag(i, j)` is what a cell is made of.
+export function grid(name, picked, tag = () => "td") {
   const caption = make("caption", {}, name);
   const body = make("tbody");
   const element = make("table", { class: "cl-nums" }, caption, body);
@@ -235,10 +253,16 @@ export function grid(name, picked) {
     caption,
     paint(rows, columns, look) {
       fit(cells, rows, () => body.insertRow() && []);
-      for (const [i, row] of cells.entries()) fit(row, columns, () => ({ node: body.rows[i].insertCell() }));
+      for (const [i, row] of cells.entries()) {
+        fit(row, columns, () => {
+          const node = make(tag(i, row.length));
+          body.rows[i].append(node);
+          return { node };
+        });
+      }
       for (let i = 0; i < rows; i++) {
         for (let j = 0; j < columns; j++) {
-          const { text = "", kind = "", shade, title } = look(i, j);
+          const { text = "", kind = "", shade, title, say = text || title } = look(i, j);
           const old = cells[i][j];
           if (old.text !== text) {
             // Changing a text node costs half as much as replacing it.
@@ -248,7 +272,11 @@ export function grid(name, picked) {
           if (old.kind !== kind) old.node.className = kind;
           if (old.shade !== shade) old.node.style.setProperty("--cl-shade", shade ?? 0);
           if (old.title !== title) old.node.title = title ?? "";
-          Object.assign(old, { text, kind, shade, title });
+          if (old.kind !== kind || old.say !== say) {
+            const label = spoken(say, kind);
+            old.node.ariaLabel = label === text ? null : label;
+          }
+          Object.assign(old, { text, kind, shade, title, say });
         }
       }
     },

@@ -103,7 +103,8 @@ export function render({ model, el }) {
   const mapImage = draw("image", { class: "cl-pixels" });
   const unit = [draw("rect", { class: "cl-halo" }), draw("rect", { class: "cl-frame" })];
   map.append(mapImage, ...unit);
-  const strip = make("div", { class: "cl-strip" });
+  // A shortcut for the mouse to what the list of channels does.
+  const strip = make("div", { class: "cl-strip", "aria-hidden": "true" });
   listen(scene, (x, y) => {
     const { field, size } = layers[state.layer];
     at.go(unitAt(field[0], Math.floor(y), size[0]) * size[1] + unitAt(field[1], Math.floor(x), size[1]));

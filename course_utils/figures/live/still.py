@@ -97,7 +97,7 @@ class Still:
         """Return the picture as a small PNG."""
         buffer = io.BytesIO()
         self._image.putpalette(self._palette)
-        self._image.save(buffer, "PNG")
+        self._image.save(buffer, "PNG", compress_level=9)
         return buffer.getvalue()
 
 

@@ -245,9 +245,9 @@ function gallery(model) {
   };
   const cell = place("Cell", chosen, (_, i, j) => `true ${names[i]}, answer ${names[j]}`);
   cell.shape(names.length, names.length);
-  const table = grid("Confusion matrix: rows are true classes, columns are answers", (i, j) => {
-    if (i && j) cell.go((i - 1) * names.length + j - 1);
-  });
+  const choose = (i, j) => i && j && cell.go((i - 1) * names.length + j - 1);
+  const tag = (i, j) => (Boolean(i) === Boolean(j) ? "td" : "th");
+  const table = grid("Confusion matrix: rows are true classes, columns are answers", choose, tag);
   table.element.classList.add("cl-confusion");
   if (Math.max(...names.map((name) => name.length)) > 4) table.element.classList.add("cl-wordy");
 
@@ -255,8 +255,9 @@ function gallery(model) {
   const scale = sheet ? Math.max(1, Math.round(64 / sheet.width)) : 1;
   const [wide, high] = sheet ? [sheet.width * scale, sheet.height * scale] : [];
 
-  function picture({ at, sure, image }) {
-    const look = make("span", { role: "img", "aria-label": `image ${image}` });
+  function picture({ truth, taken, at, sure, image }) {
+    const label = `${names[truth]} taken for ${names[taken]}`;
+    const look = make("span", { role: "img", "aria-label": label });
     Object.assign(look.style, {
       width: `${wide}px`,
       height: `${high}px`,
@@ -269,7 +270,7 @@ function gallery(model) {
 
   function show() {
     const look = (i, j) => {
-      if (!i && !j) return { kind: "top", text: "" };
+      if (!i && !j) return { kind: "top" };
       if (!i) return { kind: "top", text: names[j - 1] };
       if (!j) return { kind: "head", text: names[i - 1] };
       const [size, total] = [matrix[i - 1][j - 1], totals[i - 1]];
@@ -277,7 +278,8 @@ function gallery(model) {
         .join(" ")
         .trim();
       // The square root makes rare mistakes visible beside a diagonal near 1.
-      return { kind, text: size ? String(size) : "·", shade: total ? Math.sqrt(size / total).toFixed(2) : 0 };
+      const shade = total ? Math.sqrt(size / total).toFixed(2) : 0;
+      return { kind, text: size ? String(size) : "·", say: String(size), shade };
     };
     table.paint(names.length + 1, names.length + 1, look);
     const size = matrix[row][column];
