@@ -339,6 +339,7 @@ figures.image_grid(
     titles=["photograph", "brighter above or below", "brighter left or right"],
     columns=3,
     inches=2.4,
+    alt="A three-storey pagoda above trees, by a lake; the maps show its roofs and beams, and its columns and outlines",
 )
 
 

@@ -117,6 +117,7 @@ figures.image_grid(
     [F.interpolate(view.unsqueeze(0), size=28)[0] for view in views],
     titles=["28×28", "max 2", "average 2", "max 4", "average 4"],
     columns=5,
+    alt="A handwritten 3: after max pooling bright and coarse, after average pooling dim and coarse",
 )
 
 
@@ -305,7 +306,12 @@ for picture in (digit, torch.roll(digit, 6, dims=-1)):
     pooled = F.interpolate(max_pool(picture, 4).unsqueeze(0), size=28)[0]
     pictures += [picture, convolved, pooled]
 titles = ["digit", "convolution", "max 4×4", "digit, moved", "convolution", "max 4×4"]
-figures.image_grid(pictures, titles=titles, columns=3)
+figures.image_grid(
+    pictures,
+    titles=titles,
+    columns=3,
+    alt="A handwritten 3, and the same 3 further right: the convolution's map has moved along, the pooled picture is another",
+)
 
 
 # %% [markdown]

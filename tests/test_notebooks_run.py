@@ -72,6 +72,14 @@ def test_a_failing_cell_is_told_with_source_and_traceback():
     assert notebook.cells[0].outputs and not notebook.cells[2].outputs
 
 
+def test_what_is_printed_in_pieces_is_one_output_and_stays_before_the_figure():
+    source = "import time\nfor word in 'abc':\n    print(word, flush=True)\n    time.sleep(0.1)\ndisplay(1)\nprint('d')"
+    notebook = new_notebook(cells=[new_code_cell(source)])
+    execute(notebook, Path(), profile="quick")
+    found = [(output.output_type, output.get("text")) for output in notebook.cells[0].outputs]
+    assert found == [("stream", "a\nb\nc\n"), ("display_data", None), ("stream", "d\n")]
+
+
 def test_keep_going_runs_the_cells_after_a_failing_one():
     notebook = new_notebook(cells=[new_code_cell("1 / 0"), new_code_cell("print('after')")])
     (error,) = execute(notebook, Path.cwd(), profile="quick", keep_going=True)

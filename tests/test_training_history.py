@@ -155,7 +155,8 @@ def test_the_plot_shows_itself_as_a_small_png_with_an_alternative_text() -> None
     assert len(plot.png) < 30_000
     data = plot._repr_mimebundle_()
     assert data["text/plain"] == f"Loss and error of {history!r}"
-    alternative = html.escape(f"{data['text/plain']}: {history.summary()}")
+    begun = "loss 1.0000, test error 25.00 % at first"
+    alternative = html.escape(f"{data['text/plain']}: {begun}; {history.summary()}")
     assert f'<img alt="{alternative}" src="data:image/png;base64,' in data["text/html"]
 
 

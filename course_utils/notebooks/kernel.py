@@ -119,7 +119,20 @@ def execute(
             except DeadKernelError:
                 why = "The kernel died: the code ended it, or the machine ran out of memory."
                 raise CellError(cell.id, number, cell.source, why) from None
+            cell.outputs = _joined(cell.outputs)
     return errors
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join what a busy machine sent in pieces: nbclient's own way would also move text past figures."""
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        before = whole[-1] if whole else {}
+        if output.output_type == "stream" and before.get("name") == output.name:
+            before["text"] += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 @contextlib.contextmanager

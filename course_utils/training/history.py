@@ -228,11 +228,17 @@ class History:
             Shows itself in a notebook; ``plot().figure.savefig("curves.pdf")`` writes it to a file.
         """
         text = f"Loss and error of {self!r}"
+        first = next(iter(self.records), None)
+        begun = (
+            f"loss {first.train_loss:.4f}, test error {100 * first.test_error:.2f} % at first; "
+            if first
+            else ""
+        )
         return draw_curves(
             self.records,
             self.recipe,
             classes=self.classes,
             title=f"{self.recipe.name} · {self.data}",
             text=text,
-            alt=f"{text}: {self.summary()}",
+            alt=f"{text}: {begun}{self.summary()}",
         )

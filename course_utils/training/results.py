@@ -78,7 +78,7 @@ class Report:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         notes = "<br>".join(map(escape, self.notes()))
-        shown = f"{table(self.rows(), _HEADS).html}<p>{notes}</p>"
+        shown = f"{table(self.rows(), _HEADS, 'This run beside the lecture').html}<p>{notes}</p>"
         return HtmlFigure(
             shown, str(self), {MIME: {**self.figures, "lecture": self.lecture}}
         )._repr_mimebundle_()
