@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from course_utils import __version__
-from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, review, run
+from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, review, run, site
 from course_utils.command_line.output import say
 
 _COLUMNS = get_terminal_size().columns
@@ -30,6 +30,7 @@ app.command()(check.check)
 app.command()(run.run)
 app.command()(build.build)
 app.command()(release.release)
+app.command()(site.site)
 app.command()(grade.grade)
 app.command()(review.review)
 app.command()(bench.bench)
