@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from course_utils import __version__
-from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, review, run, site
+from course_utils.command_line import (
+    bench,
+    build,
+    check,
+    data,
+    doctor,
+    grade,
+    lab,
+    release,
+    review,
+    run,
+    site,
+)
 from course_utils.command_line.output import say
 
 _COLUMNS = get_terminal_size().columns

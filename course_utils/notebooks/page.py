@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from course_utils.files import published
 from course_utils.notebooks.outputs import without_widgets
 
-STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
+STYLE, SCRIPT = (Path(__file__).with_name(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
 """What all pages share."""
 
 _PAGE = """<!DOCTYPE html>
@@ -30,7 +30,9 @@ _PAGE = """<!DOCTYPE html>
 {style}</style></head>
 <body><main>
 {body}
-</main></body></html>
+</main>
+<script>
+{script}</script></body></html>
 """
 
 
@@ -92,7 +94,7 @@ def notebook_html(
     finish : callable
         Gets the HTML of each text cell and returns what is shown.
     options
-        For `PageRenderer`.
+        `anchor` and `address` of `markdown_html`.
     """
     exporter = _CellExporter(
         template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True
@@ -103,15 +105,11 @@ def notebook_html(
 
 
 def markdown_html(text: str, **options: Any) -> str:
-    """Return a text in Markdown as HTML; `options` are those of `PageRenderer`."""
-    return MarkdownWithMath(renderer=PageRenderer(**options)).render(text)
-
-
-class PageRenderer(IPythonRenderer):
-    """Markdown as pages show it: formulas are pictures, and headings can be linked to.
+    """Return a text in Markdown as HTML: formulas are pictures, and headings can be linked to.
 
     Parameters
     ----------
+    text : str
     folder : Path
         The folder of the pictures that the text refers to; they are embedded.
     attachments : mapping, optional
@@ -121,7 +119,10 @@ class PageRenderer(IPythonRenderer):
     address : callable
         Gets where a link leads and returns where it leads from this page; None makes it plain text.
     """
+    return MarkdownWithMath(renderer=_Renderer(**options)).render(text)
 
+
+class _Renderer(IPythonRenderer):
     def __init__(
         self,
         *,
@@ -177,7 +178,12 @@ def formula(latex: str, size: float = 11) -> str:
     except ValueError:
         return f"<code>{alternative}</code>"
     # The date would change, and the white paper would show on a dark page.
-    svg = re.sub(r'<metadata>.*?</metadata>|<g id="patch_1">.*?</g>|^\s+', "", picture.getvalue().decode(), flags=re.S | re.M)
+    svg = re.sub(
+        r'<metadata>.*?</metadata>|<g id="patch_1">.*?</g>|^\s+',
+        "",
+        picture.getvalue().decode(),
+        flags=re.S | re.M,
+    )
     data = base64.b64encode(svg.encode()).decode()
     style = f"vertical-align: {-depth:.1f}pt"
     return f'<img class="maths" src="data:image/svg+xml;base64,{data}" alt="{alternative}" style="{style}">'
@@ -195,6 +201,6 @@ def _card(card: Card) -> str:
 
 
 def _write(path: Path, title: str, body: str) -> None:
-    text = _PAGE.format(title=html.escape(title), style=STYLE, body=body)
+    text = _PAGE.format(title=html.escape(title), style=STYLE, script=SCRIPT, body=body)
     with published(path) as file:
         file.write(text.encode())

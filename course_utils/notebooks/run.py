@@ -117,7 +117,9 @@ def run(
     page = output / f"{lab.name}.html"
     write_page(notebook, page, title=lab.name, folder=lab.text.parent)
     result = "failed" if failure else "passed"
-    return Outcome(lab, result, seconds, outputs.results(notebook), failure, page, outputs.found_plot(notebook))
+    return Outcome(
+        lab, result, seconds, outputs.results(notebook), failure, page, outputs.found_plot(notebook)
+    )
 
 
 def _dataset(report: dict[str, Any]) -> str:

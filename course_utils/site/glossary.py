@@ -74,9 +74,8 @@ def linker(known: Sequence[Term], page: str) -> Callable[[str], str]:
             return match[0]
         for name in term.names:
             left.pop(name.casefold(), None)
-        return (
-            f'<a class="term" href="{page}#{escape(term.anchor)}" title="{escape(term.meaning)}">{match[0]}</a>'
-        )
+        address = f"{page}#{escape(term.anchor)}"
+        return f'<a class="term" href="{address}" title="{escape(term.meaning)}">{match[0]}</a>'
 
     def first_uses(html: str) -> str:
         inside = 0

@@ -107,9 +107,7 @@ def _lines(text: str) -> Iterator[tuple[str, re.Match[str] | None]]:
         yield line, None if fence or mark else _HEADING.match(line)
 
 
-def addresses(
-    path: str, pages: Mapping[str, str], public: Address | None
-) -> Callable[[str], str | None]:
+def addresses(path: str, pages: Mapping[str, str], public: Address | None) -> Callable[[str], str | None]:
     """Return what says where a link in a file of the checkout leads on the site.
 
     Parameters

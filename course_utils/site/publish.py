@@ -15,7 +15,7 @@ from course_utils.errors import NotebookError
 from course_utils.files import published
 from course_utils.notebooks.hosted import read_address
 from course_utils.notebooks.layout import Lab, find_labs
-from course_utils.notebooks.page import STYLE, markdown_html, notebook_html
+from course_utils.notebooks.page import SCRIPT, STYLE, markdown_html, notebook_html
 from course_utils.notebooks.pairing import read_notebook
 from course_utils.site.glossary import Term, linker, terms
 from course_utils.site.guides import Guide, addresses, anchors, find_guides
@@ -121,15 +121,22 @@ def _files(root: Path, told: Callable[[str], None]) -> Iterator[tuple[str, str]]
         lstrip_blocks=True,
     )
     public = read_address(find_labs(root)[0])
-    common: dict[str, Any] = {"pages": pages, "public": public, "markdown": partial(markdown_html, folder=root)}
+    common: dict[str, Any] = {
+        "pages": pages,
+        "public": public,
+        "markdown": partial(markdown_html, folder=root),
+    }
     yield "index.html", _start(templates, common)
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         template = templates.get_template("page.html")
         yield page.file, template.render(page=page, before=before, after=after, **common)
     yield "site.css", STYLE + (_HERE / "site.css").read_text("utf-8")
+    yield "page.js", SCRIPT
     yield "site.js", (_HERE / "site.js").read_text("utf-8")
     found = [
-        (page.file, page.title, each.title, each.anchor, each.text) for page in pages for each in page.sections
+        (page.file, page.title, each.title, each.anchor, each.text)
+        for page in pages
+        for each in page.sections
     ]
     yield "search.js", f"window.courseSections = {json.dumps(found, ensure_ascii=False)};\n"
 

@@ -42,13 +42,13 @@ def sections(html: str) -> list[Section]:
     >>> [(one.title, one.text) for one in sections('<h2 id="size">Size</h2><p>Half of <b>it</b>.</p>')]
     [('Size', 'Half of it.')]
     """
-    reader = _Reader()
+    reader = _Headings()
     reader.feed(html)
     reader.close()
     return reader.found
 
 
-class _Reader(HTMLParser):
+class _Headings(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: list[Section] = []

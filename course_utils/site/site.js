@@ -72,7 +72,10 @@
     show(results.length > 0);
     choose(results.length ? 0 : -1);
     if (!words.length) said.textContent = "";
-    else said.textContent = results.length ? `${results.length} results` : "Nothing found";
+    else
+      said.textContent = results.length
+        ? `${results.length} result${results.length > 1 ? "s" : ""}`
+        : "Nothing found";
   }
 
   function open(item) {
