@@ -21,9 +21,9 @@ _QUIET = 2.0
 def site(directory: Directory, json: Json = False) -> None:
     """Write the labs and guides as a static site, to read without installing anything.
 
-    The labs are shown as students get them, with live figures and the outputs of the solutions; no solution and
-    no model answer is on the pages. They need no server and no network: open index.html, or put the folder on
-    a web server. The same checkout gives the same bytes. Files that are not the course's are never replaced.
+    The labs are shown as students get them, with live figures and the outputs of the solutions. No solution
+    and no model answer is on the pages. They need no server and no network: open index.html, or put them on a
+    web server. The same checkout gives the same bytes. Only the course's own files are ever replaced.
     """
     from course_utils.notebooks.layout import find_checkout
 

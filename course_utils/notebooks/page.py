@@ -22,6 +22,8 @@ from course_utils.notebooks.outputs import without_widgets
 STYLE, SCRIPT = (Path(__file__).with_name(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
 """What all pages share."""
 
+_COLOURED = {"passed": ' class="good"', "failed": ' class="bad"'}
+
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -193,7 +195,7 @@ def _card(card: Card) -> str:
     title = html.escape(card.title)
     heading = f'<a href="{html.escape(card.link)}">{title}</a>' if card.link else title
     facts = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
+        f"<dt>{html.escape(name)}</dt><dd{_COLOURED.get(value, '')}>{html.escape(value)}</dd>"
         for name, value in card.facts.items()
         if value
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from course_utils.notebooks.hosted import Address
 
 _FIRST = ("teaching", "cheat_sheet", "glossary", "data")
 _TOP = ("ACCESSIBILITY.md", "CHANGELOG.md")
+_MINUTES = re.compile(r"^\| (\d+)\.\d+ \|(?!.*\(optional\)).*\| (\d+) \|$", re.M)
 _HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*$")
 _LEFT_OUT = "This part is for instructors: it stands in `{path}` of the course, and not on this site."
 
@@ -105,6 +106,23 @@ def _lines(text: str) -> Iterator[tuple[str, re.Match[str] | None]]:
         if mark and (not fence or mark[1].startswith(fence)):
             fence = "" if fence else mark[1]
         yield line, None if fence or mark else _HEADING.match(line)
+
+
+def minutes(guides: Sequence[Guide]) -> Counter[int]:
+    """Return how many minutes the exercises of each lab take, as a guide's table of minutes estimates them.
+
+    Examples
+    --------
+    >>> table = "| 1.1 | `a` | 15 |\\n| 1.2 | `b` (optional) | 9 |\\n| 1.3 | `c` | 5 |"
+    >>> minutes([Guide("docs/teaching.md", "Teaching", f"## Minutes for each exercise\\n{table}")])
+    Counter({1: 20})
+    """
+    found: Counter[int] = Counter()
+    for guide in guides:
+        section = guide.text.partition("## Minutes for each exercise")[2].partition("\n## ")[0]
+        for lab, number in _MINUTES.findall(section):
+            found[int(lab)] += int(number)
+    return found
 
 
 def addresses(path: str, pages: Mapping[str, str], public: Address | None) -> Callable[[str], str | None]:

@@ -1,4 +1,4 @@
-"""``course site``: the pages, their style, their script and what they search, in one folder."""
+"""``course site``: the pages and what they search, in one folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from course_utils.notebooks.layout import Lab, find_labs
 from course_utils.notebooks.page import SCRIPT, STYLE, markdown_html, notebook_html
 from course_utils.notebooks.pairing import read_notebook
 from course_utils.site.glossary import Term, linker, terms
-from course_utils.site.guides import Guide, addresses, anchors, find_guides
+from course_utils.site.guides import Guide, addresses, anchors, find_guides, minutes
 from course_utils.site.lab_pages import Overview, overview, with_outputs
 from course_utils.site.sections import Section, sections
 
@@ -124,15 +124,15 @@ def _files(root: Path, told: Callable[[str], None]) -> Iterator[tuple[str, str]]
     common: dict[str, Any] = {
         "pages": pages,
         "public": public,
+        "minutes": minutes([page.source for page in pages if isinstance(page.source, Guide)]),
         "markdown": partial(markdown_html, folder=root),
+        "style": STYLE + (_HERE / "site.css").read_text("utf-8"),
+        "scripts": ((_HERE / "site.js").read_text("utf-8"), SCRIPT),
     }
     yield "index.html", _start(templates, common)
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         template = templates.get_template("page.html")
         yield page.file, template.render(page=page, before=before, after=after, **common)
-    yield "site.css", STYLE + (_HERE / "site.css").read_text("utf-8")
-    yield "page.js", SCRIPT
-    yield "site.js", (_HERE / "site.js").read_text("utf-8")
     found = [
         (page.file, page.title, each.title, each.anchor, each.text)
         for page in pages
