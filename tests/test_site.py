@@ -256,7 +256,7 @@ def test_guides_are_offered_in_order_and_links_between_files_lead_to_pages(
     students = ["cheat_sheet.html", "glossary.html"]
     instructors = ["teaching.html", "a_last.html", "grading.html", "changelog.html"]
     assert guides == ["01_small.html", "glossary.html", "01_small.html", *students, *instructors]
-    assert "1 exercises, 1 points, about 15 minutes" in text_of(tmp_path / "site" / "index.html")
+    assert "1 exercise, 1 point, about 15 min" in text_of(tmp_path / "site" / "index.html")
     text = (tmp_path / "site" / "teaching.html").read_text("utf-8")
     assert '<a href="01_small.html">the lab</a>, <a href="grading.html#set-up">grading</a>, readme,' in text
     assert 'id="set-up"' in text and 'id="set-up-1"' in text

@@ -21,6 +21,7 @@ from course_utils.site.glossary import Term, linker, terms
 from course_utils.site.guides import Guide, addresses, anchors, find_guides, minutes
 from course_utils.site.lab_pages import Overview, overview, with_outputs
 from course_utils.site.sections import Section, sections
+from course_utils.text import duration_text
 
 _HERE = Path(__file__).parent
 _WRITTEN = "site.json"
@@ -94,8 +95,9 @@ def publish(root: Path, directory: Path, told: Callable[[str], None] = lambda ti
             next_step="Give course site a new folder.",
         )
     files[_WRITTEN] = json.dumps({"files": sorted(files)}, indent=1) + "\n"
-    for name in sorted(before - set(files)):
-        (directory / name).unlink(missing_ok=True)
+    for name in before - set(files):
+        if (directory / name).is_file():
+            (directory / name).unlink()
     for name, text in files.items():
         with published(directory / name) as file:
             file.write(text.encode())
@@ -124,6 +126,8 @@ def _files(root: Path, told: Callable[[str], None]) -> Iterator[tuple[str, str]]
     common: dict[str, Any] = {
         "pages": pages,
         "public": public,
+        "counted": lambda number, what: f"{number} {what}{'s' * (number != 1)}",
+        "duration": duration_text,
         "minutes": minutes([page.source for page in pages if isinstance(page.source, Guide)]),
         "markdown": partial(markdown_html, folder=root),
         "style": STYLE + (_HERE / "site.css").read_text("utf-8"),
