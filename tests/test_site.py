@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_samples import TEXT, small_lab
 
 from course_utils.command_line import main
@@ -20,6 +20,7 @@ from course_utils.notebooks.build import build
 from course_utils.notebooks.layout import ANSWERS, Source, find_labs
 from course_utils.notebooks.pairing import read_notebook
 from course_utils.notebooks.strip import find_leaks
+from course_utils.site.lab_pages import with_outputs
 from course_utils.site.publish import publish
 
 REPOSITORY = Path(__file__).parents[1]
@@ -231,7 +232,7 @@ def checkout(tmp_path: Path) -> Path:
     """A course with one small lab and guides."""
     root = tmp_path / "course"
     text = TEXT.replace(
-        "Text with `code`.", "Text with `text`: texts on map sizes, [output size](#x), output size."
+        "Text with `code`.", "`text`, texts on map sizes, [output size](#x), text, output size."
     )
     build(small_lab(root, text), lambda notebook, profile: None)
     (root / "docs").mkdir()
@@ -288,7 +289,7 @@ def test_the_first_use_of_a_term_links_to_its_definition(checkout: Path, tmp_pat
     text = (tmp_path / "site" / "01_small.html").read_text("utf-8")
     links = re.findall(r'<a class="term" href="([^"]*)" title="([^"]*)">([^<]*)</a>', text)
     assert links == [
-        ("glossary.html#text", "What code stands in.", "Text"),
+        ("glossary.html#text", "What code stands in.", "texts"),
         ("glossary.html#output-size-map-size", "How many numbers come out.", "map sizes"),
     ]
     assert 'id="output-size-map-size"' in (tmp_path / "site" / "glossary.html").read_text("utf-8")
@@ -320,13 +321,12 @@ def an_own_index(folder: Path) -> None:
     (folder / "index.html").write_text("mine")
 
 
-def a_list_that_leads_elsewhere(folder: Path) -> None:
-    (folder.parent / "precious").write_text("p")
-    (folder / "site.json").write_text('{"files": ["../precious"]}')
-    (folder / "index.html").write_text("mine")
+def an_index_beside_a_list_without_it(folder: Path) -> None:
+    an_own_index(folder)
+    (folder / "site.json").write_text('{"files": []}')
 
 
-@pytest.mark.parametrize("fill", [a_file, an_own_index, a_list_that_leads_elsewhere])
+@pytest.mark.parametrize("fill", [a_file, an_own_index, an_index_beside_a_list_without_it])
 def test_files_that_the_course_did_not_write_are_not_replaced(
     fill: Callable[[Path], None], checkout: Path, tmp_path: Path
 ) -> None:
@@ -338,7 +338,32 @@ def test_files_that_the_course_did_not_write_are_not_replaced(
         publish(checkout, folder)
     assert caught.value.why and caught.value.left and caught.value.next_step
     assert contents(folder) == before
-    assert fill is not a_list_that_leads_elsewhere or (tmp_path / "precious").exists()
+
+
+def test_a_list_of_files_that_leads_out_of_the_folder_removes_nothing(checkout: Path, tmp_path: Path) -> None:
+    folder, precious = tmp_path / "site", tmp_path / "precious"
+    folder.mkdir()
+    precious.write_text("work")
+    (folder / "site.json").write_text(json.dumps({"files": ["../precious", "..", ".", str(precious)]}))
+    publish(checkout, folder)
+    assert precious.exists() and (folder / "index.html").exists()
+
+
+def test_an_output_is_taken_only_from_the_same_cell_and_no_check_has_one() -> None:
+    graded = {"nbgrader": {"grade_id": "check_a", "grade": True}}
+    output = [new_output("stream", text="42")]
+    solution = [
+        new_code_cell("a()", id="same", outputs=output),
+        new_code_cell("b()", id="changed", outputs=output),
+        new_code_cell("verify(a)", id="check_a", metadata=graded, outputs=output),
+    ]
+    lab = new_notebook(
+        cells=[new_code_cell(cell.source, id=cell.id, metadata=cell.metadata) for cell in solution]
+    )
+    lab.cells[1].source = "c()"
+    shown = with_outputs(lab, new_notebook(cells=solution))
+    assert [bool(cell.outputs) for cell in shown.cells] == [True, False, False]
+    assert not any(cell.outputs for cell in lab.cells)
 
 
 def test_the_command_says_where_the_site_is(

@@ -168,15 +168,14 @@ def formula(latex: str, size: float = 11) -> str:
 
     matplotlib draws it. A formula that its mathtext does not know is shown as code.
     """
-    from matplotlib import font_manager, mathtext, rc_context
+    from matplotlib import font_manager, mathtext
 
     body = " ".join(latex.strip().strip("$").split())
     alternative = html.escape(body, quote=True)
     properties = font_manager.FontProperties(size=size, math_fontfamily="stix")
     picture = io.BytesIO()
     try:
-        with rc_context({"svg.hashsalt": "course"}):  # else no two drawings have the same bytes
-            depth = mathtext.math_to_image(f"${body}$", picture, prop=properties, format="svg", dpi=72)
+        depth = mathtext.math_to_image(f"${body}$", picture, prop=properties, format="svg", dpi=72)
     except ValueError:
         return f"<code>{alternative}</code>"
     # The date would change, and the white paper would show on a dark page.
