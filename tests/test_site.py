@@ -73,8 +73,8 @@ def model_answers() -> Iterator[str]:
     """What instructors alone may read: the answers' text, and the model answers to the open questions."""
     for cell in read_notebook(Source(ANSWERS, REPOSITORY).solution).cells:
         if cell.cell_type == "markdown":
-            # They quote the questions of the labs.
-            yield "\n".join(line for line in cell.source.splitlines() if not line.startswith(">"))
+            # They quote the questions of the labs, and link to one another.
+            yield "\n".join(line for line in cell.source.splitlines() if not line.startswith((">", "[")))
     for lab in find_labs(REPOSITORY):
         for cell in read_notebook(lab.solution).cells:
             if cell.cell_type == "markdown" and cell.metadata.get("nbgrader", {}).get("solution"):
