@@ -64,6 +64,12 @@ def test_a_page_is_quick_live_and_accessible_from_disk(
     assert [url.rpartition("/")[2] for url in requests if not url.startswith("data:")] == [f"{name}.html"]
     assert page.locator(FIGURE).count() > 0 or name == "grading"
     assert_they_answer(page)
+    # The page's style does not reach into figures.
+    inside = page.locator(".cl-live *").evaluate_all("all => all.flatMap(each => [...each.classList])")
+    style = page.locator("head style").inner_text()
+    assert set(inside) & set(re.findall(r"\.([a-z][\w-]*)", style)) <= {
+        each for each in inside if "cl-" in each
+    }
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         assert violations(page, only_contrast=theme != "light") == []
