@@ -20,7 +20,7 @@ from course_utils.command_line import main
 from course_utils.command_line.doctor import Finding, examine
 from course_utils.notebooks.build import build
 
-COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "review", "bench")
+COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "review", "bench", "site")
 
 
 @pytest.fixture

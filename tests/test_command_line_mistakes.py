@@ -71,7 +71,7 @@ PLACES = (
 
 
 @pytest.mark.parametrize("kind", PLACES)
-@pytest.mark.parametrize("command", ["run", "bench", "grade", "unexplained", "release", "dry run"])
+@pytest.mark.parametrize("command", ["run", "bench", "grade", "unexplained", "release", "dry run", "site"])
 def test_an_output_that_cannot_be_written_is_noticed_before_the_work(
     command, kind, checkout, no_work, tmp_path, capsys
 ):
@@ -83,6 +83,7 @@ def test_an_output_that_cannot_be_written_is_noticed_before_the_work(
         "grade": ["grade", str(tmp_path), "-o", str(path)],
         "unexplained": ["grade", str(tmp_path), "-o", str(tmp_path / "out"), "--unexplained", str(path)],
         "release": ["release", str(path)],
+        "site": ["site", str(path)],
         "dry run": ["grade", str(tmp_path), "--dry-run", "-o", str(path)],
     }[command]
     assert main(arguments) == 1
@@ -92,14 +93,12 @@ def test_an_output_that_cannot_be_written_is_noticed_before_the_work(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("command", ["run", "grade", "release"])
+@pytest.mark.parametrize("command", ["run", "grade", "release", "site"])
 def test_a_file_in_place_of_a_folder_is_noticed_before_the_work(command, checkout, no_work, tmp_path, capsys):
     file = tmp_path / "result"
     file.write_text("precious", encoding="utf-8")
-    arguments = {"run": ["run", "-o"], "grade": ["grade", str(checkout), "-o"], "release": ["release"]}[
-        command
-    ]
-    assert main([*arguments, str(file)]) == 1
+    options = {"run": ["-o"], "grade": [str(checkout), "-o"]}.get(command, [])
+    assert main([command, *options, str(file)]) == 1
     assert f"Nothing can be written to {file}." in capsys.readouterr().err
     assert file.read_text(encoding="utf-8") == "precious"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -18,7 +19,8 @@ from notebook_samples import small_lab
 
 from course_utils.errors import NotebookError
 from course_utils.notebooks.kernel import CellError, execute
-from course_utils.notebooks.page import formula, write_index, write_page
+from course_utils.notebooks.outputs import RESULT_MIME, found_plot
+from course_utils.notebooks.page import Card, formula, write_index, write_page
 from course_utils.notebooks.run import run
 
 pytestmark = pytest.mark.usefixtures("cold_kernels")
@@ -213,16 +215,48 @@ def test_a_formula_that_cannot_be_drawn_is_shown_as_code():
 
 
 def test_the_index_links_pages_and_escapes_what_notebooks_say(tmp_path):
-    write_index(
-        tmp_path / "index.html",
-        title="T",
-        caption="C",
-        heads=("Notebook",),
-        rows=[("a.html", ["<a>"]), (None, ["b"])],
-    )
+    cards = [Card("<a>", {"Found": "<b>", "Data": ""}, "a.html", '<img alt="c" src="data:,">'), Card("d", {})]
+    write_index(tmp_path / "index.html", title="T", caption="C", cards=cards)
     text = (tmp_path / "index.html").read_text()
-    assert '<a href="a.html">&lt;a&gt;</a>' in text
-    assert "<td>b</td>" in text
+    assert '<a href="a.html">&lt;a&gt;</a>' in text and '<img alt="c"' in text
+    assert "<dt>Found</dt><dd>&lt;b&gt;</dd>" in text and "Data" not in text
+    assert "<h2>d</h2>" in text
+
+
+def test_a_heading_can_be_linked_to_as_in_a_notebook(tmp_path):
+    text = "[go](#Predict,-then-`explain`)\n\n## Predict, then `explain` & run"
+    write_page(new_notebook(cells=[new_markdown_cell(text)]), tmp_path / "a.html", title="A", folder=tmp_path)
+    assert '<h2 id="Predict,-then-explain-&amp;-run">' in (tmp_path / "a.html").read_text()
+
+
+def test_two_drawings_of_a_formula_are_the_same_bytes_and_have_no_paper():
+    first, second = formula("x^2"), formula("x^2")
+    assert first == second
+    svg = base64.b64decode(first.partition("base64,")[2].partition('"')[0]).decode()
+    assert "date" not in svg and "#ffffff" not in svg and "<path" in svg
+
+
+RESULT = {RESULT_MIME: {"test_error": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "found"),
+    [
+        ([[], [{"image/png": "QQ=="}], [{"image/png": "QUE="}]], "QUE="),
+        ([[{"image/png": "QQ=="}], [RESULT], [{"image/png": "QUE="}], [{"image/png": "QUFB"}]], "QUE="),
+        ([[{"image/png": "QQ=="}], [RESULT]], "QQ=="),
+        ([[{"text/html": '<div><img alt="a" width="2" src="data:image/png;base64,QQ=="></div>'}]], "QQ=="),
+        ([[{"text/html": '<div class="cl-live"><img alt="a" src="data:image/png;base64,QQ=="></div>'}]], ""),
+    ],
+    ids=["the last", "the first after a result", "one before a result", "inside a figure", "no live figure"],
+)
+def test_the_plot_for_what_a_notebook_found(outputs, found):
+    cells = [
+        new_code_cell("", outputs=[new_output("display_data", data=data) for data in each])
+        for each in outputs
+    ]
+    shown = found_plot(new_notebook(cells=cells))
+    assert shown.endswith(f';base64,{found}">') if found else shown == ""
 
 
 SLOW = "# %%\nimport os, subprocess, time\nprocess = subprocess.Popen(['sleep', '600'])\n"

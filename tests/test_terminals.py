@@ -26,6 +26,7 @@ FAILS = {"unknown": 2, "training wrong": 2} | dict.fromkeys(
         "check json",
         "check missing",
         "data fetch",
+        "site",
     ),
     1,
 )

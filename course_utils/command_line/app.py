@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from course_utils import __version__
-from course_utils.command_line import bench, build, check, data, doctor, grade, lab, release, review, run
+from course_utils.command_line import (
+    bench,
+    build,
+    check,
+    data,
+    doctor,
+    grade,
+    lab,
+    release,
+    review,
+    run,
+    site,
+)
 from course_utils.command_line.output import say
 
 _COLUMNS = get_terminal_size().columns
@@ -32,6 +44,7 @@ app.command()(check.check)
 app.command()(run.run)
 app.command()(build.build)
 app.command()(release.release)
+app.command()(site.site)
 app.command()(grade.grade)
 app.command()(review.review)
 app.command()(bench.bench)

@@ -119,13 +119,15 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _write_index(outcomes: list[Outcome], output: Path, profile: str) -> Path:
-    from course_utils.notebooks.page import write_index
+    from course_utils.notebooks.page import Card, write_index
 
     path = output / "index.html"
-    rows = [(outcome.page.name if outcome.page else None, _row(outcome)) for outcome in outcomes]
-    write_index(
-        path, title="Convolutional networks: the labs", caption=f"Profile {profile}.", heads=HEADS, rows=rows
-    )
+    cards = []
+    for outcome in outcomes:
+        name, *others = _row(outcome)
+        facts = dict(zip(HEADS[1:], others, strict=True))
+        cards.append(Card(name, facts, outcome.page.name if outcome.page else None, outcome.plot))
+    write_index(path, title="Convolutional networks: the labs", caption=f"Profile {profile}.", cards=cards)
     return path.resolve()
 
 

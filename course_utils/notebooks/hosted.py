@@ -69,13 +69,22 @@ class Address:
     repository: str
     branch: str
 
+    def file(self, path: str) -> str:
+        """Return where people read a file of the checkout."""
+        return f"{self.repository}/blob/{self.branch}/{path}"
+
+    def colab(self, lab: Lab) -> str:
+        """Return where Colab opens a lab."""
+        file = self.file(lab.shown(lab.notebook))
+        return file.replace("https://github.com", "https://colab.research.google.com/github")
+
     def cells(self, lab: Lab) -> list[NotebookNode]:
         """Return the cells that stand before a lab's own: the links, and the installation."""
         path = lab.shown(lab.notebook)
         place = self.repository.removeprefix("https://github.com/")
         links = _LINKS.format(
-            colab=f"https://colab.research.google.com/github/{place}/blob/{self.branch}/{path}",
-            kaggle=f"https://kaggle.com/kernels/welcome?src={self.repository}/blob/{self.branch}/{path}",
+            colab=self.colab(lab),
+            kaggle=f"https://kaggle.com/kernels/welcome?src={self.file(path)}",
             binder=f"https://mybinder.org/v2/gh/{place}/{self.branch}?urlpath=lab/tree/{path}",
         )
         course = f"git+{self.repository}@{self.branch}"

@@ -19,6 +19,7 @@ IGNORE_TAG = "nbval-ignore-output"
 MAX_IMAGE_BYTES = 60_000
 
 _WIDGETS = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
+_PNG = re.compile(r'<img alt="([^"]*)"[^>]*? src="(data:image/png;base64,[^"]*)"')
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
 
@@ -87,6 +88,36 @@ def output_texts(cell: NotebookNode) -> Iterator[str]:
     """Yield the text that each output of a cell shows to a reader."""
     for output in cell.get("outputs", []):
         yield output.get("text", "") or output.get("data", {}).get("text/plain", "")
+
+
+def plots(cell: NotebookNode) -> Iterator[str]:
+    """Yield each plot among a cell's outputs as an ``img`` element with its alt text.
+
+    The still pictures of live figures are left out: they show how a figure begins.
+    """
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "image/png" in data:
+            yield f'<img alt="" src="data:image/png;base64,{"".join(data["image/png"]).strip()}">'
+        shown = "".join(data.get("text/html", ""))
+        for alt, source in _PNG.findall(shown) if "cl-live" not in shown else []:
+            yield f'<img alt="{alt}" src="{source}">'
+
+
+def found_plot(notebook: NotebookNode) -> str:
+    """Return, as an ``img`` element, the plot that says most about what a notebook found.
+
+    It is the first one after the last result that the notebook reports, which shows what the trained network
+    gets wrong; otherwise the last one in the notebook. Without plots, it is empty.
+    """
+    found: list[str] = []
+    reported = False
+    for cell in reversed(notebook.cells):
+        reported = any(RESULT_MIME in output.get("data", {}) for output in cell.get("outputs", []))
+        if reported and found:
+            return found[0]
+        found = [*plots(cell), *found]
+    return found[-1] if found else ""
 
 
 def results(notebook: NotebookNode) -> list[dict[str, Any]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,69 +19,44 @@ from nbformat import NotebookNode
 from course_utils.files import published
 from course_utils.notebooks.outputs import without_widgets
 
-# The template "lab" without what it loads from elsewhere (require.js, MathJax, Mermaid, widgets), in the
-# reader's theme, light or dark. The colours replace those of JupyterLab that have too little contrast.
-_TEMPLATE = """
-{%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{%- endblock html_head_js -%}
-{%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
-{%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
-{%- block html_head_css -%}
-{%- set dark = resources.include_css("static/theme-dark.css") -%}
-{{ dark | replace("<style", '<style media="(prefers-color-scheme: dark)"') }}
-<style>
-:root { color-scheme: light dark; }
-main { max-width: 1000px; margin: auto; } img.maths { display: inline; margin: 0; }
-/* The colours of tracebacks are made for terminals. */
-main [data-mime-type="application/vnd.jupyter.stderr"] span { color: inherit !important; }
-main .jp-InputArea-editor pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-main .jp-RenderedMarkdown a:link, main .jp-RenderedMarkdown a:visited { text-decoration: underline; }
-main .jp-RenderedMarkdown pre {
-  background: var(--jp-cell-editor-background); border: 1px solid var(--jp-cell-editor-border-color);
-  padding: var(--jp-code-padding) 4px; margin: 0 0 1em; font-size: var(--jp-code-font-size);
-}
-main .jp-RenderedMarkdown pre code { background: none; }
-body { --jp-cell-prompt-opacity: 1; --jp-cell-prompt-not-active-opacity: 1; }
-@media (prefers-color-scheme: light) {
-  body {
-    --jp-cell-prompt-not-active-font-color: #616161; --jp-cell-inprompt-font-color: #616161;
-    --jp-cell-outprompt-font-color: #616161; --jp-mirror-editor-comment-color: #33706f;
-    --jp-mirror-editor-number-color: #007a00; --jp-mirror-editor-operator-color: #8417d1;
-  }
-}
-@media (prefers-color-scheme: dark) {
-  body {
-    --jp-cell-prompt-not-active-font-color: #bdbdbd; --jp-cell-inprompt-font-color: #bdbdbd;
-    --jp-cell-outprompt-font-color: #bdbdbd; --jp-mirror-editor-comment-color: #7fb5b5;
-    --jp-mirror-editor-operator-color: #c98bff;
-  }
-  img.maths { filter: invert(1); }
-}
-</style>
-{%- endblock html_head_css -%}
-{#- Without the name of a theme, so that figures follow the reader's, too. -#}
-{%- block body_header -%}<body class="jp-Notebook"><main>{%- endblock body_header -%}
-"""
+STYLE, SCRIPT = (Path(__file__).with_name(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
+"""What all pages share."""
 
-_INDEX = """<!DOCTYPE html>
+_COLOURED = {"passed": ' class="good"', "failed": ' class="bad"'}
+
+_PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem; border-bottom: 1px solid #8886; }}
-caption {{ text-align: left; padding-bottom: .5rem; }}
-</style></head>
-<body><main><h1>{title}</h1>
-<table><caption>{caption}</caption>
-<thead><tr>{heads}</tr></thead>
-<tbody>
-{rows}
-</tbody></table></main></body></html>
+{style}</style></head>
+<body><main>
+{body}
+</main>
+<script>
+{script}</script></body></html>
 """
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the index says about one page.
+
+    Attributes
+    ----------
+    title : str
+    facts : mapping of str to str
+        What is known, by its name; what is empty is left out.
+    link : str or None
+        The page's file, beside the index.
+    picture : str
+        What the page shows, as an ``img`` element.
+    """
+
+    title: str
+    facts: dict[str, str]
+    link: str | None = None
+    picture: str = ""
 
 
 def write_page(notebook: NotebookNode, path: Path, *, title: str, folder: Path) -> None:
@@ -96,58 +73,94 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str, folder: Path) 
     folder : Path
         The folder of the pictures that its text refers to; they are embedded.
     """
-    exporter = _PageExporter(raw_template=_TEMPLATE, embed_images=True)
-    resources = {"metadata": {"name": title, "path": str(folder)}}
-    text, _ = exporter.from_notebook_node(without_widgets(notebook), resources=resources)
-    with published(path) as file:
-        file.write(text.encode())
+    _write(path, title, notebook_html(notebook, folder))
 
 
-def write_index(
-    path: Path,
-    *,
-    title: str,
-    caption: str,
-    heads: Sequence[str],
-    rows: Sequence[tuple[str | None, Sequence[str]]],
-) -> None:
-    """Write the page that links to the others: the first column of its table links to each row's page."""
-    lines = []
-    for link, cells in rows:
-        first, *rest = map(html.escape, cells)
-        shown = f'<a href="{html.escape(link)}">{first}</a>' if link else first
-        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in (shown, *rest))}</tr>")
-    text = _INDEX.format(
-        title=html.escape(title),
-        caption=html.escape(caption),
-        heads="".join(f'<th scope="col">{html.escape(head)}</th>' for head in heads),
-        rows="\n".join(lines),
+def write_index(path: Path, *, title: str, caption: str, cards: Sequence[Card]) -> None:
+    """Write the page that links to the others: a card for each of them, with a picture of what it shows."""
+    shown = "\n".join(map(_card, cards))
+    body = f'<h1>{html.escape(title)}</h1>\n<p class="quiet">{html.escape(caption)}</p>\n'
+    _write(path, title, f'{body}<ul class="cards">\n{shown}\n</ul>')
+
+
+def notebook_html(
+    notebook: NotebookNode, folder: Path, *, finish: Callable[[str], str] = str, **options: Any
+) -> str:
+    """Return a notebook's cells as HTML.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    folder : Path
+        The folder of the pictures that its text refers to.
+    finish : callable
+        Gets the HTML of each text cell and returns what is shown.
+    options
+        `anchor` and `address` of `markdown_html`.
+    """
+    exporter = _CellExporter(
+        template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True
     )
-    with published(path) as file:
-        file.write(text.encode())
+    exporter.finish, exporter.options = finish, {"folder": folder, **options}
+    text, _ = exporter.from_notebook_node(without_widgets(notebook))
+    return text
 
 
-class _PageExporter(HTMLExporter):
-    """nbconvert's HTML, with formulas as pictures instead of MathJax."""
+def markdown_html(text: str, **options: Any) -> str:
+    """Return a text in Markdown as HTML: formulas are pictures, and headings can be linked to.
 
-    @pass_context
-    def markdown2html(self, context: Any, source: str) -> str:
-        renderer = _Renderer(
-            escape=False,
-            attachments=context.get("cell", {}).get("attachments", {}),
-            embed_images=self.embed_images,
-            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
-            exclude_anchor_links=True,
-        )
-        return MarkdownWithMath(renderer=renderer).render(source)
+    Parameters
+    ----------
+    text : str
+    folder : Path
+        The folder of the pictures that the text refers to; they are embedded.
+    attachments : mapping, optional
+        The pictures inside a cell.
+    anchor : callable
+        Makes the name of a heading from its text; by default as notebooks do, so that their links work.
+    address : callable
+        Gets where a link leads and returns where it leads from this page; None makes it plain text.
+    """
+    return MarkdownWithMath(renderer=_Renderer(**options)).render(text)
 
 
 class _Renderer(IPythonRenderer):
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        attachments: Any = None,
+        anchor: Callable[[str], str] = lambda text: text.replace(" ", "-"),
+        address: Callable[[str], str | None] = str,
+    ) -> None:
+        super().__init__(escape=False, embed_images=True, path=str(folder), attachments=attachments)
+        self._anchor, self._address = anchor, address
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        anchor = self._anchor(html.unescape(re.sub(r"<[^>]+>", "", text)))
+        return f'<h{level} id="{html.escape(anchor)}">{text}</h{level}>\n'
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        address = self._address(url)
+        return text if address is None else super().link(text, address, title)
+
     def inline_math(self, body: str) -> str:
         return formula(body)
 
     def block_math(self, body: str) -> str:
         return f'<p style="text-align: center">{formula(body, size=14)}</p>'
+
+
+class _CellExporter(HTMLExporter):
+    """nbconvert's cells, with this page's Markdown."""
+
+    finish: Callable[[str], str]
+    options: dict[str, Any]
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        attachments = context.get("cell", {}).get("attachments", {})
+        return self.finish(markdown_html(source, attachments=attachments, **self.options))
 
 
 def formula(latex: str, size: float = 11) -> str:
@@ -165,6 +178,30 @@ def formula(latex: str, size: float = 11) -> str:
         depth = mathtext.math_to_image(f"${body}$", picture, prop=properties, format="svg", dpi=72)
     except ValueError:
         return f"<code>{alternative}</code>"
-    data = base64.b64encode(picture.getvalue()).decode()
+    # The date would change, and the white paper would show on a dark page.
+    svg = re.sub(
+        r'<metadata>.*?</metadata>|<g id="patch_1">.*?</g>|^\s+',
+        "",
+        picture.getvalue().decode(),
+        flags=re.S | re.M,
+    )
+    data = base64.b64encode(svg.encode()).decode()
     style = f"vertical-align: {-depth:.1f}pt"
     return f'<img class="maths" src="data:image/svg+xml;base64,{data}" alt="{alternative}" style="{style}">'
+
+
+def _card(card: Card) -> str:
+    title = html.escape(card.title)
+    heading = f'<a href="{html.escape(card.link)}">{title}</a>' if card.link else title
+    facts = "".join(
+        f"<dt>{html.escape(name)}</dt><dd{_COLOURED.get(value, '')}>{html.escape(value)}</dd>"
+        for name, value in card.facts.items()
+        if value
+    )
+    return f'<li class="card">{card.picture}<h2>{heading}</h2><dl>{facts}</dl></li>'
+
+
+def _write(path: Path, title: str, body: str) -> None:
+    text = _PAGE.format(title=html.escape(title), style=STYLE, script=SCRIPT, body=body)
+    with published(path) as file:
+        file.write(text.encode())

@@ -33,6 +33,8 @@ class Outcome:
         Why it failed.
     page : Path or None
         The notebook as a page.
+    plot : str
+        What it found, as an ``img`` element.
     """
 
     lab: Lab
@@ -41,6 +43,7 @@ class Outcome:
     reports: list[dict[str, Any]] = field(default_factory=list)
     failure: CourseError | None = None
     page: Path | None = None
+    plot: str = ""
 
     @property
     def datasets(self) -> str:
@@ -114,7 +117,9 @@ def run(
     page = output / f"{lab.name}.html"
     write_page(notebook, page, title=lab.name, folder=lab.text.parent)
     result = "failed" if failure else "passed"
-    return Outcome(lab, result, seconds, outputs.results(notebook), failure, page)
+    return Outcome(
+        lab, result, seconds, outputs.results(notebook), failure, page, outputs.found_plot(notebook)
+    )
 
 
 def _dataset(report: dict[str, Any]) -> str:

@@ -113,12 +113,12 @@ def test_a_page_follows_the_readers_theme_and_frames_the_code_in_its_text(
     write_page(everything(), tmp_path / "page.html", title="Everything", folder=tmp_path)
     page = contexts().new_page()
     page.goto((tmp_path / "page.html").as_uri())
-    for theme, paper in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(17, 17, 17)")):
+    for theme, paper in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(22, 24, 28)")):
         page.emulate_media(color_scheme=theme)
         assert {page.evaluate(_LOOK, of)[0] for of in ("body", ".cl-live")} == {paper}
         assert violations(page) == []
-        editor = page.evaluate(_LOOK, ".jp-InputArea-editor")
-        for block in (".jp-RenderedMarkdown .highlight pre", ".jp-RenderedMarkdown > pre"):
+        editor = page.evaluate(_LOOK, ".input pre")
+        for block in (".text_cell .highlight pre", ".text_cell_render > pre"):
             assert page.evaluate(_LOOK, block) == editor
         assert editor[0] != paper and editor[2] == "solid"
         # Formulas are black; plots keep a white card.

@@ -36,7 +36,7 @@ from course_utils.training.benchmark.turns import Measurement
 
 NAME = "Zoë Łęcka 王"
 """Of a student; no encoding but Unicode's has all its letters."""
-COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "review", "bench")
+COMMANDS = ("doctor", "data", "lab", "run", "build", "check", "release", "grade", "review", "bench", "site")
 
 
 def execute(notebook: Any, *_: Any, keep_going: bool = False, **__: Any) -> list[CellError]:
@@ -89,6 +89,7 @@ def calls(folder: Path) -> dict[str, list[str]]:
         "check missing": ["check", missing],
         "release": ["release", str(folder / NAME), "--labs", "1"],
         "release json": ["release", str(folder / NAME), "--labs", "1", "--json"],
+        "site": ["site", str(folder / "site")],
         "grade": ["grade", handed_in, "-o", out],
         "grade json": ["grade", handed_in, "-o", out, "--json"],
         "bench": ["bench", "--quick"],

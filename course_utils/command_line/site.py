@@ -1,0 +1,47 @@
+"""``course site``: the labs and guides as pages to read, without installing anything."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.command_line.options import Json
+from course_utils.command_line.output import check_writable, say, say_json
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A new folder, or one of an earlier site.", show_default=False)
+]
+_QUIET = 2.0
+"""Seconds after which the command says what it does."""
+
+
+def site(directory: Directory, json: Json = False) -> None:
+    """Write the labs and guides as a static site, to read without installing anything.
+
+    The labs are shown as students get them, with live figures and the outputs of the solutions. No solution
+    and no model answer is on the pages. They need no server and no network: open index.html, or put them on a
+    web server. The same checkout gives the same bytes. Only the course's own files are ever replaced.
+    """
+    from course_utils.notebooks.layout import find_checkout
+
+    root = find_checkout()
+    check_writable(directory, "Give course site another folder.", folder=True)
+
+    from course_utils.site.publish import publish
+
+    started = time.monotonic()
+
+    def told(title: str) -> None:
+        if time.monotonic() - started > _QUIET:
+            say(f"{title}: done", err=True)
+
+    files = publish(root, directory, told)
+    index = (directory / "index.html").resolve()
+    if json:
+        say_json({"index": str(index), "bytes": sum(files.values()), "files": files})
+    else:
+        pages = sum(name.endswith(".html") for name in files)
+        say(f"Site: {index} ({pages} pages, {sum(files.values()) / 1e6:.1f} MB)")

@@ -1,0 +1,14 @@
+// An output that scrolls sideways is a stop for the tab key, so that arrow keys can scroll it; others are none.
+(() => {
+  const stop = { tabindex: 0, role: "group", "aria-label": "Output, scrolls sideways" };
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const scrolls = target.scrollWidth > target.clientWidth;
+      for (const name in stop) {
+        if (scrolls) target.setAttribute(name, stop[name]);
+        else target.removeAttribute(name);
+      }
+    }
+  });
+  for (const output of document.querySelectorAll(".output_subarea")) watch.observe(output);
+})();
