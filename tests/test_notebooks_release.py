@@ -63,7 +63,7 @@ def test_a_student_gets_notebooks_environment_package_readme_and_licence(release
 
 def test_no_solution_test_or_grading_is_in_it(released):
     names = set(contents(released))
-    assert not [n for n in names if "grading/" in n or "solutions" in n or n.startswith("tests")]
+    assert not [n for n in names if "grading/" in n or "site/" in n or "solutions" in n or n.startswith("tests")]
     assert not [n for n in names if "__pycache__" in n or "/." in n]
     assert b"BEGIN SOLUTION" not in b"".join(c for n, c in contents(released).items() if n.endswith(".ipynb"))
 
@@ -248,7 +248,7 @@ def test_the_package_in_it_works_without_grading(released):
         f"assert pathlib.Path(course_utils.__file__).is_relative_to({str(released)!r})\n"
         "assert exercises.evaluate('same_padding', lambda f: f // 2).status == 'correct'\n"
         "assert main(['--help']) == 0\n"
-        "assert main(['review', 'x']) == 1\n"
+        "assert main(['review', 'x']) == main(['site', 'x']) == 1\n"
         "sys.exit(main(['grade', '.', '-o', 'x']))"
     )
     environment = os.environ | {"PYTHONPATH": str(released), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -261,7 +261,7 @@ def test_the_package_in_it_works_without_grading(released):
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    assert done.stderr.count("does not grade") == 2
+    assert done.stderr.count("does not grade") == 2 and "does not write the site" in done.stderr
 
 
 def test_what_the_package_is_built_from_is_in_it(released):

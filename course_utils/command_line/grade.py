@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from course_utils.command_line.options import Json, LabNumber, not_empty, seconds
-from course_utils.command_line.output import check_writable, console, say, say_json
+from course_utils.command_line.output import check_writable, console, need_part, say, say_json
 from course_utils.command_line.run import end_like_ctrl_c
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def grade(
     Exit code 1 if nothing was graded, or if a submission could not be graded
     for a reason that is not its own; 130 after Ctrl-C.
     """
-    need_grading()
+    need_part("grading", "does not grade")
 
     from course_utils.command_line.progress import GradingProgress
     from course_utils.errors import SettingsError
@@ -278,20 +278,6 @@ def grade(
         if unexplained:
             say(f"Unexplained wrong answers: {len(graded.unexplained)}, in {unexplained.resolve()}")
     raise typer.Exit(1 if any(row.result.failed for row in graded.rows) else 0)
-
-
-def need_grading() -> None:
-    """Refuse where grading is left out.
-
-    Raises
-    ------
-    GradingError
-        If this is the students' package.
-    """
-    from course_utils.errors import GradingError
-
-    if not (Path(__file__).parents[1] / "grading").is_dir():
-        raise GradingError("This is the students' package: it does not grade.")
 
 
 def _limits(seconds: float | None) -> Limits:

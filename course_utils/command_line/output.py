@@ -28,6 +28,25 @@ def say_json(value: Any) -> None:
     say(json.dumps(value, indent=2, default=str))
 
 
+def need_part(name: str, lacking: str) -> None:
+    """Refuse where a part of the course is left out, as it is for students.
+
+    Parameters
+    ----------
+    name : str
+        The part, a folder of ``course_utils``.
+    lacking : str
+        What the copy without it does not do: ``"does not grade"``.
+
+    Raises
+    ------
+    CourseError
+        If it is left out.
+    """
+    if not (Path(__file__).parents[1] / name).is_dir():
+        raise CourseError(f"This is the students' package: it {lacking}.")
+
+
 def check_writable(path: Path, next_step: str, *, folder: bool = False) -> None:
     """Make sure that the result of a command can be written, before the work; nothing is left behind.
 

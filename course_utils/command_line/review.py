@@ -13,8 +13,7 @@ from typing import Annotated
 
 import typer
 
-from course_utils.command_line.grade import need_grading
-from course_utils.command_line.output import check_writable, say
+from course_utils.command_line.output import check_writable, need_part, say
 from course_utils.command_line.run import end_like_ctrl_c
 
 Graded = Annotated[
@@ -43,7 +42,7 @@ def review(output: Graded, port: Port = 0, no_browser: NoBrowser = False) -> Non
     is printed; whoever has it can read and grade. Elsewhere, forward the port:
     ssh -L 8000:127.0.0.1:8000 HOST, and give --port 8000.
     """
-    need_grading()
+    need_part("grading", "does not grade")
 
     from course_utils.grading.review.items import Review
     from course_utils.grading.review.server import ReviewServer

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from course_utils.command_line.options import Json
-from course_utils.command_line.output import check_writable, say, say_json
+from course_utils.command_line.output import check_writable, need_part, say, say_json
 
 Directory = Annotated[
     Path, typer.Argument(metavar="DIR", help="A new folder, or one of an earlier site.", show_default=False)
@@ -27,6 +27,7 @@ def site(directory: Directory, json: Json = False) -> None:
     """
     from course_utils.notebooks.layout import find_checkout
 
+    need_part("site", "does not write the site")
     root = find_checkout()
     check_writable(directory, "Give course site another folder.", folder=True)
 

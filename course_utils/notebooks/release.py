@@ -20,7 +20,7 @@ from course_utils.notebooks.pairing import read_notebook
 NAME = "convnet-labs"
 _PACKAGE = "course_utils"
 _COPIED = ("environment.yml", "pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore")
-_INSTRUCTORS = ("grading",)
+_INSTRUCTORS = ("grading", "site")
 _WORKFLOW = Path(__file__).with_name("checks.yml").read_bytes()
 """For GitHub: runs the checks of what a student pushes."""
 
@@ -105,7 +105,7 @@ class Release:
 def release(labs: Sequence[Lab], directory: Path) -> Release:
     """Write the students' package of some labs.
 
-    It contains the notebooks, the files that install their environment, and `course_utils` without grading.
+    It contains the notebooks, the files that install their environment, and `course_utils` without grading and site.
     The references that checks compare with are part of it, because the checks need them. Solutions and tests
     are not. Of the package, what pyproject.toml declares is released; in a Git checkout, only what Git knows.
 
