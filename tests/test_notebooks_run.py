@@ -75,7 +75,8 @@ def test_a_failing_cell_is_told_with_source_and_traceback():
 
 
 def test_what_is_printed_in_pieces_is_one_output_and_stays_before_the_figure():
-    source = "import time\nfor word in 'abc':\n    print(word, flush=True)\n    time.sleep(0.1)\ndisplay(1)\nprint('d')"
+    printed = "import time\nfor word in 'abc':\n    print(word, flush=True)\n    time.sleep(0.1)\n"
+    source = f"{printed}display(1)\nprint('d')"
     notebook = new_notebook(cells=[new_code_cell(source)])
     execute(notebook, Path(), profile="quick")
     found = [(output.output_type, output.get("text")) for output in notebook.cells[0].outputs]
