@@ -106,8 +106,9 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
     """Write the students' package of some labs.
 
     It contains the notebooks, the files that install their environment, and `course_utils` without grading
-    and site. The references that checks compare with are part of it, because the checks need them. Solutions and tests
-    are not. Of the package, what pyproject.toml declares is released; in a Git checkout, only what Git knows.
+    and site. The references that checks compare with are part of it, because the checks need them. Solutions
+    and tests are not. Of the package, what pyproject.toml declares is released; in a Git checkout, only what
+    Git knows.
 
     Parameters
     ----------
