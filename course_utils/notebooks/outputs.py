@@ -20,6 +20,7 @@ MAX_IMAGE_BYTES = 60_000
 
 _WIDGETS = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
 _PNG = re.compile(r'<img alt="([^"]*)"[^>]*? src="(data:image/png;base64,[^"]*)"')
+_CHARTS = ('<img alt="Dot plot', '<img alt="Bar chart')
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
 
@@ -108,7 +109,7 @@ def found_plot(notebook: NotebookNode) -> str:
     """Return, as an ``img`` element, the plot that says most about what a notebook found.
 
     It is the first one after the last result that the notebook reports, which shows what the trained network
-    gets wrong; otherwise the last one in the notebook. Without plots, it is empty.
+    gets wrong; otherwise the last images in the notebook, or its last chart. Without plots, it is empty.
     """
     found: list[str] = []
     reported = False
@@ -117,7 +118,8 @@ def found_plot(notebook: NotebookNode) -> str:
         if reported and found:
             return found[0]
         found = [*plots(cell), *found]
-    return found[-1] if found else ""
+    images = [plot for plot in found if not plot.startswith(_CHARTS)]
+    return (images or found or [""])[-1]
 
 
 def results(notebook: NotebookNode) -> list[dict[str, Any]]:
