@@ -1,6 +1,6 @@
-// An output that scrolls sideways is a stop for the tab key, so that arrow keys can scroll it; others are none.
+// What scrolls sideways is a stop for the tab key, so that arrow keys can scroll it; the rest is none.
 (() => {
-  const stop = { tabindex: 0, role: "group", "aria-label": "Output, scrolls sideways" };
+  const stop = { tabindex: 0, role: "group", "aria-label": "Scrolls sideways" };
   const watch = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       const scrolls = target.scrollWidth > target.clientWidth;
@@ -10,5 +10,5 @@
       }
     }
   });
-  for (const output of document.querySelectorAll(".output_subarea")) watch.observe(output);
+  for (const each of document.querySelectorAll(".output_subarea, .wide")) watch.observe(each);
 })();

@@ -144,6 +144,9 @@ class _Renderer(IPythonRenderer):
         address = self._address(url)
         return text if address is None else super().link(text, address, title)
 
+    def table(self, text: str) -> str:
+        return f'<div class="wide"><table>{text}</table></div>\n'
+
     def inline_math(self, body: str) -> str:
         return formula(body)
 
