@@ -167,7 +167,7 @@ class TestWhatLiesAround:
             (package / name).parent.mkdir(parents=True, exist_ok=True)
             (package / name).write_text(name)
         (package / "notebooks").mkdir()
-        monkeypatch.setattr(module, "check", lambda lab: [])
+        monkeypatch.setattr(module, "refuse_differences", lambda labs, what, left: None)
         monkeypatch.setattr(module, "__file__", str(package / "notebooks" / "release.py"))
         return package
 

@@ -20,6 +20,7 @@ from course_utils.notebooks.build import build
 from course_utils.notebooks.layout import ANSWERS, Source, find_labs
 from course_utils.notebooks.pairing import read_notebook
 from course_utils.notebooks.strip import find_leaks
+from course_utils.site import publish as publishing
 from course_utils.site.lab_pages import with_outputs
 from course_utils.site.publish import publish
 
@@ -268,6 +269,7 @@ def test_with_a_public_address_other_files_are_linked_there_and_labs_open_in_col
     checkout: Path, tmp_path: Path
 ) -> None:
     (checkout / "pyproject.toml").write_text('[tool.course]\nrepository = "https://github.com/a/b"\n')
+    build(find_labs(checkout)[0], lambda notebook, profile: None)
     publish(checkout, tmp_path / "site")
     links = Page(tmp_path / "site" / "teaching.html").links
     assert "https://github.com/a/b/blob/main/README.md" in links
@@ -338,6 +340,44 @@ def test_files_that_the_course_did_not_write_are_not_replaced(
         publish(checkout, folder)
     assert caught.value.why and caught.value.left and caught.value.next_step
     assert contents(folder) == before
+
+
+def test_after_an_interruption_the_folder_is_still_a_site(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, whole = tmp_path / "site", tmp_path / "whole"
+
+    def interrupted(path: Path, text: str) -> None:
+        if path.name == "grading.html":
+            raise KeyboardInterrupt
+        write(path, text)
+
+    write = publishing._write
+    monkeypatch.setattr(publishing, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        publish(checkout, folder)
+    monkeypatch.undo()
+    assert (folder / "index.html").exists() and not (folder / "grading.html").exists()
+    publish(checkout, folder)
+    publish(checkout, whole)
+    assert contents(folder) == contents(whole)
+
+
+def test_a_checkout_for_the_site_and_hidden_files_of_others_are_welcome(
+    checkout: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "site"
+    (folder / ".git").mkdir(parents=True)
+    publish(checkout, folder)
+    assert (folder / ".git").is_dir() and (folder / "index.html").exists()
+
+
+def test_labs_that_are_out_of_step_are_not_published(checkout: Path, tmp_path: Path) -> None:
+    text = checkout / "solutions" / "01_small.py"
+    text.write_text(text.read_text("utf-8") + "\n# %% [markdown]\n# New.\n", "utf-8")
+    with pytest.raises(NotebookError, match="out of step") as caught:
+        publish(checkout, tmp_path / "site")
+    assert caught.value.next_step == "course build" and not (tmp_path / "site").exists()
 
 
 def test_a_list_of_files_that_leads_out_of_the_folder_removes_nothing(checkout: Path, tmp_path: Path) -> None:

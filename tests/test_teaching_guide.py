@@ -207,7 +207,7 @@ def test_every_exercise_has_misconceptions_to_expect_that_its_check_knows() -> N
 
 
 def test_a_class_takes_90_minutes_and_its_exercises_have_their_time() -> None:
-    _, *plans = GUIDE["Two times 90 minutes"].split("### ")
+    _, *plans = GUIDE["Two 90-minute classes"].split("### ")
     estimates = minutes()
     assert len(plans) == 2
     for plan in plans:

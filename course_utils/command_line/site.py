@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +13,15 @@ from course_utils.command_line.output import check_writable, need_part, say, say
 Directory = Annotated[
     Path, typer.Argument(metavar="DIR", help="A new folder, or one of an earlier site.", show_default=False)
 ]
-_QUIET = 2.0
-"""Seconds after which the command says what it does."""
 
 
 def site(directory: Directory, json: Json = False) -> None:
     """Write the labs and guides as a static site, to read without installing anything.
 
     The labs are shown as students get them, with live figures and the outputs of the solutions. No solution
-    and no model answer is on the pages. They need no server and no network: open index.html, or put them on a
-    web server. The same checkout gives the same bytes. Only the course's own files are ever replaced.
+    and no model answer is on the pages; if labs and solutions are out of step, nothing is written. The pages
+    need no server and no network: open index.html, or put them on a web server. The same checkout gives the
+    same bytes. Only the course's own files are ever replaced.
     """
     from course_utils.notebooks.layout import find_checkout
 
@@ -33,13 +31,7 @@ def site(directory: Directory, json: Json = False) -> None:
 
     from course_utils.site.publish import publish
 
-    started = time.monotonic()
-
-    def told(title: str) -> None:
-        if time.monotonic() - started > _QUIET:
-            say(f"{title}: done", err=True)
-
-    files = publish(root, directory, told)
+    files = publish(root, directory, lambda title: say(f"{title}: done", err=True))
     index = (directory / "index.html").resolve()
     if json:
         say_json({"index": str(index), "bytes": sum(files.values()), "files": files})

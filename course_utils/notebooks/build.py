@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,6 +122,31 @@ def check(source: Source) -> list[Discrepancy]:
         why = f"{error.what} {error.why}"
         return [Discrepancy(source.shown(source.solution), "(several)", why, error.next_step or command)]
     return [Discrepancy(source.shown(path), cell, what, command) for path, cell, what in found]
+
+
+def refuse_differences(labs: Iterable[Lab], what: str, left: str) -> None:
+    """Refuse to go on where labs and solutions are out of step.
+
+    Parameters
+    ----------
+    labs : iterable of Lab
+    what, left : str
+        What has therefore failed, and what was left as it was.
+
+    Raises
+    ------
+    NotebookError
+        If a build would change something.
+    """
+    differences = [difference for lab in labs for difference in check(lab)]
+    if differences:
+        shown = "; ".join(map(str, differences[:5]))
+        raise NotebookError(
+            f"{what}: labs and solutions are out of step.",
+            why=shown + (f"; and {len(differences) - 5} more" if len(differences) > 5 else ""),
+            left=left,
+            next_step="course build",
+        )
 
 
 def _differences(source: Source) -> Iterator[tuple[Path, str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from course_utils.errors import NotebookError
 from course_utils.files import zipped
-from course_utils.notebooks.build import check
+from course_utils.notebooks.build import refuse_differences
 from course_utils.notebooks.hosted import course_table
 from course_utils.notebooks.layout import Lab
 from course_utils.notebooks.pairing import read_notebook
@@ -122,15 +122,7 @@ def release(labs: Sequence[Lab], directory: Path) -> Release:
         If a lab is out of step with its solution or would show one, if there are files that Git neither knows
         nor ignores, or if the folder contains files that are not part of the release.
     """
-    differences = [difference for lab in labs for difference in check(lab)]
-    if differences:
-        shown = "; ".join(map(str, differences[:5]))
-        raise NotebookError(
-            "Nothing was released: labs and solutions are out of step.",
-            why=shown + (f"; and {len(differences) - 5} more" if len(differences) > 5 else ""),
-            left=str(directory),
-            next_step="course build",
-        )
+    refuse_differences(labs, "Nothing was released", str(directory))
     files = dict(sorted(_files(labs, directory)))
     folder, archive = directory / NAME, directory / f"{NAME}.zip"
     _refuse_strangers(folder, set(files))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from course_utils.errors import NotebookError
 from course_utils.files import published
+from course_utils.notebooks.build import refuse_differences
 from course_utils.notebooks.hosted import read_address
 from course_utils.notebooks.layout import Lab, find_labs
 from course_utils.notebooks.page import SCRIPT, STYLE, markdown_html, notebook_html
@@ -81,27 +82,47 @@ def publish(root: Path, directory: Path, told: Callable[[str], None] = lambda ti
     Raises
     ------
     NotebookError
-        If there are no solutions, whose outputs the pages show, or if files would be replaced that are not
-        the course's.
+        If there are no solutions, whose outputs the pages show, if labs and solutions are out of step, or if
+        files would be replaced that are not the course's.
     """
     before = _written(directory)
+    if not before and directory.is_dir():
+        _refuse(directory, [path.name for path in directory.iterdir() if not path.name.startswith(".")])
+    labs = find_labs(root)
+    for lab in labs:
+        _need_both(lab)
+    refuse_differences(labs, "The site was not written", str(directory))
     files = dict(_files(root, told))
-    strangers = sorted(name for name in files if name not in before and (directory / name).exists())
-    if strangers or (not before and directory.is_dir() and any(directory.iterdir())):
-        raise NotebookError(
-            f"{directory} is not empty, and not a site that the course wrote.",
-            why=f"There is {strangers[0] if strangers else next(directory.iterdir()).name}.",
-            left="The folder, as it is.",
-            next_step="Give course site a new folder.",
-        )
-    files[_WRITTEN] = json.dumps({"files": sorted(files)}, indent=1) + "\n"
-    for name in before - set(files):
+    _refuse(directory, [name for name in files if name not in before and (directory / name).exists()])
+    # Listed first: after an interruption, the folder is still known as a site.
+    _list(directory, before | set(files))
+    for name in before - {_WRITTEN, *files}:
         if (directory / name).is_file():
             (directory / name).unlink()
     for name, text in files.items():
-        with published(directory / name) as file:
-            file.write(text.encode())
-    return {name: len(text.encode()) for name, text in sorted(files.items())}
+        _write(directory / name, text)
+    _list(directory, files)
+    return {name: (directory / name).stat().st_size for name in sorted({_WRITTEN, *files})}
+
+
+def _write(path: Path, text: str) -> None:
+    with published(path) as file:
+        file.write(text.encode())
+
+
+def _list(directory: Path, names: Iterable[str]) -> None:
+    _write(directory / _WRITTEN, json.dumps({"files": sorted({*names} - {_WRITTEN})}, indent=1) + "\n")
+
+
+def _refuse(directory: Path, strangers: list[str]) -> None:
+    """Refuse a folder with files that are not the course's; hidden ones, such as Git's, do not matter."""
+    if strangers:
+        raise NotebookError(
+            f"{directory} is not empty, and not a site that the course wrote.",
+            why=f"There is {min(strangers)}.",
+            left="The folder, as it is.",
+            next_step="Give course site a new folder.",
+        )
 
 
 def _written(directory: Path) -> set[str]:
@@ -138,7 +159,8 @@ def _files(root: Path, told: Callable[[str], None]) -> Iterator[tuple[str, str]]
         template = templates.get_template("page.html")
         yield page.file, template.render(page=page, before=before, after=after, **common)
     found = [
-        (page.file, page.title, each.title, each.anchor, each.text)
+        # What the cheat sheet holds is for afterwards: the search finds its headings alone.
+        (page.file, page.title, each.title, each.anchor, each.text if page.file != "cheat_sheet.html" else "")
         for page in pages
         for each in page.sections
     ]
@@ -165,7 +187,7 @@ def _pages(root: Path, told: Callable[[str], None]) -> Iterator[SitePage]:
     yield from written
 
 
-def _lab_page(lab: Lab, known: list[Term], address: Callable[[str], str | None]) -> SitePage:
+def _need_both(lab: Lab) -> None:
     for path in (lab.notebook, lab.solution):
         if not path.exists():
             raise NotebookError(
@@ -174,6 +196,9 @@ def _lab_page(lab: Lab, known: list[Term], address: Callable[[str], str | None])
                 left="Nothing was written.",
                 next_step=f"In a checkout with solutions: {lab.build_command}",
             )
+
+
+def _lab_page(lab: Lab, known: list[Term], address: Callable[[str], str | None]) -> SitePage:
     shown = with_outputs(read_notebook(lab.notebook), read_notebook(lab.solution))
     body = notebook_html(shown, lab.notebook.parent, finish=linker(known, "glossary.html"), address=address)
     about = overview(shown)

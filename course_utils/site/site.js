@@ -16,24 +16,40 @@
     script.id = "sections";
     script.src = "search.js";
     script.onload = search;
+    script.onerror = () => say("The search needs search.js beside this page");
     document.head.append(script);
   }
 
-  // Every word must be there; what is in a heading comes first.
+  function say(text) {
+    said.textContent = text;
+    said.className = list.hidden && text ? "none" : "said";
+  }
+
+  // 3x3 finds 3×3, and American spelling British: all is compared in one spelling.
+  const plain = (text) =>
+    text
+      .toLowerCase()
+      .replaceAll("×", "x")
+      .replace(/iz(?=[aei])/g, "is")
+      .replaceAll("colour", "color");
+
+  // Every word must be there; what is in a heading comes first, and what is one at the top.
   function found(words) {
     const rated = [];
     for (const [page, title, heading, anchor, text] of window.courseSections) {
-      const [above, all] = [heading.toLowerCase(), `${heading} ${title} ${text}`.toLowerCase()];
+      const [above, all] = [plain(heading), plain(`${heading} ${title} ${text}`)];
       if (!words.every((word) => all.includes(word))) continue;
-      const score = words.filter((word) => above.includes(word)).length;
+      const score = words.filter((word) => above.includes(word)).length + (above === words.join(" "));
       rated.push({ score, href: `${page}#${encodeURIComponent(anchor)}`, title, heading, text });
     }
-    return rated.sort((one, other) => other.score - one.score).slice(0, 12);
+    return rated.sort((one, other) => other.score - one.score);
   }
 
   function excerpt(text, words) {
-    const at = Math.max(0, text.toLowerCase().indexOf(words[0]) - 40);
-    return `${at ? "…" : ""}${text.slice(at, at + 110)}…`;
+    const near = Math.max(0, plain(text).indexOf(words[0]) - 40);
+    const at = near && text.indexOf(" ", near) + 1;
+    const shown = text.slice(at, at + 110).replace(/\s\S*$/, "");
+    return text && `${at ? "…" : ""}${text.length > at + 110 ? `${shown} …` : text.slice(at)}`;
   }
 
   function option({ href, title, heading, text }, index, words) {
@@ -66,16 +82,17 @@
   }
 
   function search() {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const results = words.length && window.courseSections ? found(words) : [];
-    list.replaceChildren(...results.map((each, index) => option(each, index, words)));
-    show(results.length > 0);
-    choose(results.length ? 0 : -1);
-    if (!words.length) said.textContent = "";
-    else
-      said.textContent = results.length
-        ? `${results.length} result${results.length > 1 ? "s" : ""}`
-        : "Nothing found";
+    if (!window.courseSections) return;
+    const words = plain(input.value.replace(/["“”]/g, " ")).split(/\s+/).filter(Boolean);
+    const results = words.length ? found(words) : [];
+    const shown = results.slice(0, 12);
+    list.replaceChildren(...shown.map((each, index) => option(each, index, words)));
+    show(shown.length > 0);
+    choose(shown.length ? 0 : -1);
+    const count = `${results.length} result${results.length > 1 ? "s" : ""}`;
+    if (!words.length) say("");
+    else if (!results.length) say("Nothing found");
+    else say(results.length > shown.length ? `${count}, the first ${shown.length} here` : count);
   }
 
   function open(item) {
@@ -91,8 +108,11 @@
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && count) choose((chosen + step + count) % count);
     else if (event.key === "Enter") open(list.children[chosen]);
-    else if (event.key === "Escape") show(false);
-    else return;
+    else if (event.key === "Escape") {
+      if (list.hidden) input.value = "";
+      show(false);
+      say("");
+    } else return;
     event.preventDefault();
   });
   list.addEventListener("click", (event) => open(event.target.closest("li")));

@@ -107,7 +107,18 @@ def test_the_search_is_used_from_the_keyboard(contexts: Callable[..., BrowserCon
     page.wait_for_url(re.compile(r"/01_conv_layer\.html#Padding$"))
     assert page.evaluate("Math.abs(document.querySelector('#Padding').getBoundingClientRect().top) < 60")
     box.fill("zzz")
-    assert page.get_by_role("search").get_by_role("status").inner_text() == "Nothing found"
+    status = page.get_by_role("search").get_by_role("status")
+    assert status.inner_text() == "Nothing found" and status.bounding_box()["width"] > 50
+    for asked, heading in {
+        '"3x3"': "",
+        "normalization": "batch normalisation",
+        "convolution": "convolution",
+    }.items():
+        box.fill(asked)
+        assert options.first.inner_text().lower().startswith(heading), asked
+    # Answers of exercises, which the cheat sheet holds.
+    box.fill("same_padding(f)")
+    assert status.inner_text() == "Nothing found"
 
 
 def test_what_is_printed_is_the_text_and_a_picture_of_each_figure(
