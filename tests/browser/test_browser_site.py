@@ -117,7 +117,7 @@ def test_the_search_is_used_from_the_keyboard(contexts: Callable[..., BrowserCon
         box.fill(asked)
         assert options.first.inner_text().lower().startswith(heading), asked
     # Answers of exercises, which the cheat sheet holds.
-    box.fill("same_padding(f)")
+    box.fill("⌊(n")
     assert status.inner_text() == "Nothing found"
 
 
