@@ -108,7 +108,8 @@ def test_the_search_is_used_from_the_keyboard(contexts: Callable[..., BrowserCon
     assert page.evaluate("Math.abs(document.querySelector('#Padding').getBoundingClientRect().top) < 60")
     box.fill("zzz")
     status = page.get_by_role("search").get_by_role("status")
-    assert status.inner_text() == "Nothing found" and status.bounding_box()["width"] > 50
+    status.filter(has_text="Nothing found").wait_for()
+    assert status.bounding_box()["width"] > 50
     for asked, heading in {
         '"3x3"': "",
         "normalization": "batch normalisation",
