@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from course_utils.errors import NotebookError
 from course_utils.files import published
 from course_utils.notebooks.build import refuse_differences
-from course_utils.notebooks.hosted import read_address
+from course_utils.notebooks.hosted import Address, read_address
 from course_utils.notebooks.layout import Lab, find_labs
 from course_utils.notebooks.page import SCRIPT, STYLE, markdown_html, notebook_html
 from course_utils.notebooks.pairing import read_notebook
@@ -92,7 +92,7 @@ def publish(root: Path, directory: Path, told: Callable[[str], None] = lambda ti
     for lab in labs:
         _need_both(lab)
     refuse_differences(labs, "The site was not written", str(directory))
-    files = dict(_files(root, told))
+    files = dict(_files(root, labs, told))
     _refuse(directory, [name for name in files if name not in before and (directory / name).exists()])
     # Listed first: after an interruption, the folder is still known as a site.
     _list(directory, before | set(files))
@@ -134,8 +134,9 @@ def _written(directory: Path) -> set[str]:
         return set()
 
 
-def _files(root: Path, told: Callable[[str], None]) -> Iterator[tuple[str, str]]:
-    pages = list(_pages(root, told))
+def _files(root: Path, labs: list[Lab], told: Callable[[str], None]) -> Iterator[tuple[str, str]]:
+    public = read_address(labs[0])
+    pages = list(_pages(root, labs, public, told))
     templates = Environment(
         loader=PackageLoader("course_utils.site"),
         autoescape=True,
@@ -143,7 +144,6 @@ def _files(root: Path, told: Callable[[str], None]) -> Iterator[tuple[str, str]]
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    public = read_address(find_labs(root)[0])
     common: dict[str, Any] = {
         "pages": pages,
         "public": public,
@@ -173,9 +173,10 @@ def _start(templates: Environment, common: dict[str, Any]) -> str:
     return templates.get_template("start.html").render(figure=figures.conv_walk().html, **common)
 
 
-def _pages(root: Path, told: Callable[[str], None]) -> Iterator[SitePage]:
-    labs, guides = find_labs(root), find_guides(root)
-    public = read_address(labs[0])
+def _pages(
+    root: Path, labs: list[Lab], public: Address | None, told: Callable[[str], None]
+) -> Iterator[SitePage]:
+    guides = find_guides(root)
     on_site = {lab.shown(lab.notebook): f"{lab.name}.html" for lab in labs}
     on_site |= {guide.path: f"{guide.name}.html" for guide in guides}
     written = [_guide_page(guide, root, partial(addresses, pages=on_site, public=public)) for guide in guides]

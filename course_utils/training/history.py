@@ -228,12 +228,10 @@ class History:
             Shows itself in a notebook; ``plot().figure.savefig("curves.pdf")`` writes it to a file.
         """
         text = f"Loss and error of {self!r}"
-        first = next(iter(self.records), None)
-        begun = (
-            f"loss {first.train_loss:.4f}, test error {100 * first.test_error:.2f} % at first; "
-            if first
-            else ""
-        )
+        begun = ""
+        if self.records:
+            first = self.records[0]
+            begun = f"loss {first.train_loss:.4f}, test error {100 * first.test_error:.2f} % at first; "
         return draw_curves(
             self.records,
             self.recipe,

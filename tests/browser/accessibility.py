@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import axe_playwright_python
+from artefacts import keep
 from playwright.sync_api import Page
 
 _AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
@@ -42,3 +43,16 @@ def violations(
         for rule in found
         for node in rule["nodes"]
     ]
+
+
+def assert_accessible(page: Page, name: str) -> None:
+    """Ask and photograph a page in both themes; then ask it once more at 400 pixels, and leave it so."""
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        # Themes differ in nothing but colours.
+        assert violations(page, only_contrast=theme != "light") == []
+        keep(page, f"{name}-{theme}", greyscale=False)
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    # Colours are the same at every width, and take nine tenths of the time.
+    assert violations(page, color_contrast=False) == []

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from accessibility import violations
-from artefacts import keep
+from accessibility import assert_accessible, violations
 from playwright.sync_api import BrowserContext, Page
 from test_browser_notebooks import FIGURE, SOLUTIONS, assert_they_answer
 
@@ -29,16 +28,8 @@ def test_a_notebook_s_page_is_live_and_accessible_from_disk(
     page.goto(file.as_uri())
     assert page.locator(FIGURE).count() > 0 or notebook.stem == "answers"
     assert_they_answer(page)
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        # Themes differ in nothing but colours.
-        assert violations(page, only_contrast=theme != "light") == []
-        keep(page, f"page-{notebook.stem}-{theme}", greyscale=False)
     # Parts that are too wide for a telephone scroll, also from the keyboard.
-    page.set_viewport_size({"width": 400, "height": 900})
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    # Colours are the same at every width, and take nine tenths of the time.
-    assert violations(page, color_contrast=False) == []
+    assert_accessible(page, f"page-{notebook.stem}")
 
 
 def test_a_wide_figure_is_scrolled_with_the_keyboard_on_a_narrow_page(show: Callable[..., Page]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from accessibility import violations
+from accessibility import assert_accessible, violations
 from artefacts import keep
 from notebook_samples import small_lab
 from playwright.sync_api import BrowserContext, Page
@@ -70,13 +70,7 @@ def test_a_page_is_quick_live_and_accessible_from_disk(
     assert set(inside) & set(re.findall(r"\.([a-z][\w-]*)", style)) <= {
         each for each in inside if "cl-" in each
     }
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        assert violations(page, only_contrast=theme != "light") == []
-        keep(page, f"site-{name}-{theme}", greyscale=False)
-    page.set_viewport_size({"width": 400, "height": 900})
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert violations(page, color_contrast=False) == []
+    assert_accessible(page, f"site-{name}")
     assert page.evaluate("document.documentElement.scrollWidth") == 400
     keep(page, f"site-{name}-narrow", greyscale=False)
 
