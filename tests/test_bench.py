@@ -19,6 +19,8 @@ from course_utils.training.benchmark import VARIANTS, Benchmark, measure, varian
 from course_utils.training.benchmark.plot import plot_benchmark
 from course_utils.training.benchmark.turns import epoch_flops, worker
 
+pytestmark = pytest.mark.slow
+
 SECONDS = {"lecture": 0.4, "course": 0.1}
 
 
@@ -124,7 +126,6 @@ def test_a_process_that_ends_is_reported(mortal) -> None:
         ask(1)
 
 
-@pytest.mark.slow
 def test_a_real_process_trains() -> None:
     with worker("lenet5", "course") as ask:
         answer = ask(1)

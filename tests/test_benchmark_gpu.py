@@ -26,6 +26,8 @@ import cuda_graphs
 import gpu
 import time_to_error
 
+pytestmark = pytest.mark.slow
+
 CUDA = torch.device("cuda")
 GOAL = time_to_error.Goal("digits", 0.1, 1, (8, 8), 3.5, 12, patches=8)
 FIGURES = {"bench": 2, "seeds": 4, "lenet5": 3, "vgg": 8, "error": 8}

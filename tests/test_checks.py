@@ -97,6 +97,7 @@ def test_while_nbgrader_runs_only_correct_passes_and_nothing_is_kept(
     assert not own_folder.exists()
 
 
+@pytest.mark.slow
 def test_nbgrader_sets_the_variable_that_checks_look_at() -> None:
     import inspect
 
@@ -157,6 +158,7 @@ def test_while_nbgrader_runs_an_optional_exercise_may_be_left_out_but_not_be_wro
         check.conv2d_gradient(lambda x, weight, grad_output: (x, weight))
 
 
+@pytest.mark.slow
 def test_two_kernels_that_write_at_once_lose_nothing(own_folder: Path, tmp_path: Path) -> None:
     code = """
 import sys

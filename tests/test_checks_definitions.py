@@ -11,6 +11,8 @@ import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
+pytestmark = pytest.mark.slow
+
 # IPython keeps one shell for each process; all notebooks run in one, each from a clean start.
 PLAY = """
 import json, sys
@@ -118,7 +120,6 @@ def executed(client: BlockingKernelClient, cell_id: str, source: str) -> str:
             shown += [message["content"]["data"]["text/plain"]] if "data" in message["content"] else []
 
 
-@pytest.mark.slow
 def test_a_notebook_that_is_edited_and_run_again_is_told(tmp_path: Path) -> None:
     manager, client = start_new_kernel(env={**os.environ, "COURSE_DATA_DIR": str(tmp_path)})
 

@@ -14,6 +14,8 @@ import pytest
 
 from course_utils.figures import VERDICT_MIME
 
+pytestmark = pytest.mark.slow
+
 STUB = "    # YOUR CODE HERE\n    raise NotImplementedError()\n"
 METHOD_STUB = STUB.replace("    ", "        ", 1).replace("\n    raise", "\n        raise")
 

@@ -57,6 +57,7 @@ def test_the_version_comes_with_what_a_report_needs(capsys):
     assert shown.startswith(f"course {__version__} · Python {platform.python_version()} · torch 2.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_import_nothing_heavy(option):
     code = (
@@ -68,6 +69,7 @@ def test_help_and_version_import_nothing_heavy(option):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_notebooks_are_read_without_a_grammar_that_takes_two_seconds():
     imports = "import sys; from course_utils import command_line; from course_utils.notebooks import pairing"
     code = f"{imports}; sys.exit('lark' in sys.modules)"
@@ -101,6 +103,7 @@ def test_wrong_usage_exits_with_two(arguments):
     assert main(arguments) == 2
 
 
+@pytest.mark.slow
 def test_build_check_and_build_agree(checkout, capsys):
     assert main(["build", "--check"]) == 1
     assert "course build --lab 1" in capsys.readouterr().out
@@ -111,6 +114,7 @@ def test_build_check_and_build_agree(checkout, capsys):
     assert "up to date" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_build_speaks_json(checkout, capsys):
     assert main(["build", "--check", "--json"]) == 1
     (first, *_) = json.loads(capsys.readouterr().out)
@@ -120,6 +124,7 @@ def test_build_speaks_json(checkout, capsys):
     assert row["executed"] == "fast"
 
 
+@pytest.mark.slow
 def test_a_lab_that_cannot_be_built_does_not_stop_the_others(checkout, capsys):
     small_lab(checkout, "# %%\n1 / 0\n", number=2)
     small_lab(checkout, TEXT, number=3)
@@ -130,6 +135,7 @@ def test_a_lab_that_cannot_be_built_does_not_stop_the_others(checkout, capsys):
     assert not (checkout / "labs" / "02_small.ipynb").exists()
 
 
+@pytest.mark.slow
 def test_run_goes_on_after_a_failure_and_tells_it(checkout, capsys):
     small_lab(checkout, "# %%\nbroken = 1 / 0\n", number=2)
     small_lab(checkout, "# %%\nprint('fine')\n", number=3)
@@ -147,12 +153,14 @@ def test_run_goes_on_after_a_failure_and_tells_it(checkout, capsys):
     }
 
 
+@pytest.mark.slow
 def test_run_as_json_prints_nothing_else_on_stdout(checkout, capsys):
     assert main(["run", "--lab", "1", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["notebooks"][0]["result"] == "passed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("profile", "reason"), [("quick", "profile is quick"), ("fast", "COURSE_OFFLINE is set")]
 )
@@ -170,6 +178,7 @@ def test_run_without_solutions_says_what_students_can_do(built, capsys):
     assert "course check labs/01_small.ipynb" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_checkout_is_found_from_a_folder_inside_it(checkout, capsys, monkeypatch):
     inside = checkout / "solutions" / "deeper"
     inside.mkdir()
@@ -253,6 +262,7 @@ def test_a_shared_jpeg_copy_counts_as_found(course_environment, monkeypatch, tmp
     assert "JPEG copy" in found["cifar10"] and found["mnist"] is None
 
 
+@pytest.mark.slow
 def test_data_is_exported_verified_and_cleared(capsys, course_environment, real_data, monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_DATA_SHARED", str(real_data))
     assert main(["data", "fetch", "mnist"]) == 0
@@ -268,6 +278,7 @@ def test_data_is_exported_verified_and_cleared(capsys, course_environment, real_
     assert str(course_environment) not in capsys.readouterr().out.split("freed.")[1]
 
 
+@pytest.mark.slow
 def test_data_verify_fails_on_a_damaged_file(capsys, course_environment, real_data, monkeypatch, tmp_path):
     from course_utils.data import manage
 
@@ -287,6 +298,7 @@ def test_data_fetch_out_of_reach_is_one_clear_error(capsys, course_environment):
     assert "out of reach" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_doctor_finds_this_machine_well(capsys):
     assert main(["doctor", "--json"]) == 0
     found = {finding["topic"]: finding for finding in json.loads(capsys.readouterr().out)}
@@ -318,6 +330,7 @@ def test_doctor_leaves_the_packages_of_colab_as_they_are(hosted, state, monkeypa
     assert ("pip install" in found["requirements"].advice) != hosted
 
 
+@pytest.mark.slow
 def test_doctor_tells_where_data_is(real_data, tmp_path, monkeypatch):
     (tmp_path / "MNIST").symlink_to(real_data / "MNIST")  # and no CIFAR-10, which may lie beside it
     monkeypatch.setenv("COURSE_DATA_SHARED", str(tmp_path))
@@ -326,6 +339,7 @@ def test_doctor_tells_where_data_is(real_data, tmp_path, monkeypatch):
     assert found["cifar10"].state == "note" and "course data fetch cifar10" in found["cifar10"].advice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "value", "topic"),
     [
@@ -410,6 +424,7 @@ raise RuntimeError("training, which a check has no need of")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -434,6 +449,7 @@ def test_check_reports_every_exercise_of_a_saved_notebook(body, status, tmp_path
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_check_shows_a_table_and_the_wrong_answers_card(tmp_path, capsys):
     import jupytext
 
@@ -444,6 +460,7 @@ def test_check_shows_a_table_and_the_wrong_answers_card(tmp_path, capsys):
     assert "not right yet" in shown and f"0 of {len(NEEDED)} correct" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "said"),
     [
@@ -465,6 +482,7 @@ def test_check_tells_whether_the_question_for_the_instructor_is_answered(written
     assert f"explain_border (up to 2 more points): {said}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_check_does_not_miss_an_optional_exercise(tmp_path, capsys):
     import jupytext
 

@@ -84,6 +84,7 @@ def classroom(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.slow
 def test_one_run_writes_summary_page_and_result(classroom, tmp_path, capsys):
     source = "from course_utils import check\n\ndef output_size(n, f, p=0, s=1):\n    return n\n"
     cells = [new_code_cell(source), new_code_cell("check.output_size(output_size)")]

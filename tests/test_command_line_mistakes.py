@@ -70,6 +70,7 @@ PLACES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PLACES)
 @pytest.mark.parametrize("command", ["run", "bench", "grade", "unexplained", "release", "dry run", "site"])
 def test_an_output_that_cannot_be_written_is_noticed_before_the_work(
@@ -154,6 +155,7 @@ def test_what_the_system_refuses_later_is_told_without_a_traceback(checkout, mon
     assert "No space left on device (build/01_small.html)." in said and "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "0", "-1", "x", ""])
 @pytest.mark.parametrize(
     "command",
@@ -170,6 +172,7 @@ def test_a_time_that_is_none_is_refused(command, value, checkout, no_work, capsy
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address", ["nope", "tcp://", "tcp://nowhere.invalid:1", "127.0.0.1:1", "tcp://x:y", "http://a b", "://"]
 )
@@ -222,6 +225,7 @@ def built(tmp_path_factory) -> str:
     return lab.solution.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_notebook_is_told_by_every_command(damage, built, checkout, monkeypatch, capsys):
     monkeypatch.setattr(kernel, "execute", lambda *_, **__: [])
@@ -275,6 +279,7 @@ def handed_in(tmp_path, monkeypatch) -> Path:
     return tmp_path / "in"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 @pytest.mark.parametrize("output", [True, False])
 def test_a_dry_run_reports_the_mistakes_of_a_real_one_and_changes_nothing(
@@ -300,6 +305,7 @@ def test_a_dry_run_reports_a_student_to_grade_again_who_is_not_there(handed_in, 
     assert "--regrade: nobody in this class" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_dry_run_reads_what_earlier_runs_kept_and_keeps_nothing_new(handed_in, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["grade", str(handed_in), "-o", str(out), "--set", "ann,zero_pad,1"]) == 0

@@ -63,6 +63,7 @@ class TestDigits:
         test = [image.numpy().tobytes() for image in digits.test.images]
         assert sum(image in train for image in test) == 0
 
+    @pytest.mark.slow
     def test_they_match_scikit_learn(self, digits: Dataset) -> None:
         from sklearn.datasets import load_digits
 
@@ -79,6 +80,7 @@ class TestPhotograph:
         assert photograph[:, :10].mean() > photograph[:, -10:].mean() + 0.3
 
 
+@pytest.mark.slow
 def test_a_scikit_learn_that_keeps_its_files_elsewhere_gives_the_same(monkeypatch, tmp_path) -> None:
     found = embedded.digits(), embedded.photograph()
     moved = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
@@ -88,6 +90,7 @@ def test_a_scikit_learn_that_keeps_its_files_elsewhere_gives_the_same(monkeypatc
 
 
 class TestShapes:
+    @pytest.mark.slow
     def test_ten_balanced_classes(self, shapes: Dataset) -> None:
         assert shapes.train.images.shape == (4000, 3, 32, 32) and shapes.test.images.shape == (
             1000,
@@ -99,10 +102,12 @@ class TestShapes:
         assert torch.bincount(shapes.test.labels).tolist() == [100] * 10
         assert len(set(shapes.classes)) == 10
 
+    @pytest.mark.slow
     def test_they_are_the_same_every_time(self, shapes: Dataset) -> None:
         assert load_dataset("shapes").digest == shapes.digest == "e6bceb4c1b50"
         assert embedded.draw_shapes(seed=1, train_each=2, test_each=1).sha256[:12] != shapes.digest
 
+    @pytest.mark.slow
     def test_they_come_in_no_order(self, shapes: Dataset) -> None:
         assert len(set(shapes.train.labels[:50].tolist())) == 10
 
@@ -111,6 +116,7 @@ class TestShapes:
         assert discs.std(dim=0).min() > 50, "no pixel is the same in all discs"
         assert discs.mean(dim=(2, 3)).std(dim=0).min() > 40, "nor is the colour"
 
+    @pytest.mark.slow
     def test_drawing_takes_at_most_two_seconds_of_processor_time(self) -> None:
         began = time.process_time()
         embedded.draw_shapes()
@@ -156,6 +162,7 @@ class TestShapes:
 
 
 class TestBatches:
+    @pytest.mark.slow
     def test_they_are_normalised_by_the_scalars_of_the_training_images(self, digits: Dataset) -> None:
         images, labels = next(iter(digits.train.batches(len(digits.train))))
         assert images.dtype == torch.float32 and labels.dtype == torch.int64
@@ -305,6 +312,7 @@ class TestStandingIn:
         with pytest.raises(DataError, match="There is no"):
             load_dataset(name, offline="digits")
 
+    @pytest.mark.slow
     def test_offline_the_substitute_says_what_it_stands_for(self, fast_profile: None) -> None:
         dataset = load_dataset("cifar10", offline="shapes")
         assert (dataset.name, dataset.substitute_for) == ("shapes", "cifar10")
@@ -357,6 +365,7 @@ class TestRealMnist:
             980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
         ]  # fmt: skip
 
+    @pytest.mark.slow
     def test_it_equals_what_torchvision_reads(self, shared: Path) -> None:
         from torchvision.datasets import MNIST
 
@@ -364,6 +373,7 @@ class TestRealMnist:
         assert torch.equal(mnist.test.images[:, 0], theirs.data)
         assert torch.equal(mnist.test.labels, theirs.targets)
 
+    @pytest.mark.slow
     def test_the_second_load_comes_from_the_cache_and_takes_no_time(
         self, own_cache: Path, shared: Path
     ) -> None:
@@ -378,10 +388,12 @@ class TestRealMnist:
         assert second.source == "MNIST, user cache (read from shared folder)"
         assert second.digest == first.digest and torch.equal(second.test.images, first.test.images)
 
+    @pytest.mark.slow
     def test_changing_loaded_images_changes_no_file(self) -> None:
         load_dataset("mnist").train.images.zero_()
         assert load_dataset("mnist").train.images.any()
 
+    @pytest.mark.slow
     def test_gzipped_files_are_found_too(
         self, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -451,6 +463,7 @@ class TestJpegCopy:
         assert dataset.classes == CIFAR10.classes
         assert dataset.train.labels.tolist() == list(range(10))
 
+    @pytest.mark.slow
     def test_without_it_the_embedded_images_stand_in(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -88,6 +88,7 @@ class TestEntry:
             assert torch.equal(arrays.tensors[name], tensor)
         entry.verify(path)
 
+    @pytest.mark.slow
     def test_every_flipped_bit_is_noticed_at_the_next_load(self, path: Path) -> None:
         good = path.read_bytes()
         for position in range(len(good)):
@@ -252,6 +253,7 @@ class TestLoading:
         dataset = load_dataset("mnist", offline="digits")
         assert dataset.source.endswith("instead of mnist: MNIST is out of reach")
 
+    @pytest.mark.slow
     def test_the_error_names_each_mirror_and_what_is_kept(self, server: Server, cache: Path) -> None:
         server.script, server.always = [bad.reset_after(200_000)], bad.status(403)
         with pytest.raises(DataError) as caught:
@@ -274,6 +276,7 @@ class TestOverwritten:
         "removed": lambda path: path.unlink(),
     }
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("change", CHANGES)
     def test_images_in_use_do_not_change(self, server: Server, cache: Path, change: str) -> None:
         load_dataset("mnist")
@@ -282,6 +285,7 @@ class TestOverwritten:
         self.CHANGES[change](decoded(cache))
         assert torch.equal(dataset.train.images, before)
 
+    @pytest.mark.slow
     def test_a_kernel_survives_a_file_that_is_cut(self, server: Server, cache: Path) -> None:
         """In a process of its own: a map of the file would end it with SIGBUS."""
         load_dataset("mnist")
@@ -334,6 +338,7 @@ class TestDamage:
         with pytest.warns(UserWarning, match=r"The cache cannot be read: Permission denied \(.*mnist-v1"):
             assert load_dataset("mnist").digest == first.digest
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "rubbish"])
     def test_a_damaged_entry_heals_from_the_archives(self, server: Server, cache: Path, damage: str) -> None:
         first = load_dataset("mnist")
@@ -452,6 +457,7 @@ def obedient() -> str:
 
 
 class TestPermissions:
+    @pytest.mark.slow
     def test_a_second_user_reads_what_the_first_one_fetched(
         self, server: Server, cache: Path, obedient: str
     ) -> None:
@@ -467,6 +473,7 @@ class TestPermissions:
         assert elsewhere(server, cache, obedient)[:2] == (digest, [])
         assert len(server.requests) == 4
 
+    @pytest.mark.slow
     def test_a_read_only_cache_with_the_archives_still_loads(
         self, server: Server, cache: Path, obedient: str
     ) -> None:
@@ -480,6 +487,7 @@ class TestPermissions:
         assert found == digest and len(server.requests) == 4
         assert len(caught) == 1 and "cannot be cached. No permission" in caught[0]
 
+    @pytest.mark.slow
     def test_a_cold_read_only_cache_is_one_clear_error(
         self, server: Server, cache: Path, obedient: str
     ) -> None:
@@ -515,6 +523,7 @@ def small_disk(cache: Path) -> Callable[[int], str]:
 
 
 class TestFullDisk:
+    @pytest.mark.slow
     @pytest.mark.parametrize("kilobytes", [100, 200, 260])
     def test_while_downloading(
         self, server: Server, cache: Path, small_disk: Callable[[int], str], kilobytes: int
@@ -523,6 +532,7 @@ class TestFullDisk:
         assert found.startswith("MNIST cannot be stored.") and "The disk is full" in found
         assert left and not [path for path in left if path.endswith((".new", ".part"))]
 
+    @pytest.mark.slow
     def test_while_decoding(
         self, server: Server, cache: Path, small_disk: Callable[[int], str], tmp_path: Path
     ) -> None:

@@ -82,12 +82,14 @@ class TestServersThatRecover:
             arrives(tmp_path, server.url)
             assert len(server.requests) == 3
 
+    @pytest.mark.slow
     def test_429_is_asked_again_after_its_retry_after(self, tmp_path: Path) -> None:
         with Server(FILES, [bad.status(429, Retry_After="1")]) as server:
             began = time.monotonic()
             arrives(tmp_path, server.url)
             assert 1 <= time.monotonic() - began < 2
 
+    @pytest.mark.slow
     def test_retry_after_as_a_date_is_read_on_the_servers_clock(self, tmp_path: Path) -> None:
         later = format_datetime(datetime.now(UTC) + timedelta(days=400, seconds=1), usegmt=True)
         skewed = format_datetime(datetime.now(UTC) + timedelta(days=400), usegmt=True)
@@ -124,6 +126,7 @@ class TestServersThatRecover:
             assert server.sent <= len(CONTENT) * 1.05 + count * 0.1
             assert len(server.requests) == 2
 
+    @pytest.mark.slow
     def test_many_resets_with_progress_do_not_use_up_the_attempts(self, tmp_path: Path) -> None:
         with Server(FILES, [bad.reset_after(30_000)] * 12) as server:
             arrives(tmp_path, server.url)
@@ -136,6 +139,7 @@ class TestServersThatRecover:
             assert server.sent == len(CONTENT)
             assert [request.range for request in server.requests] == [None, "bytes=150000-", "bytes=300000-"]
 
+    @pytest.mark.slow
     def test_a_body_that_stalls_is_resumed(self, tmp_path: Path) -> None:
         with Server(FILES, [bad.stall_after(100_000)]) as server:
             began = time.monotonic()
@@ -143,6 +147,7 @@ class TestServersThatRecover:
             assert time.monotonic() - began < 3
             assert server.sent == len(CONTENT)
 
+    @pytest.mark.slow
     def test_a_body_that_drips_counts_as_stalled(self, tmp_path: Path) -> None:
         with Server(FILES, [bad.drip_after(100_000, 0.02)]) as server:
             began = time.monotonic()
@@ -197,6 +202,7 @@ class TestServersThatRecover:
             assert server.requests[1].if_range == '"v1"'
             assert server.sent == len(CONTENT) + 100_000
 
+    @pytest.mark.slow
     def test_headers_that_never_come_are_left_for_the_next_mirror(self, tmp_path: Path) -> None:
         with Server(FILES, always=bad.no_headers) as silent, Server(FILES) as good:
             began = time.monotonic()
@@ -232,6 +238,7 @@ class TestServersThatNeverWill:
         assert time.monotonic() - began < QUICK.verdict + 0.5
         assert all("its name cannot be resolved" in reason for reason in error.reasons)
 
+    @pytest.mark.slow
     def test_a_name_look_up_that_hangs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(5))
         began = time.monotonic()
@@ -239,6 +246,7 @@ class TestServersThatNeverWill:
         assert time.monotonic() - began < QUICK.verdict + 0.5
         assert all("no answer within" in reason for reason in error.reasons)
 
+    @pytest.mark.slow
     def test_servers_that_never_answer_share_one_verdict(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -415,6 +423,7 @@ class TestSlowMirrors:
             assert fast.requests[0].range is not None
             assert slow.sent < 0.3 * len(CONTENT)
 
+    @pytest.mark.slow
     def test_it_is_taken_back_when_the_others_fail(self, tmp_path: Path) -> None:
         with Server(FILES, [bad.slow(50)]) as slow, Server({}) as other:
             assert arrives(tmp_path, slow.url, other.url) == slow.url
@@ -489,6 +498,7 @@ class TestStoring:
             assert re.fullmatch(r"bytes=[1-9]\d+-", server.requests[1].range or "")
 
 
+@pytest.mark.slow
 def test_the_first_answer_ends_the_verdicts_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "PATIENCE", replace(QUICK, verdict=0.3))
     with Server(FILES, [bad.status(429, Retry_After="1")]) as server:
@@ -679,6 +689,7 @@ class TestSecrets:
 class TestPace:
     """No server is waited for that does not keep the pace, whatever it sends instead."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "never_ends",
         [
@@ -712,6 +723,7 @@ class TestPace:
             arrives(tmp_path, server.url)
             assert time.monotonic() - began < 1
 
+    @pytest.mark.slow
     def test_a_mirror_that_was_too_slow_comes_last_for_the_next_file(self, tmp_path: Path) -> None:
         other = File("other.gz", THING.size, THING.sha256)
         with Server(FILES, always=bad.drip_after(0, 0.02)) as slow, Server(FILES) as good:
@@ -723,6 +735,7 @@ class TestPace:
             assert downloader.fetch((other,))[1] == good.url
             assert len(slow.requests) == before
 
+    @pytest.mark.slow
     def test_the_reader_is_told_what_it_waits_for(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -742,6 +755,7 @@ class TestPace:
 
 
 class TestBodiesNobodyWants:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "status", ["302 Found\nLocation: /x", "404 Not Found", "500 Oops", "200 OK\nContent-Type: text/html"]
     )
@@ -755,6 +769,7 @@ class TestBodiesNobodyWants:
             # The rest is what the system's buffers hold.
             assert server.sent == sent < 60e6, "somebody still reads"
 
+    @pytest.mark.slow
     def test_nor_are_headers_after_the_time_is_up(self, tmp_path: Path) -> None:
         with Server(FILES, always=bad.endless("", b"HTTP/1.1 100 Continue\r\n\r\n" * 100)) as server:
             fails(tmp_path, server.url)
@@ -828,6 +843,7 @@ class TestReasons:
             (reason,) = fails(tmp_path, server.url.replace("http", "https")).reasons
         assert "no secure connection" in reason and "certificate" not in reason
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("answer", "reason"),
         [
@@ -862,6 +878,7 @@ class TestOddAnswers:
 
     """If the checksum is right, the file is right."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "head",
         [

@@ -28,6 +28,8 @@ from course_utils.data.download import Downloader, OutOfReachError
 from course_utils.data.mirror import Patience
 from course_utils.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 SECRET = "geheim"
 CONTENTS = {size: random.Random(size).randbytes(size) for size in (1, 4_542, 70_000)}
 OWN, PUBLIC, OTHER = "own.test", "public.test", "other.test"

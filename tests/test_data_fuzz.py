@@ -32,6 +32,8 @@ from course_utils.command_line import main
 from course_utils.data import Dataset, Split, entry
 from course_utils.errors import CourseError, DataError
 
+pytestmark = pytest.mark.slow
+
 pwd = pytest.importorskip("pwd", reason="Windows has no permission bits, pipes and devices in folders")
 NOBODY = 54321
 SLOW = 10.0

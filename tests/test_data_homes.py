@@ -13,7 +13,7 @@ import prepared
 import pytest
 from other_user import why_not
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")]
 USER = 54321
 """An id that nobody has, as in `docker run --user 54321`."""
 

@@ -162,6 +162,7 @@ def test_what_has_no_one_meaning_is_refused_by_name(tmp_path: Path, own_cache: P
     assert not list(own_cache.rglob("*.safetensors"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_what_is_damaged_is_refused_by_name(tmp_path: Path, own_cache: Path, kind: str) -> None:
     began = time.process_time()

@@ -127,6 +127,7 @@ class TestFetch:
 
 
 class TestNames:
+    @pytest.mark.slow
     @pytest.mark.parametrize("command", ["fetch", "verify", "clear", "export"])
     @pytest.mark.parametrize("name", ["minst", "MNIST", "mnist "])
     def test_a_wrong_name_is_one_clear_error(
@@ -146,6 +147,7 @@ class TestNames:
         assert repr(name) in said and "Did you mean mnist?" in said and "Nothing was changed." in said
         assert sorted(cache.rglob("*")) == before and not (tmp_path / "export").exists()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["", "*", "../mnist", "x" * 300, "\udcff"])
     @pytest.mark.parametrize("command", [manage.fetch, manage.verify, manage.clear])
     def test_no_name_is_a_pattern_or_a_path(self, server: Server, cache: Path, command, name: str) -> None:
@@ -171,6 +173,7 @@ class TestNames:
         assert item.dataset == "pets" and manage.status() == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has neither pipes nor such devices in folders")
 @pytest.mark.parametrize("kind", sorted(THINGS))
 @pytest.mark.parametrize(
@@ -418,6 +421,7 @@ class TestServe:
         status, headers, body = self.get(address, "/file", method="HEAD")
         assert (status, headers["Content-Length"], body) == (200, "100", b"")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "path",
         [

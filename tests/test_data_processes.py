@@ -16,7 +16,10 @@ from misbehaving_server import Server
 
 from course_utils.data import entry
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked"),
+]
 
 DATASET, FILES = tiny_data.mnist()
 DIGEST_OF = {file.name: file.sha256 for variants in DATASET.parts for file in variants}
@@ -99,7 +102,6 @@ NO_LOCKS = """
 """
 
 
-@pytest.mark.slow
 class TestManyAtOnce:
     def test_32_cold_processes_download_once(self, tmp_path: Path) -> None:
         with server_of_mnist() as server:
@@ -160,7 +162,6 @@ KILLS = """
 """
 
 
-@pytest.mark.slow
 def test_kill_9_at_200_random_moments(tmp_path: Path) -> None:
     digests = f"tiny_digests = {DIGEST_OF!r}\n"
     with server_of_mnist(bad.slow(20_000)) as server:
@@ -198,7 +199,6 @@ POINTS = """
 """
 
 
-@pytest.mark.slow
 def test_kill_9_around_each_publication(tmp_path: Path) -> None:
     """Four archives and one entry are published: each `fsync` and `replace`, just before and just after."""
     with server_of_mnist() as server:

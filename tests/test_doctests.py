@@ -12,6 +12,8 @@ import pytest
 import course_utils
 from course_utils import figures
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(course_utils.__file__).parent
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

@@ -201,6 +201,7 @@ def test_an_answer_for_square_images_only_is_told_so():
     assert verdict.counterexample.inputs["image"].shape == (3, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise", [e for e in EXERCISES if e.window], ids=lambda e: e.id)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_marked_window_is_what_the_cell_depends_on(exercise, seed):

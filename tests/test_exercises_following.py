@@ -84,6 +84,7 @@ def test_an_exercise_that_does_the_same_is_never_lent():
     assert verdict.status == "wrong" and "the course's" not in verdict.reason
 
 
+@pytest.mark.slow
 def test_a_class_is_judged_with_the_courses_function_too():
     setup = "from torch import nn\n"
     no_relu = """

@@ -286,6 +286,7 @@ def test_a_few_numbers_that_are_related_by_chance_are_no_reason():
     assert common_relation([(2, 3), (4, 5), (6, 7)]) == "It is too large by 1."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(0,), (2, 0), (1, 0, 0), (0, 3, 3), (2, 2, 2, 0)], ids=str)
 def test_an_answer_without_numbers_is_told_like_any_other(shape: tuple[int, ...]) -> None:
     for exercise_id in exercises.names():

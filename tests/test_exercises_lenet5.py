@@ -302,6 +302,7 @@ def test_forged_observations_are_wrong_and_never_an_exception():
 # ------------------------------------------------------------------------------------------- train_step
 
 
+@pytest.mark.slow
 def test_the_small_optimizer_moves_as_pytorchs():
     torch.manual_seed(0)
     one, other = nn.Linear(3, 2), nn.Linear(3, 2)
@@ -488,6 +489,7 @@ def test_each_loss_is_the_one_before_its_step():
     assert losses == pytest.approx([np.log(2), np.log(1 + np.exp(other - one))])
 
 
+@pytest.mark.slow
 def test_a_sound_network_learns_a_batch_by_heart_and_one_with_a_second_softmax_does_not():
     torch.manual_seed(0)
     images, labels = torch.randn(4, 1, 28, 28), torch.tensor([3, 1, 4, 5])
@@ -540,6 +542,7 @@ def test_drawn_scores_have_the_wrong_answers_that_were_asked_for(seed):
     assert (scores.argmin(1) == labels).tolist() == [True, False, False, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [-100, -5, -0.5, 0, 0.5, 1, 5, 100])
 @pytest.mark.parametrize("which", ["label", "highest", "lowest", "sum"])
 @pytest.mark.parametrize("sign", [1, -1])

@@ -159,6 +159,7 @@ def compute(seconds: float) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_runaway_is_stopped_and_says_so():
     def endless(image, times=1):
         while True:
@@ -172,6 +173,7 @@ def test_a_runaway_is_stopped_and_says_so():
     assert "doubled(image) did not end within 0.50 s." in verdict.message
 
 
+@pytest.mark.slow
 def test_the_line_at_which_a_runaway_was_is_shown():
     def waiting(image, times=1):
         while image.numel() > 0:
@@ -182,6 +184,7 @@ def test_the_line_at_which_a_runaway_was_is_shown():
     assert verdict.traceback.split("\n")[-1] in verdict.message and "RunawayError" not in verdict.message
 
 
+@pytest.mark.slow
 def test_a_runaway_that_swallows_every_exception_is_stopped():
     def stubborn(image, times=1):
         for _ in range(3):
@@ -196,6 +199,7 @@ def test_a_runaway_that_swallows_every_exception_is_stopped():
     assert verdict.status in ("error", "wrong")
 
 
+@pytest.mark.slow
 def test_a_runaway_in_another_thread_is_stopped():
     found = []
 
@@ -209,11 +213,13 @@ def test_a_runaway_in_another_thread_is_stopped():
     assert found and "was stopped" in found[0].message and "in endless" in found[0].message
 
 
+@pytest.mark.slow
 def test_the_time_limit_holds_for_all_cases_together():
     verdict = verdict_of(lambda image, times=1: (compute(0.6), image * 2**times)[1], seconds=1)
     assert verdict.status == "error" and verdict.stopped_after == 1
 
 
+@pytest.mark.slow
 def test_time_in_which_other_programs_compute_is_not_counted():
     """For the answer, a busy machine is one on which it waits."""
     waiting = verdict_of(lambda image, times=1: (time.sleep(0.3), image * 2)[1], seconds=0.5)
@@ -227,6 +233,7 @@ def test_what_waits_without_end_is_stopped_by_the_clock_which_the_card_says():
     assert "your code was stopped after 0.30 s." in verdict.message
 
 
+@pytest.mark.slow
 def test_several_threads_have_the_time_that_the_card_says():
     def in_parallel(image, times=1):
         threads = [threading.Thread(target=compute, args=(0.6,)) for _ in range(8)]
@@ -241,6 +248,7 @@ def test_several_threads_have_the_time_that_the_card_says():
     assert verdict.stopped_after == 0.4 and time.monotonic() - started >= 0.4
 
 
+@pytest.mark.slow
 def test_slowness_is_told_with_what_was_right_before():
     verdict = verdict_of(lambda image, times=1: (compute(60 * (times - 1)), image * 2)[1], seconds=1)
     assert "doubled(image, 2) did not end within 1.0 s, after 1 right answer." in verdict.reason
@@ -277,6 +285,7 @@ def test_somebody_elses_alarm_survives():
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.slow
 def test_no_alarm_rings_after_the_body():
     with deadline(0.05):
         pass

@@ -124,6 +124,7 @@ def without_haste(monkeypatch):
     monkeypatch.setattr(one_change, "SECONDS", 60.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exercise_id", "answer", "told"),
     [
@@ -158,6 +159,7 @@ def test_a_check_tells_it(without_haste, monkeypatch, tmp_path, capsys):
     assert "One thing is wrong" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_told_is_true():
     right = [
         change.sentence
@@ -196,6 +198,7 @@ def counts_for_ever(n, f, p=0, s=1):
     return steps * 5
 
 
+@pytest.mark.slow
 def test_the_search_ends_and_leaves_the_notebook_as_it_was():
     began = time.process_time()
     assert exercises.evaluate("output_size", counts_for_ever, closely=True).status == "wrong"

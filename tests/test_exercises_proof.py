@@ -34,6 +34,7 @@ def test_an_exercise_has_a_module_that_is_named_after_it(exercise_id):
     assert module.__name__.rpartition(".")[2] == exercise_id and module.EXERCISE is exercise
 
 
+@pytest.mark.slow
 @every_exercise
 def test_every_misconception_sends_to_a_section_of_its_lab(exercise_id, repository):
     for misconception in exercises.get(exercise_id).misconceptions:
@@ -195,6 +196,7 @@ def test_empty_answers_are_rejected(exercise_id, candidate):
     assert not any(is_accepted(exercise_id, candidate, seed) for seed in SEEDS)
 
 
+@pytest.mark.slow
 @every_exercise
 def test_no_result_of_one_probe_answers_another(exercise_id):
     """An answer that looks up the first case's result cannot be right: at least two results differ."""
@@ -205,6 +207,7 @@ def test_no_result_of_one_probe_answers_another(exercise_id):
     assert any(exercise.compare(values[0], value) for value in values[1:])
 
 
+@pytest.mark.slow
 @every_exercise
 def test_the_seed_changes_what_is_asked(exercise_id):
     if not any(probe.arguments or probe.keywords for probe in probes(exercise_id, 0)):

@@ -58,6 +58,7 @@ def test_the_mutator_makes_what_it_promises():
     assert "out = torch.zeros(width - kw + 1, height - kh + 1)" in swapped  # arguments exchanged
 
 
+@pytest.mark.slow
 def test_the_mutator_changes_a_lambda():
     assert [mutant.call(5) for mutant in mutants(lambda f: f // 2)] == [2.5, 10, 5, 2, 1, 5]
 

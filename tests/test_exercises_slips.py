@@ -75,6 +75,7 @@ def test_a_slip_is_read(body, kind, said):
     assert said in found[0].sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -62,6 +62,7 @@ class OfTheLab(VGG):
         super().__init__(**({"arch": arch, "hidden": hidden} | self.fixed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fixed", "misconception"),
     [
@@ -133,6 +134,7 @@ def seconds(exercise_id, candidate):
     return best
 
 
+@pytest.mark.slow
 def test_right_and_wrong_networks_are_judged_in_little_time():
     class WithTanh(VGG):
         def forward(self, x):

@@ -255,6 +255,7 @@ def test_lenet5s_learning_rate_is_divided_by_one_and_a_half_every_five_epochs(re
     assert "divide by 1.5" in lab(repository, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_mnist_has_60000_training_images_and_the_lectures_statistics(
     real_data: Path, monkeypatch: pytest.MonkeyPatch
@@ -348,6 +349,7 @@ def test_after_block_3_one_output_sees_more_than_the_image(repository: Path) -> 
 # --- case studies ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "expected"),
     [

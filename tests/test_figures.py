@@ -59,6 +59,7 @@ def drawn(name: str) -> Any:
     return {**PICTURES, **TABLES}[name]()
 
 
+@pytest.mark.slow
 def test_titles_of_long_class_names_do_not_run_into_one_another() -> None:
     scores = torch.zeros(12, 2).index_fill(1, torch.tensor(0), 2.5)
     short, long = (
@@ -74,6 +75,7 @@ def test_titles_of_long_class_names_do_not_run_into_one_another() -> None:
         assert gaps.min() > 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, 3, 3, 3), (16, 3, 2, 2), (2, 2, 5, 5), (64, 64, 3, 3)], ids=str)
 def test_nothing_written_beside_the_filters_is_cut_off(shape: tuple[int, ...]) -> None:
     pixels = np.asarray(Image.open(io.BytesIO(figures.filters(random(*shape) - 0.5).png)).convert("L"))
@@ -98,6 +100,7 @@ def test_no_figure_of_a_notebook_is_larger_than_60_kilobytes(notebook: Path) -> 
     assert max(sizes) <= 60_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_small_and_has_alt_text_and_a_text_twin(name: str) -> None:
     bundle = drawn(name)._repr_mimebundle_()
@@ -112,18 +115,21 @@ def test_a_picture_is_small_and_has_alt_text_and_a_text_twin(name: str) -> None:
     assert len(bundle["text/plain"]) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*PICTURES, *TABLES])
 def test_drawing_twice_gives_the_same(name: str) -> None:
     again = {**PICTURES, **TABLES}[name]()
     assert again._repr_mimebundle_() == drawn(name)._repr_mimebundle_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*PICTURES, *TABLES])
 def test_no_figure_needs_a_script_or_the_network(name: str) -> None:
     html = drawn(name)._repr_mimebundle_()["text/html"]
     assert not re.search(r"<script|https?:|@import|url\(|\son\w+=", html)
 
 
+@pytest.mark.slow
 def test_drawing_leaves_matplotlibs_state_alone() -> None:
     code = """
 import sys, matplotlib
@@ -286,6 +292,7 @@ def test_the_input_stands_before_its_feature_maps() -> None:
     assert "Each map has its own scale" in drawn.alt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 4, 16, 32])
 def test_titles_of_feature_maps_neither_meet_nor_leave_the_picture(count: int) -> None:
     maps = torch.tensor([-0.0123, -0.00456]).repeat(count, 1)[:, None].expand(count, 8, 2)

@@ -53,6 +53,7 @@ def read(*items: str, whose=str) -> list[object]:
     return [getattr(answer, "why", answer) for _, answer in in_bounds(lengths, items, whose=whose)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
@@ -68,6 +69,7 @@ def test_what_breaks_its_reader_costs_only_itself(item, reason):
     assert reason in broken
 
 
+@pytest.mark.slow
 def test_a_student_has_one_allowance_of_time_for_all_files():
     slow = "It could not be read: that takes more than 1 s."
     assert read("half", "half", "half", "x", whose=lambda item: item) == [4, slow, slow, 1]
@@ -137,6 +139,7 @@ def test_code_that_is_hard_to_read_stops_nobody_and_costs_no_other_exercise(tmp_
     assert [name for name in CODE if name not in slow and rows[name].earned != 1] == []
 
 
+@pytest.mark.slow
 def test_notebooks_that_are_hard_to_read_stop_nobody(tmp_path):
     for name, content in NOTEBOOKS.items():
         path = tmp_path / "in" / name / "x.ipynb"
@@ -171,6 +174,7 @@ def test_archives_that_are_hard_to_read_stop_nobody(tmp_path):
     assert "may contain too many files" in lists[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_in_the_archive_of_a_class_takes_no_time_and_is_cut(name, tmp_path):
     (tmp_path / "class.zip").write_bytes(zipped({"ann/x.ipynb": ONE, "bob/x.ipynb": ONE, NAMES[name]: ONE}))

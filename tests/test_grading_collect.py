@@ -73,6 +73,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("packed", ["folder", "zip"])
 def test_every_layout_gives_the_same_students(layout, packed, tmp_path):
@@ -223,6 +224,7 @@ def test_one_name_in_two_unicode_forms_is_one_student(tmp_path):
     assert [s.student for s in collect(tmp_path).submissions] == ["Jos\u00e9"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("al", "al (1)"), ("-x", "x"), ("ann", "Ann"), ("ann v1", "ann v2")])
 def test_folders_with_names_that_are_nearly_the_same_are_two_students(names, tmp_path):
     for name in names:
@@ -248,6 +250,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BROKEN)
 def test_what_is_no_notebook_is_told_in_a_sentence_and_the_others_are_read(kind, tmp_path):
     content, complaint = BROKEN[kind]
@@ -317,6 +320,7 @@ def test_paths_that_leave_an_archive_are_refused_and_nothing_is_written(name, tm
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["alice.zip"]
 
 
+@pytest.mark.slow
 def test_an_archive_that_unpacks_to_gigabytes_is_not_read(tmp_path):
     bomb = zipped({f"{i}.ipynb": b"0" * (30 * 2**20) for i in range(4)})
     put(tmp_path, "alice.zip", bomb)

@@ -40,6 +40,7 @@ def quick(monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_it_writes_tables_and_pages_and_says_where(handed_in, quick, tmp_path, capsys):
     assert main(["grade", str(handed_in), "--output", str(tmp_path / "out"), "--jobs", "1"]) == 0
     out, err = capsys.readouterr()
@@ -78,6 +79,7 @@ def test_wrong_answers_that_no_misconception_explains_are_written_without_names(
     assert text.index("# same_padding\n") < text.index("# conv2d\n")
 
 
+@pytest.mark.slow
 def test_json_is_all_that_stands_on_stdout(handed_in, quick, tmp_path, capsys):
     arguments = ["grade", str(handed_in), "-o", str(tmp_path / "out"), "--json"]
     for graded, kept in ((1, 0), (0, 1)):
@@ -86,6 +88,7 @@ def test_json_is_all_that_stands_on_stdout(handed_in, quick, tmp_path, capsys):
         assert (said["graded"], said["kept"], said["isolation"]) == (graded, kept, "full")
 
 
+@pytest.mark.slow
 def test_points_by_hand_and_what_is_graded_again_are_said_in_the_shell(
     handed_in, quick, tmp_path, capsys, monkeypatch
 ):
@@ -113,6 +116,7 @@ def test_points_by_hand_and_what_is_graded_again_are_said_in_the_shell(
     assert (tmp_path / "out" / "grades.csv").read_bytes() == before and graded() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "complaint"),
     [
@@ -134,6 +138,7 @@ def test_wrong_options_are_one_clear_error_and_nothing_is_written(
     assert not (tmp_path / "out" / "grades.csv").exists()
 
 
+@pytest.mark.slow
 def test_due_dates_are_said_and_hold_for_later_runs(handed_in, quick, tmp_path, capsys):
     arguments = ["grade", str(handed_in), "-o", str(tmp_path / "out")]
     assert main([*arguments, "--due", "2020-01-01 12:00 Asia/Singapore", "--late", "no late"]) == 0
@@ -169,12 +174,14 @@ def test_ctrl_c_says_how_to_go_on(handed_in, quick, tmp_path, capsys, monkeypatc
     assert "same command continues" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_failure_that_is_not_the_students_is_exit_code_one(handed_in, quick, tmp_path):
     write(submission({"zero_pad": "# RAISE"}), handed_in / "cat" / "x.ipynb")
     assert main(["grade", str(handed_in), "-o", str(tmp_path / "out")]) == 1
     assert (tmp_path / "out" / "grades.csv").exists()
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_write_into_one_folder(handed_in, quick, tmp_path, capsys):
     import filelock
 

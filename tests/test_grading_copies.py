@@ -66,6 +66,7 @@ def test_a_linked_root_is_looked_into(libraries):
     assert list(find_copies([str(libraries / "link")], [])) == [str(libraries / "build/renamed/exercises")]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
 @pytest.mark.parametrize("level", ["full", "partial", "none"])
 def test_a_second_copy_gives_no_points(level, libraries, monkeypatch):

@@ -256,6 +256,7 @@ def test_the_instructors_word_counts_and_the_checks_verdict_stays_visible(grade,
     assert entry["exercises"][1]["earned"] == 0 and entry["comment"] == "Come and see me."
 
 
+@pytest.mark.slow
 def test_it_is_kept_replaced_and_taken_back(grade, tmp_path):
     first, _ = grade("bea,zero_pad,1,Fine.", "bea,im2col,1")
     again, graded = grade()
@@ -279,6 +280,7 @@ def test_a_mistake_changes_and_runs_nothing(grade, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_what_the_checks_could_not_read_is_graded_by_hand(grade, tmp_path):
     (tmp_path / "class.csv").write_text("id,name\n1,ann\n2,bea\n3,dan\n4,eve\n")
     naming = Naming(roster=tmp_path / "class.csv")
@@ -306,6 +308,7 @@ def test_an_exercise_that_waits_for_the_instructor_waits_no_longer(grade, tmp_pa
     assert "Your instructor gave the points." in page(tmp_path, "ann")
 
 
+@pytest.mark.slow
 def test_one_student_is_graded_again_on_demand(grade):
     grade()
     assert grade(regrade=["bea"])[1].graded == 1

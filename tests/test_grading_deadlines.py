@@ -355,6 +355,7 @@ def test_an_empty_value_is_no_value(option, tmp_path, capsys):
     assert "it is empty" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_file_that_is_nested_too_deep_is_a_mistake_in_a_sentence(tmp_path):
     file = tmp_path / "deadlines.toml"
     file.write_text("[" + ".".join("a" * 20_000) + "]\nb = 1\n")
@@ -373,6 +374,7 @@ def test_what_was_changed_after_the_commit_has_the_files_time(tmp_path):
     assert one.time_source == "file"
 
 
+@pytest.mark.slow
 @needs_git
 @pytest.mark.parametrize("harm", ["link", "pipe", "outside", "nothing", "own"])
 def test_a_repository_that_cannot_be_read_leaves_the_files_time(harm, tmp_path):
@@ -427,6 +429,7 @@ def table(tmp_path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_penalties_stand_beside_the_points_and_an_extension_moves_one_of_them_alone(grades, tmp_path):
     assert grades().graded == 3
     before = table(tmp_path)
@@ -458,6 +461,7 @@ def test_penalties_stand_beside_the_points_and_an_extension_moves_one_of_them_al
     assert json.loads((tmp_path / "out" / "grades.json").read_text())["grades"][1]["penalty"] == 0.5
 
 
+@pytest.mark.slow
 def test_nothing_is_changed_where_a_date_is_wrong(grades, tmp_path):
     grades(due=DUE)
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}

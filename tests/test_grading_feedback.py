@@ -172,6 +172,7 @@ def test_blackboard_gets_points_and_words_for_each_user_name(tmp_path):
     assert "not JSON" in found["s1234567"]["Feedback to Learner"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [k for k, e in EXPORTS.items() if e.layout in ("moodle", "canvas", "blackboard")]
 )
@@ -264,6 +265,7 @@ def test_the_table_for_e_mail_has_everybody_with_the_address_of_the_roster_or_th
     assert [path.name for path in feedback.iterdir()] == ["email.csv"]
 
 
+@pytest.mark.slow
 def test_the_same_grades_give_the_same_bytes_and_nothing_old_stays(tmp_path):
     graded = rows({f"{folder}/lab.ipynb": LAB for folder, _ in MOODLE.values()}, tmp_path)
     feedback = written(graded, tmp_path)

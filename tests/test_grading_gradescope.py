@@ -30,6 +30,8 @@ from course_utils.grading.gradescope.results_json import Results
 from course_utils.grading.records import Isolation
 from course_utils.notebooks.layout import find_labs
 
+pytestmark = pytest.mark.slow
+
 LAB_ONE = [one for one in map(exercises.get, exercises.names()) if one.lab == 1]
 WALLED = Isolation("full", mechanisms=("namespaces",))
 
@@ -351,7 +353,6 @@ def same_padding(f):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 def test_a_submission_reads_neither_source_nor_results_and_writes_no_points(source, tmp_path):
     """Its folder is open to everybody here; on Gradescope it is root's alone, too."""
@@ -374,7 +375,6 @@ def test_a_submission_reads_neither_source_nor_results_and_writes_no_points(sour
     assert "Error" in lost["output_size"] and "Error" in lost["same_padding"]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes end with their parents on Linux")
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
 def test_when_it_is_killed_what_is_certain_stands_there(sign, source, tmp_path):

@@ -55,6 +55,7 @@ def csv(folder: Path, text: str, encoding: str = "utf-8", name: str = "table.csv
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EXPORTS)
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 def test_an_exports_students_are_those_that_a_reader_finds(kind, packed, tmp_path):
@@ -106,6 +107,7 @@ AMBIGUOUS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", AMBIGUOUS)
 def test_what_can_be_read_in_two_ways_stops_and_says_what_to_type(kind, tmp_path):
     names, words = AMBIGUOUS[kind]
@@ -180,6 +182,7 @@ def test_the_newest_by_the_platforms_time_counts_whatever_files_say(tmp_path):
     assert one.notes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "counts"),
     [
@@ -197,6 +200,7 @@ def test_a_time_counts_only_where_nbgrader_writes_it(place, counts, tmp_path):
     assert (one.submitted.year == 2020) == counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "beside", "text", "source", "time"),
     [
@@ -240,6 +244,7 @@ def test_a_time_in_an_archive_is_the_students_own_even_if_all_have_one(tmp_path)
     assert 2020 not in [one.submitted.year for one in collect(tmp_path).submissions]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EXPORTS)
 def test_a_time_that_a_student_packed_counts_in_no_layout(kind, tmp_path):
     """A student hands in a folder, in an archive or, where the platform keeps folders, as it is."""
@@ -281,6 +286,7 @@ def test_a_list_of_submissions_in_any_form_stops_nobody(text, tmp_path):
     assert all(len(name.encode()) < 300 for name in names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
 @pytest.mark.parametrize("times", [(OLD, OLD), (NEW, OLD), (OLD, NEW)])
 def test_without_a_platforms_time_the_version_with_most_answers_counts_and_it_says_so(names, times, tmp_path):

@@ -14,6 +14,8 @@ from course_utils.grading.grades import JudgedSubmission
 from course_utils.grading.records import CodeCell, Limits, RunnableNotebook
 from course_utils.grading.sandbox import probe_isolation
 
+pytestmark = pytest.mark.slow
+
 RIGHT = "def output_size(n, f, p=0, s=1):\n    return (n + 2 * p - f) // s + 1\n"
 PADDING = "def same_padding(f):\n    return (f - 1) // 2\n"
 BUSY = "import os\nwhile os.getppid() != 1:\n    for _ in range(10_000_000):\n        pass"
@@ -58,7 +60,6 @@ def earned(done: JudgedSubmission) -> dict[str, int]:
     return {verdict.exercise: verdict.earned for verdict in done.verdicts}
 
 
-@pytest.mark.slow
 def test_grades_are_the_same_at_load_0_and_load_10(isolation):
     """An honest flood of output, and an honest slow answer, within limits that are close."""
     limits = Limits(cell_seconds=1, call_seconds=1, patience=30)

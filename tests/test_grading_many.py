@@ -177,6 +177,7 @@ def test_without_space_for_results_it_stops_and_says_how_to_continue(store, monk
     assert "continues where it stopped" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_runs_and_starts_nothing_new(store):
     tasks = keyed(*(task(f"SLEEP {i}") for i in range(12)))
     told = []
@@ -261,6 +262,7 @@ def test_a_dask_cluster_of_two_workers_grades_the_same(store, tmp_path, monkeypa
     assert over_there == here
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_one_clear_error():
     pytest.importorskip("distributed")
     with pytest.raises(GradingError, match="does not answer"), cluster("tcp://127.0.0.1:9", seconds=0.5):

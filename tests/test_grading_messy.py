@@ -21,6 +21,8 @@ from course_utils.grading.source import parse_unchecked
 from course_utils.grading.template import Template, read_template
 from course_utils.notebooks.layout import find_labs
 
+pytestmark = pytest.mark.slow
+
 REALLY_GRADED = (
     "sleeps_and_trains",
     "overwritten_by_results",
@@ -84,7 +86,6 @@ def isolation():
     return probe_isolation()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", REALLY_GRADED)
 def test_the_kernel_agrees(name, isolation):
     done = grade_notebook(rebuilt(name).notebook, isolation=isolation)

@@ -13,6 +13,8 @@ from course_utils.grading.grade_one import grade_notebook
 from course_utils.grading.records import CodeCell, Limits, RunnableNotebook
 from course_utils.grading.sandbox import probe_isolation
 
+pytestmark = pytest.mark.slow
+
 LABS = {1: "01_conv_layer", 2: "02_pooling_layer", 3: "03_lenet5", 4: "04_vgg"}
 RIGHT = "def output_size(n, f, p=0, s=1):\n    return (n + 2 * p - f) // s + 1\n"
 PADDING = "def same_padding(f):\n    return (f - 1) // 2\n"

@@ -22,6 +22,8 @@ from course_utils.exercises.crossing import from_json
 from course_utils.grading import redact
 from course_utils.grading.sandbox.launch import environment
 
+pytestmark = pytest.mark.slow
+
 SEED = 5
 OBSERVE = """
 import json, sys

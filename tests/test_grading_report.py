@@ -313,6 +313,7 @@ def test_an_unclear_exercise_is_graded_in_part_and_for_a_human(tmp_path, report)
     assert "Your instructor will look" in Page(student_page(output, "ann")).text
 
 
+@pytest.mark.slow
 def test_only_what_is_new_or_changed_is_graded_again(handed_in, report):
     first, output = report()
     assert (first.graded, first.kept) == (4, 0)
@@ -326,6 +327,7 @@ def test_only_what_is_new_or_changed_is_graded_again(handed_in, report):
     assert report(seed=1)[0].graded == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("umask", [0o022, 0o002])
 def test_every_file_has_the_permissions_that_the_umask_gives(umask, report, tmp_path):
     write(submission(RIGHT), tmp_path / "moodle" / "Ada_1_assignsubmission_file_" / "x.ipynb")
@@ -344,6 +346,7 @@ def test_every_file_has_the_permissions_that_the_umask_gives(umask, report, tmp_
     )
 
 
+@pytest.mark.slow
 def test_the_outcome_does_not_depend_on_how_many_grade(report, tmp_path):
     _, output = report()
     one = (output / "grades.csv").read_text()
@@ -366,6 +369,7 @@ def test_results_and_submissions_do_not_mix(inside, handed_in, tmp_path):
         grade_class(handed_in, tmp_path / inside, root=REPOSITORY, workers=threads(), grade=by_words)
 
 
+@pytest.mark.slow
 def test_a_failure_that_is_not_the_students_is_told_and_tried_again(tmp_path, report):
     folder = tmp_path / "failing"
     write(submission({"zero_pad": "# RAISE"}), folder / "ann" / "x.ipynb")
@@ -375,6 +379,7 @@ def test_a_failure_that_is_not_the_students_is_told_and_tried_again(tmp_path, re
     assert report(folder=folder)[0].kept == 0
 
 
+@pytest.mark.slow
 def test_pages_of_students_who_left_are_gone(report, handed_in):
     _, output = report()
     (handed_in / "cat" / "x.ipynb").unlink()

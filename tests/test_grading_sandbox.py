@@ -21,7 +21,7 @@ from course_utils.grading.sandbox import Sandbox, probe_isolation
 from course_utils.grading.sandbox.inside import supervisor
 from course_utils.grading.sandbox.launch import _hold, launcher, remove_folder
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")]
 LEVELS = ("full", "partial", "none")
 
 

@@ -49,6 +49,7 @@ def test_names_comments_docstrings_and_layout_do_not_count():
     assert len(shingles(MINE)) > 60
 
 
+@pytest.mark.slow
 def test_a_disguised_copy_is_found_among_others():
     answers = {
         f"student {i}": {n: right_answers(n)[i % len(right_answers(n))] for n in LAB} for i in range(3)
@@ -80,6 +81,7 @@ def test_what_many_students_share_does_not_count():
     assert similar(answers, {}) == []
 
 
+@pytest.mark.slow
 def test_different_right_answers_are_not_alike():
     ways = range(4)
     answers = {f"student {i}": {n: right_answers(n)[i % len(right_answers(n))] for n in LAB} for i in ways}
@@ -94,6 +96,7 @@ def test_one_shared_exercise_among_many_own_ones_is_not_enough():
     assert similar({"ann": ann, "bea": bea}, REFERENCES) == []
 
 
+@pytest.mark.slow
 def test_answers_of_any_length_are_compared_by_as_much():
     long = "def f(x):\n" + "".join(f"    x = x * {i}\n" for i in range(9_000))
     assert len(shingles(long)) == MOST

@@ -20,6 +20,8 @@ from course_utils.notebooks.hosted import KERNEL_NEEDS
 from course_utils.notebooks.layout import find_labs
 from course_utils.notebooks.pairing import read_notebook
 
+pytestmark = pytest.mark.slow
+
 LABS = find_labs(Path(__file__).parents[1])
 
 REFUSE = """
@@ -135,7 +137,6 @@ def test_jupyters_tools_are_refused_here(refused: set[str]) -> None:
     assert not refused & {*KERNEL_NEEDS, "course_utils", "IPython", "PIL"}
 
 
-@pytest.mark.slow
 def test_a_lab_runs_with_what_colab_has(refused: set[str], tmp_path: Path) -> None:
     imports = []
     for lab in LABS:
@@ -148,7 +149,6 @@ def test_a_lab_runs_with_what_colab_has(refused: set[str], tmp_path: Path) -> No
     assert done.stdout.endswith("all of a lab ran\n"), done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_training_in_a_terminal_needs_no_more(refused: set[str], tmp_path: Path) -> None:
     code = "import runpy, sys; runpy.run_module('course_utils.training', run_name='__main__')"
     small = ["lenet5", "--profile", "quick", "--data", "digits", "--epochs", "0.1"]

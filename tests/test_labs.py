@@ -26,6 +26,7 @@ def test_there_are_four_labs():
     assert [lab.name for lab in LABS] == ["01_conv_layer", "02_pooling_layer", "03_lenet5", "04_vgg"]
 
 
+@pytest.mark.slow
 @each_lab
 def test_build_check_is_clean(lab: Lab):
     assert [str(difference) for difference in check(lab)] == []

@@ -57,6 +57,7 @@ def samples(digits: Any) -> dict[str, LiveFigure]:
 # Every live figure
 
 
+@pytest.mark.slow
 def test_a_figure_is_small_the_same_each_time_and_has_a_text_twin(digits: Any) -> None:
     for name, figure in samples(digits).items():
         bundle = figure._repr_mimebundle_()
@@ -95,6 +96,7 @@ def test_creation_takes_no_more_than_a_few_frames(name: str, digits: Any) -> Non
 # What a trace finds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_and_multiply_adds_are_torchs(name: str) -> None:
     build, shape = NETWORKS[name]

@@ -217,6 +217,7 @@ def test_a_leak_is_refused_before_anything_is_written(lab):
     assert "line of its solutions" in str(check(lab)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "file", "word"),
     [

@@ -51,6 +51,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_a_student_gets_notebooks_environment_package_readme_and_licence(released):
     files = contents(released)
     assert {name.split("/")[0] for name in files} == {
@@ -61,6 +62,7 @@ def test_a_student_gets_notebooks_environment_package_readme_and_licence(release
     assert files["labs/01_conv_layer.ipynb"] == (REPOSITORY / "labs" / "01_conv_layer.ipynb").read_bytes()
 
 
+@pytest.mark.slow
 def test_no_solution_test_or_grading_is_in_it(released):
     names = set(contents(released))
     assert not [n for n in names if n.startswith("tests")]
@@ -82,6 +84,7 @@ def test_neither_a_file_nor_a_text_of_the_answers_is_in_it(released):
     assert [line for line in words if line in shown] == []
 
 
+@pytest.mark.slow
 def test_two_releases_are_the_same_bytes_wherever_and_whenever(released, tmp_path, monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     old = os.umask(0o077)
@@ -105,12 +108,14 @@ def test_the_archive_holds_the_folder_sorted_with_fixed_times(released):
     assert inside == contents(released)
 
 
+@pytest.mark.slow
 def test_releasing_again_over_it_changes_nothing(released):
     before = contents(released)
     release(find_labs(REPOSITORY), released.parent)
     assert contents(released) == before
 
 
+@pytest.mark.slow
 def test_a_folder_with_other_files_is_not_touched(tmp_path):
     stranger = tmp_path / "convnet-labs" / "labs" / "mine.ipynb"
     stranger.parent.mkdir(parents=True)
@@ -120,6 +125,7 @@ def test_a_folder_with_other_files_is_not_touched(tmp_path):
     assert list(contents(tmp_path)) == ["convnet-labs/labs/mine.ipynb"]
 
 
+@pytest.mark.slow
 def test_labs_out_of_step_are_not_released(checkout, tmp_path):
     edit(checkout / "labs" / "02_pooling_layer.ipynb", "Max pooling", "Maximum pooling")
     with pytest.raises(NotebookError, match="out of step") as caught:
@@ -242,6 +248,7 @@ def test_the_readme_has_the_classs_rule_on_ai_assistants(checkout, tmp_path):
     assert rule in text and "ask your instructor" not in text
 
 
+@pytest.mark.slow
 def test_the_package_in_it_works_without_grading(released):
     code = (
         "import course_utils, pathlib, sys\n"

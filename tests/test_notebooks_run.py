@@ -23,7 +23,7 @@ from course_utils.notebooks.outputs import RESULT_MIME, found_plot
 from course_utils.notebooks.page import Card, formula, write_index, write_page
 from course_utils.notebooks.run import run
 
-pytestmark = pytest.mark.usefixtures("cold_kernels")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cold_kernels")]
 COURSE = [sys.executable, "-c", "import sys; from course_utils.command_line import main; sys.exit(main())"]
 
 
@@ -264,7 +264,6 @@ SLOW = "# %%\nimport os, subprocess, time\nprocess = subprocess.Popen(['sleep', 
 SLOW += "open('started', 'w').write(f'{os.getpid()} {process.pid}')\ntime.sleep(600)\n"
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX's")
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_keeps_what_was_finished_and_leaves_no_process(tmp_path, signal_number):

@@ -71,6 +71,7 @@ def modules(package: Path) -> dict[str, list[Path]]:
     return homes
 
 
+@pytest.mark.slow
 def test_imports_run_one_way() -> None:
     allowed = may_import()
     found = modules(PACKAGE)
@@ -103,6 +104,7 @@ def test_a_module_is_found_by_its_name() -> None:
     assert not {name: places for name, places in names.items() if len(places) > 1}
 
 
+@pytest.mark.slow
 def test_a_class_is_found_by_its_name() -> None:
     names: dict[str, list[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -123,6 +125,7 @@ def test_imports_are_found_however_they_are_written(tmp_path: Path) -> None:
     assert imports_of(file, package) == {"checks", "figures", "training", "device", "timing"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["data", "device", "timing", "training"])
 def test_data_and_training_import_with_few_libraries(module: str) -> None:
     code = f"""

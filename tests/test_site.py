@@ -24,6 +24,8 @@ from course_utils.site import publish as publishing
 from course_utils.site.lab_pages import with_outputs
 from course_utils.site.publish import publish
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[1]
 LARGEST = 1_000_000
 

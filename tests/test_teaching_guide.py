@@ -237,6 +237,7 @@ def test_the_points_of_each_lab_are_those_of_its_exercises() -> None:
     assert found == [(number, points, 2, points + 2) for number, points in zip(LABS, sums, strict=True)]
 
 
+@pytest.mark.slow
 def test_every_figure_of_the_guide_can_be_shown() -> None:
     before, setup, after = re.split(r"```python\n(.*?)```", document("teaching"), flags=re.S)
     namespace: dict[str, Any] = {}

@@ -116,6 +116,7 @@ def test_every_entry_point_speaks_every_encoding(setting, spoken) -> None:
             assert "?" not in said.replace("\x1b[?", "").replace("0/?", "")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("course_environment")
 def test_a_students_script_trains_and_checks_into_a_pipe_of_any_encoding() -> None:
     script = (

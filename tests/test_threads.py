@@ -111,6 +111,7 @@ def test_a_kernel_takes_the_cores_of_its_quota(fresh, first) -> None:
     assert fresh(code) == ["1"]
 
 
+@pytest.mark.slow
 def test_threads_that_were_asked_for_stay(fresh) -> None:
     code = "import torch; " + QUOTA + "threads.share_cores(); print(torch.get_num_threads())"
     assert fresh(code, OMP_NUM_THREADS="2") == ["2"]

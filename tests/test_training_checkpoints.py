@@ -63,6 +63,7 @@ def must_not_train(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "train_epoch", lambda *_, **__: pytest.fail("it trained"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_bit(
     folder, monkeypatch, capsys, error
@@ -86,6 +87,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_bit(
     assert not history.interrupted
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_loaded_at_once(folder, monkeypatch, capsys) -> None:
     recipe, dataset = tiny_recipe(), tiny_dataset()
     trained = net()
@@ -101,6 +103,7 @@ def test_a_finished_run_is_loaded_at_once(folder, monkeypatch, capsys) -> None:
     assert "≈" not in out
 
 
+@pytest.mark.slow
 def test_fresh_starts_over(folder) -> None:
     recipe, dataset = tiny_recipe(), tiny_dataset()
     fit(net(), dataset, recipe, show=False)
@@ -113,6 +116,7 @@ def test_fresh_starts_over(folder) -> None:
     assert same(weights(kept), weights(model))
 
 
+@pytest.mark.slow
 def test_without_checkpoints_nothing_is_written_or_read(folder) -> None:
     recipe, dataset = tiny_recipe(epochs=1), tiny_dataset()
     fit(net(), dataset, recipe, show=False, checkpoint=False)
@@ -189,6 +193,7 @@ class Trap:
         return (setattr, (Trap, "sprung", True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage", ["empty", "truncated", "garbage", "flipped", "foreign", "hostile", "old version"]
 )
@@ -222,6 +227,7 @@ def test_a_damaged_checkpoint_is_reported_and_ignored(folder, capsys, damage: st
     assert fit(net(3), dataset, recipe, show=False).records == history.records  # mended
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_reported_in_a_silent_run_too(folder) -> None:
     fit(net(), tiny_dataset(), tiny_recipe(epochs=1), show=False)
     next(folder.glob("*.pt")).write_bytes(b"")
@@ -229,6 +235,7 @@ def test_a_damaged_checkpoint_is_reported_in_a_silent_run_too(folder) -> None:
         fit(net(), tiny_dataset(), tiny_recipe(epochs=1), show=False)
 
 
+@pytest.mark.slow
 def test_an_interrupted_write_leaves_the_last_checkpoint_whole(folder, monkeypatch) -> None:
     recipe, dataset = tiny_recipe(epochs=3), tiny_dataset()
     real, calls = torch.save, []
@@ -301,6 +308,7 @@ def two_of_four(tmp_path_factory) -> dict:
             "figures": figures(history)}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_checkpoint_is_loaded_as_a_whole_or_not_at_all(two_of_four, tmp_path, capsys, wrong: str) -> None:
     content = {**two_of_four["content"], **WRONG[wrong]}
@@ -378,6 +386,7 @@ def test_a_full_disk_is_said_once_in_plain_words_and_training_goes_on(tmp_path, 
     assert "No space left on device" in said and "training goes on" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "/proc/no/such", "/dev/null/x"])
 def test_a_folder_that_cannot_be_is_said_before_training_which_goes_on(name: str, capsys) -> None:
     history = fit(net(), tiny_dataset(), tiny_recipe(epochs=2), checkpoint=name)
@@ -399,6 +408,7 @@ def test_a_model_that_cannot_be_stored_trains(tmp_path, capsys) -> None:
     assert capsys.readouterr().out.count("No checkpoint can be written") == 1
 
 
+@pytest.mark.slow
 def test_checkpoints_are_in_the_courses_data_folder_under_the_recipes_name(folder) -> None:
     fit(net(), tiny_dataset(), tiny_recipe(name="My Recipe, 2×"), show=False)
     assert [file.name.rpartition("-")[0] for file in folder.iterdir()] == ["my-recipe-2"]

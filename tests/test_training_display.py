@@ -10,6 +10,8 @@ from training_data import net, tiny_dataset, tiny_recipe
 
 from course_utils.training import display, fit
 
+pytestmark = pytest.mark.slow
+
 
 class Handle:
     """What IPython returns for an output that can be updated."""

@@ -295,6 +295,7 @@ def before() -> Fingerprint:
     return read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", RETRAIN)
 def test_what_can_change_the_result_is_another_run(edit: str, before: Fingerprint) -> None:
     old, new = RETRAIN[edit]
@@ -329,6 +330,7 @@ def test_the_sentence_names_what_has_changed(before: Fingerprint) -> None:
     assert said(*RETRAIN["an attribute of the class"]) == "`Net.shift` has changed since the last run"
 
 
+@pytest.mark.slow
 def test_another_process_with_another_hash_seed_finds_the_run(before: Fingerprint) -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests/support'); sys.path.insert(0, 'tests')\n"
@@ -471,6 +473,7 @@ def train(space: dict, tmp_path: Path, **options: object):
     return fit(space["model"], tiny_dataset(), recipe, checkpoint=tmp_path, **settings)
 
 
+@pytest.mark.slow
 def test_a_mended_method_trains_anew_and_says_why_and_taken_back_it_is_found_again(tmp_path, capsys) -> None:
     train(edited(), tmp_path)
     assert "anew" not in capsys.readouterr().out
@@ -500,6 +503,7 @@ class Counting(Net):
         return super().forward(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Net, Counting])
 def test_the_same_model_again_and_a_new_one_are_already_trained(kind: type, tmp_path, capsys) -> None:
     model = kind()
@@ -509,6 +513,7 @@ def test_the_same_model_again_and_a_new_one_are_already_trained(kind: type, tmp_
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_trains_anew_and_says_why(tmp_path, capsys) -> None:
     for _ in range(2):
         model = net()
@@ -519,6 +524,7 @@ def test_what_cannot_be_compared_trains_anew_and_says_why(tmp_path, capsys) -> N
     assert said.count("training anew: `model.lock` cannot be compared: it holds a lock.") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["images", "labels", "std"])
 def test_changed_data_are_another_run(change: str, tmp_path, capsys) -> None:
     from dataclasses import replace

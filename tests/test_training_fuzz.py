@@ -48,6 +48,8 @@ from course_utils.training import (
 from course_utils.training.checkpoints import CONTENT
 from course_utils.training.loop import train_step
 
+pytestmark = pytest.mark.slow
+
 DATA = tiny_dataset(train=12, test=5)
 SEED = 0
 

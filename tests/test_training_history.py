@@ -99,6 +99,7 @@ def drops(planned: Recipe) -> list[float]:
     return [line.get_xdata()[0] for line in axes.lines[2:]]
 
 
+@pytest.mark.slow
 def test_the_plot_marks_where_the_learning_rate_falls() -> None:
     assert drops(recipe("vgg", "lecture")) == [9, 13, 17]
     assert drops(recipe("lenet5", "lecture")) == [5, 10, 15, 20, 25]
@@ -139,6 +140,7 @@ def test_a_run_of_part_of_an_epoch_says_how_far_it_got() -> None:
     assert repr(run(planned=planned, records=[record])) == "History(tiny: half an epoch on digits)"
 
 
+@pytest.mark.slow
 def test_the_plot_names_recipe_and_source() -> None:
     title = run().plot().figure.get_suptitle()
     assert title == "tiny · digits (1,797 real ones)"

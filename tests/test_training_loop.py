@@ -35,6 +35,7 @@ def same_weights(first: nn.Module, second: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_fit_is_the_lectures_loop() -> None:
     trained, by_hand, dataset = net().eval(), net(), tiny_dataset()
     for model in (trained, by_hand):
@@ -60,6 +61,7 @@ def test_fit_is_the_lectures_loop() -> None:
     assert same_weights(trained, by_hand)
 
 
+@pytest.mark.slow
 def test_training_learns() -> None:
     history = quiet(net(), tiny_recipe(epochs=4))
     assert history.final.train_loss < history.records[0].train_loss
@@ -80,6 +82,7 @@ def test_the_rate_follows_the_schedule_at_every_step(monkeypatch) -> None:
     assert len(set(used)) > 7
 
 
+@pytest.mark.slow
 def test_label_smoothing_reaches_the_loss() -> None:
     losses = [
         quiet(net(), tiny_recipe(epochs=4, label_smoothing=share)).final.train_loss for share in (0, 0.4)
@@ -87,6 +90,7 @@ def test_label_smoothing_reaches_the_loss() -> None:
     assert losses[1] > losses[0] + 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(shift=2, flip=True)])
 def test_the_seed_decides_the_run(augmentation: Augmentation) -> None:
     runs = []
@@ -263,6 +267,7 @@ def test_ctrl_c_ends_training_and_keeps_the_model(monkeypatch, capsys) -> None:
     assert "Interrupted after 1 of 5 epochs" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_run_announces_device_switches_and_time(capsys) -> None:
     fit(net(), tiny_dataset(), tiny_recipe(), checkpoint=False)
     out = capsys.readouterr().out
@@ -309,6 +314,7 @@ def test_a_small_training_set_is_passed_over_until_there_are_enough_steps() -> N
 students_step = exercises.get("train_step").reference
 
 
+@pytest.mark.slow
 def test_a_students_own_step_evaluation_and_learning_rate_are_what_trains() -> None:
     calls, rates = [], []
 
@@ -349,6 +355,7 @@ def test_a_students_own_step_evaluation_and_learning_rate_are_what_trains() -> N
     assert [record.learning_rate for record in history] == [0.1, 0.025]
 
 
+@pytest.mark.slow
 def test_a_step_without_zero_grad_trains_as_it_is_written() -> None:
     def step(model, images, labels, criterion, optimizer):
         loss = criterion(model(images), labels)
@@ -390,6 +397,7 @@ def test_the_loss_of_each_part_of_an_epoch_is_recorded(monkeypatch) -> None:
     assert record.losses == pytest.approx(means, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_muon_trains_and_its_run_resumes_from_a_checkpoint(tmp_path, monkeypatch) -> None:
     recipe = tiny_recipe(epochs=4, optimizer="muon", least_steps=0)
     whole = net(1)

@@ -84,6 +84,7 @@ def shown(value: object) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, value", [(name, value) for name, values in IMPOSSIBLE.items() for value in values], ids=shown
 )
@@ -445,6 +446,7 @@ def test_a_learning_rate_that_is_none_is_named(function: object, said: str) -> N
     assert said in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_rate_of_pytorch_or_numpy_is_a_number(tmp_path) -> None:
     for rate in (np.float64(0.1), torch.tensor(0.1), np.float32(0.1)):
         history = fit(

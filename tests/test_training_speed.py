@@ -119,6 +119,7 @@ def test_bf16_changes_the_arithmetic_and_not_the_weights_type() -> None:
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_the_switches_do_not_change_what_is_learnt() -> None:
     errors = []
     for speed in (PLAIN, Speed(channels_last=True), Speed(channels_last=True, bf16=True)):
@@ -272,6 +273,7 @@ def test_the_labs_networks_have_the_lectures_parameters(name: str, parameters: i
     assert sum(weight.numel() for weight in model.parameters()) == parameters
 
 
+@pytest.mark.slow
 def test_each_profile_trains_its_network_and_the_small_one_is_whitened() -> None:
     shapes = load_dataset("shapes")
     assert isinstance(build("vgg", "lecture", load_dataset("shapes"))[0], nn.Conv2d)
@@ -283,6 +285,7 @@ def test_each_profile_trains_its_network_and_the_small_one_is_whitened() -> None
         build("alexnet", "fast", shapes)
 
 
+@pytest.mark.slow
 def test_whitened_patches_are_uncorrelated_with_variance_one() -> None:
     split = load_dataset("shapes").train
     layer = nn.Conv2d(3, 8, 3)

@@ -108,6 +108,7 @@ def test_an_interruption_during_the_end_of_a_deadline_leaves_no_watcher(monkeypa
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_jupyterlab_the_time_to_end(tmp_path) -> None:
     """It reaches both; JupyterLab asks whether it is meant, and ends its kernels."""
     (tmp_path / "labs").mkdir()
@@ -140,6 +141,7 @@ def test_paths_stay_short(tmp_path) -> None:
         assert len(path) <= PATH_LIMIT // 2, path
 
 
+@pytest.mark.slow
 def test_a_checkout_has_the_same_bytes_where_git_writes_windows_line_endings(tmp_path) -> None:
     if not shutil.which("git") or not (REPOSITORY / ".git").exists():
         pytest.skip("this copy of the course is no Git checkout")

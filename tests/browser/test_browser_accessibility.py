@@ -20,6 +20,8 @@ from torch import nn
 from course_utils import figures, load_dataset
 from course_utils.notebooks.page import write_page
 
+pytestmark = pytest.mark.slow
+
 FAINT = "color: #bbb"
 CELLS = "<td>1</td><td>10</td>" * 100
 

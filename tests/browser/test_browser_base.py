@@ -16,6 +16,8 @@ from torch import nn
 
 from course_utils import figures
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def all_figures() -> list[Any]:

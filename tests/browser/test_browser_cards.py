@@ -14,6 +14,8 @@ from playwright.sync_api import BrowserContext
 from course_utils.exercises import evaluate, get
 from course_utils.figures.card import verdict_card
 
+pytestmark = pytest.mark.slow
+
 
 def cards() -> list[Any]:
     """One card of each kind: right, wrong with a known idea, wrong without, an error, not started."""

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from course_utils import figures
 
+pytestmark = pytest.mark.slow
+
 
 def network() -> nn.Sequential:
     return nn.Sequential(

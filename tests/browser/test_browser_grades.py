@@ -17,6 +17,8 @@ from course_utils.grading.grades import JudgedSubmission, Result, result_of
 from course_utils.grading.report.pages import students_page
 from course_utils.grading.result_store import Store
 
+pytestmark = pytest.mark.slow
+
 _OPENED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
     () => done(performance.now()))))"""
 

@@ -24,6 +24,8 @@ from torch import nn
 
 from course_utils import figures, load_dataset
 
+pytestmark = pytest.mark.slow
+
 # What all figures owe their readers is asked of these four too, with this module's `all_figures`.
 __all__ = [
     "test_a_narrow_page_is_not_made_wider",

@@ -15,8 +15,9 @@ from course_utils import figures
 from course_utils.command_line import main
 from course_utils.notebooks.page import write_page
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("notebook", SOLUTIONS, ids=lambda path: path.stem)
 def test_a_notebook_s_page_is_live_and_accessible_from_disk(
     notebook: Path, contexts: Callable[..., BrowserContext], tmp_path: Path
@@ -118,7 +119,6 @@ def test_a_page_follows_the_readers_theme_and_frames_the_code_in_its_text(
         assert page.evaluate(_LOOK, "img[alt^='Dot plot']")[0] == "rgb(255, 255, 255)"
 
 
-@pytest.mark.slow
 def test_what_course_run_writes_is_live(
     contexts: Callable[..., BrowserContext], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from course_utils.grading.review.items import Review
 from course_utils.grading.review.server import ReviewServer
 
+pytestmark = pytest.mark.slow
+
 ANN, BO, CY = (f"1/explain_padding/{student}" for student in ("Ann Lee", "Bo", "Cy"))
 
 

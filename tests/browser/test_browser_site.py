@@ -16,6 +16,8 @@ from test_browser_notebooks import FIGURE, assert_they_answer
 from course_utils.notebooks.build import build
 from course_utils.site.publish import publish
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 LABS = ["01_conv_layer", "02_pooling_layer", "03_lenet5", "04_vgg"]
 SHEET = REPOSITORY / "docs" / "cheat_sheet.md"
@@ -49,7 +51,6 @@ def opened(contexts: Callable[..., BrowserContext], site: Path, name: str, **opt
     return page
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["index", *LABS, "grading"])
 def test_a_page_is_quick_live_and_accessible_from_disk(
     contexts: Callable[..., BrowserContext], site: Path, name: str

@@ -17,6 +17,8 @@ from torch.nn import functional
 
 from course_utils import figures
 
+pytestmark = pytest.mark.slow
+
 
 def integers(low: int, high: int, *shape: int) -> Tensor:
     return torch.randint(low, high, shape)
