@@ -555,9 +555,9 @@ def test_a_limit_on_the_size_of_files_is_reported(server: Server, cache: Path) -
 def test_warm_loads_in_a_fresh_process_are_quick(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MNIST within 200 ms and 75 MB of memory beyond `import torch`, all imports of the course included.
+    """MNIST takes less than half of the first load and 75 MB beyond `import torch`, with all imports.
 
-    It takes about 110 ms of CPU time beside other work, half of it for the copy in memory.
+    On an Intel Xeon it takes about 110 ms of CPU time beside other work, half of it for the copy in memory.
     """
     script = """
         import json, resource, time, torch
@@ -584,5 +584,5 @@ def test_warm_loads_in_a_fresh_process_are_quick(
         assert ran.returncode == 0, ran.stderr
         results.append(json.loads(ran.stdout))
     assert "user cache" in results[1][0]
-    assert min(seconds for _, seconds, _ in results[1:]) < 0.2
+    assert min(seconds for _, seconds, _ in results[1:]) < results[0][1] / 2
     assert results[1][2] / 1024 < 75
