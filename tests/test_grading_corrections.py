@@ -274,6 +274,25 @@ def test_it_is_kept_replaced_and_taken_back(grade, tmp_path):
     assert grade()[0]["bea"]["Points"] == "1"
 
 
+@pytest.mark.slow
+def test_columns_of_the_instructors_own_are_kept(grade, tmp_path):
+    grade("bea,zero_pad,1,Fine.", "bea,im2col,1")
+    file = tmp_path / "out" / "corrections.csv"
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    noted = ["checked by", "Zoë, twice", ""]
+    file.write_text(as_csv([*lines[0].split(","), noted[0]], [
+        [*line.split(","), note] for line, note in zip(lines[1:], noted[1:], strict=True)
+    ]))  # fmt: skip
+    grade("bea,zero_pad,0.5", "bea,,,See me.")
+    with file.open(encoding="utf-8-sig") as kept:
+        rows = list(csv.DictReader(kept))
+    assert {(row["exercise"], row["points"], row["checked by"]) for row in rows} == {
+        ("im2col", "1", ""),
+        ("zero_pad", "0.5", "Zoë, twice"),
+        ("", "", ""),
+    }
+
+
 def test_a_mistake_changes_and_runs_nothing(grade, tmp_path):
     with pytest.raises(GradingError, match="2 mistakes"):
         grade("bea,zero_pad,1", "bea,zero_pad,7", "zed,zero_pad,1")

@@ -147,7 +147,7 @@ def publish_corrections(output: Path, corrections: Corrections) -> None:
     """
     file = output / KEPT
     before = file.stat().st_mode if file.exists() else 0o777
-    publish(file, "\ufeff" + as_csv(COLUMNS, corrections.rows))
+    publish(file, "\ufeff" + as_csv((*COLUMNS, *corrections.own), corrections.rows))
     if os.name != "nt":
         # The instructor edits this file, and may have closed it to others.
         file.chmod(file.stat().st_mode & before & 0o777)

@@ -40,8 +40,8 @@ def as_csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a table as CSV without formulas."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows([safe(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    for row in (heads, *rows):
+        writer.writerow([safe(cell) if isinstance(cell, str) else cell for cell in row])
     return stream.getvalue()
 
 

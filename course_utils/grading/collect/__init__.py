@@ -205,7 +205,9 @@ def collect(
                     notes=(*submission.notes, *notes),
                 )
             )
-            collection.files.extend(replace(file, student=student.name) for file in files)
+            for file in files:
+                why = ". ".join(filter(None, (file.why, " ".join(notes))))
+                collection.files.append(replace(file, student=student.name, why=why))
     for student, problem in missing:
         collection.submissions.append(
             Submission(student.name, student.id, lab=lab, problem=problem, email=student.email)
