@@ -1,9 +1,9 @@
 """What it costs to learn from a JPEG copy: the same training on images as they are and encoded once more.
 
 ``python tests/benchmarks/jpeg_cost.py`` prints a table. The public JPEG copy of CIFAR-10 has quality 75, and
-colours at half the resolution; so do the images that are encoded here. The copy itself is encoded a second
-time, with the 8×8 blocks laid elsewhere: what that costs is near what the first time did. The networks are
-those of ``time_to_error.py``.
+colours at half the resolution; so do the images that are encoded here. Where only that copy is at hand, it is
+encoded a second time, with the 8×8 blocks laid elsewhere, which costs less than the first time. The networks
+are those of ``time_to_error.py``.
 """
 
 from __future__ import annotations
