@@ -456,6 +456,15 @@ def test_a_dry_run_shows_whose_each_file_is_and_writes_nothing(tmp_path, monkeyp
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_what_is_said_of_a_file_ends_before_what_the_roster_says_of_its_student(tmp_path):
+    put(tmp_path, "in/Lab 1_jdoe_attempt_2026-11-01-10-22-33_lab.ipynb", "{}")
+    put(tmp_path, "in/Lab 1_zed_attempt_2026-11-01-10-22-33_lab.ipynb", "{}")
+    roster = csv(tmp_path, "name,login\nJane Doe,jdoe\n")
+    said = {file.student: file.why for file in collect(tmp_path / "in", naming=Naming(roster=roster)).files}
+    assert said["Jane Doe"].endswith(".")
+    assert said["zed"] == f"{said['Jane Doe']} Not in the roster."
+
+
 def test_grading_needs_a_folder_for_its_results(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(REPOSITORY)
     assert main(["grade", str(tmp_path)]) != 0

@@ -61,7 +61,7 @@ class Corrections:
     Attributes
     ----------
     rows : list
-        The columns of `COLUMNS`, then those of `own`: what the next run reads again.
+        The cells of `columns`: what the next run reads again.
     of : dict
         By student and lab, what was said about exercises and open questions, by id.
     asked : dict
@@ -72,8 +72,8 @@ class Corrections:
         The students whose kept results do not count.
     problems : list of str
         Kept lines that match nobody.
-    own : list of str
-        Columns that the instructor added to the kept lines.
+    columns : sequence of str
+        `COLUMNS`, and those that the instructor added to the kept lines.
     """
 
     rows: list[tuple[str, ...]] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Corrections:
     comments: dict[tuple[str, int | None], str] = field(default_factory=dict)
     regrade: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
-    own: list[str] = field(default_factory=list)
+    columns: Sequence[str] = COLUMNS
 
     def with_points(self) -> set[tuple[str, int]]:
         """Return the students and labs that were given points."""
@@ -109,14 +109,9 @@ class _Line:
     where: str
     cells: Mapping[str, str]
     is_kept: bool = False
-    own: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> str:
         return self.cells.get(column, "")
-
-    def noted(self, columns: Iterable[str]) -> tuple[str, ...]:
-        """Return the instructor's own columns."""
-        return tuple(self.own.get(column, "") for column in columns)
 
 
 def read_corrections(
@@ -158,18 +153,16 @@ def read_corrections(
         lines += found
         problems += wrong
     class_.learn_questions(lines)
-    own = list(dict.fromkeys(column for line in lines for column in line.own))
-    newest: dict[tuple[str, int | None, str], tuple[str, ...]] = {}
-    noted: dict[tuple[str, int | None, str], tuple[str, ...]] = {}
+    newest: dict[tuple[str, int | None, str], dict[str, str]] = {}
     strange, told = [], []
     seen: dict[tuple[str, tuple[str, int | None, str]], str] = {}
     for line in lines:
         wrong = list[str]()
         if line.is_kept and class_.is_elsewhere(line):
-            strange.append((*map(line.__getitem__, COLUMNS), *line.noted(own)))
+            strange.append(line.cells)
             continue
         if line.is_kept and not people.find(line["student"]):
-            strange.append((*map(line.__getitem__, COLUMNS), *line.noted(own)))
+            strange.append(line.cells)
             told.append(f"{line.where}: nobody in this class is called {line['student']!r}.")
             continue
         row = class_.checked(line, wrong.append)
@@ -181,11 +174,11 @@ def read_corrections(
         if (file, key) in seen and file != line.where:
             problems.append(f"{line.where}: {seen[file, key]} is about the same; delete one of them.")
         seen[file, key] = line.where.rpartition(", ")[2]
-        newest.pop(key, None)
-        if line.is_kept:
-            noted[key] = line.noted(own)
+        before = newest.pop(key, {})
         if row[2] or row[3]:
-            newest[key] = (*row, *noted.get(key, ("",) * len(own)))
+            # The instructor's own columns stay when a new line replaces a kept one.
+            others = line.cells if line.is_kept else before
+            newest[key] = {**others, **dict(zip(COLUMNS, row, strict=True))}
     again = {
         student_named(people, name, lambda text: problems.append(f"--regrade: {text}")) for name in regrade
     }
@@ -196,15 +189,16 @@ def read_corrections(
             left="Everything: nothing was graded or changed.",
             next_step='A line is student,exercise,points,"comment"; a name with a comma needs quotes, too.',
         )
-    result = Corrections(
-        [*strange, *newest.values()], asked=class_.questions, regrade=again, problems=told, own=own
-    )
-    for (student, lab, name), (_, _, points, comment, *_) in newest.items():
+    own = (column for line in lines if line.is_kept for column in line.cells if column)
+    columns = list(dict.fromkeys([*COLUMNS, *own]))
+    rows = [tuple(cells.get(column, "") for column in columns) for cells in [*strange, *newest.values()]]
+    result = Corrections(rows, asked=class_.questions, regrade=again, problems=told, columns=columns)
+    for (student, lab, name), cells in newest.items():
         if not name:
-            result.comments[student, lab] = comment
+            result.comments[student, lab] = cells["comment"]
         elif lab is not None:
-            given_points = _number(points) if points else None
-            word = Correction(name, given_points, class_.maximum(name, lab), comment)
+            points = _number(cells["points"]) if cells["points"] else None
+            word = Correction(name, points, class_.maximum(name, lab), cells["comment"])
             result.of.setdefault((student, lab), {})[name] = word
     return result
 
@@ -370,21 +364,14 @@ def _parsed(
     heads = _heads(rows[0][1]) if rows else []
     if heads and (lacking := _lacking(heads)):
         return [], [f"{rows[0][0]}: there is no column {lacking}."]
-    titles = rows[0][1] if heads else []
     rows = rows[bool(heads) :]
     if not rows and not problems and not is_kept:
         problems.append(f"{name} has no lines.")
     for where, cells in rows:
         if not heads and len(cells) < 3:
             problems.append(f"{where}: it ends before the points, which may be empty: {','.join(cells)},")
-    own = [(place, title) for place, title in enumerate(titles) if title and heads[place] not in COLUMNS]
     return [
-        _Line(
-            where,
-            _by_column(cells, heads, delimiter),
-            is_kept,
-            {title: cells[place] for place, title in own if is_kept and place < len(cells)},
-        )
+        _Line(where, _by_column(cells, heads, delimiter), is_kept)
         for where, cells in rows
         if heads or len(cells) > 2
     ], problems
@@ -402,7 +389,8 @@ def _by_column(cells: Sequence[str], heads: Sequence[str], delimiter: str) -> di
 def _heads(cells: Sequence[str]) -> list[str]:
     """Return the columns that a first line names; nothing if it is no heading."""
     plain = [re.sub(r"[\W_]", "", cell.casefold()) for cell in cells]
-    heads = [_ALSO.get(cell, cell) for cell in plain]
+    known = [_ALSO.get(cell, cell) for cell in plain]
+    heads = [name if name in COLUMNS else cell for name, cell in zip(known, cells, strict=True)]
     return heads if "student" in heads and len({*COLUMNS} & {*heads}) > 1 else []
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course_utils.errors import GradingError
 from course_utils.files import published
-from course_utils.grading.corrections import COLUMNS, KEPT, Corrections
+from course_utils.grading.corrections import KEPT, Corrections
 from course_utils.grading.grades import Result
 from course_utils.grading.records import Limits, RunnableNotebook
 from course_utils.grading.spreadsheets import as_csv
@@ -147,7 +147,7 @@ def publish_corrections(output: Path, corrections: Corrections) -> None:
     """
     file = output / KEPT
     before = file.stat().st_mode if file.exists() else 0o777
-    publish(file, "\ufeff" + as_csv((*COLUMNS, *corrections.own), corrections.rows))
+    publish(file, "\ufeff" + as_csv(corrections.columns, corrections.rows))
     if os.name != "nt":
         # The instructor edits this file, and may have closed it to others.
         file.chmod(file.stat().st_mode & before & 0o777)

@@ -206,7 +206,7 @@ def collect(
                 )
             )
             for file in files:
-                why = ". ".join(filter(None, (file.why, " ".join(notes))))
+                why = ". ".join(filter(None, (file.why.rstrip("." * bool(notes)), " ".join(notes))))
                 collection.files.append(replace(file, student=student.name, why=why))
     for student, problem in missing:
         collection.submissions.append(
